@@ -1,0 +1,16 @@
+//! Temporal formulas over facts: where each valuation holds, why, and what changes when a fact
+//! arrives late or is withdrawn.
+//!
+//! The monitor knows no parties, no law, no signatures, no clock and no float. Its result is a
+//! function of the *set* of facts it holds.
+#![deny(clippy::float_arithmetic)]
+
+mod fact;
+mod formula;
+mod monitor;
+
+pub use fact::{Fact, FactId, Instant, NEVER, SINCE_EVER, Value};
+pub use formula::{
+    Comparison, Definition, Diagnostic, Diagnostics, Formula, Name, Rule, Rules, Signature, Term, Type, Upper, Window,
+};
+pub use monitor::{Absence, Delta, Explanation, Instance, InstanceKey, Monitor, Proof, Reading, State, Tuple};

@@ -1,0 +1,1 @@
+//! One party's node: takes statements, exchanges checkpoints, answers HTTP.

@@ -1,0 +1,1 @@
+//! A small world of nodes: seed in, same story out.
