@@ -1,0 +1,79 @@
+# The front door. `make demo` runs the main job, `make test` passes the tests; both set up what they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint unit e2e console console-size bless docs deny bench fuzz clean tools chromium
+
+CARGO ?= cargo
+TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+HAMSAYA := $(TARGET)/debug/hamsaya
+
+help: ## This list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: console ## Five nodes on loopback play the golden scenario. ONCE=1 exits at the end, KILL=P1 kills one on the way, GED=file imports it, LANG_UI=ps.
+	@echo "make: building the command"
+	@$(CARGO) build --quiet --locked -p hamsaya
+	@$(HAMSAYA) demo $(if $(ONCE),--once) $(if $(KILL),--kill $(KILL)) $(if $(GED),--ged $(GED)) $(if $(KEEP),--keep) $(DEMO_FLAGS)
+
+test: lint unit e2e ## Everything that must hold: formatting, lints, all tests, the console in a browser.
+	@echo "make: all tests passed"
+
+tools:
+	@command -v $(CARGO) >/dev/null || { echo "error: cargo was not found"; echo "hint: install Rust 1.95 from your distribution or with rustup"; exit 2; }
+	@command -v npm >/dev/null || { echo "error: npm was not found"; echo "hint: install Node.js 20 or later"; exit 2; }
+
+lint: tools ## Formatting and clippy, warnings are errors.
+	@echo "make: formatting and lints"
+	@$(CARGO) fmt --all --check
+	@$(CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
+
+unit: console ## Rust tests and the console's unit tests.
+	@echo "make: Rust tests"
+	@$(CARGO) test --locked --workspace
+	@echo "make: the console's unit tests"
+	@cd console && npm test
+
+# The console is built again only when one of its sources is newer than the last build.
+console: console/dist/index.html ## Builds console/dist.
+
+console/node_modules/.package-lock.json: console/package-lock.json | tools
+	@echo "make: fetching the console's packages (npm ci)"
+	@cd console && npm ci --no-audit --no-fund --loglevel=error && touch node_modules/.package-lock.json
+
+CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -path console/dist -prune -o -path console/e2e/shots -prune -o -type f -print 2>/dev/null) $(wildcard locales/*/*.ftl)
+console/dist/index.html: console/node_modules/.package-lock.json $(CONSOLE_SOURCES)
+	@echo "make: building the console"
+	@cd console && npm run --silent build && touch dist/index.html
+
+console-size: console ## Compressed size of what a browser loads.
+	@cd console/dist && find . -name '*.js' -o -name '*.css' | sort | while read -r f; do printf '%8d  %s\n' "$$(gzip -9c "$$f" | wc -c)" "$$f"; done
+
+chromium:
+	@if ! command -v chromium >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "make: installing Chromium for the browser tests (apt)"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	  else echo "make: chromium was not found: the browser tests will be skipped. hint: apt-get install chromium"; fi; fi
+
+e2e: console chromium ## The console in Chromium, against a real demo.
+	@echo "make: the console in Chromium"
+	@$(CARGO) build --quiet --locked -p hamsaya
+	@cd console && HAMSAYA_BIN="$(abspath $(HAMSAYA))" npm run --silent e2e
+
+bless: ## Accepts the verdicts, snapshots and references that the tests now produce; read the diff before you commit.
+	@HAMSAYA_BLESS=1 INSTA_UPDATE=always $(CARGO) test --locked --workspace --quiet
+
+docs: ## The guide as a book in docs/book.
+	@command -v mdbook >/dev/null || { echo "make: installing mdbook (cargo, several minutes)"; $(CARGO) install --locked --quiet mdbook; }
+	@mdbook build docs
+
+deny: ## Licences, sources and bans of every dependency by the cargo-deny tool.
+	@command -v cargo-deny >/dev/null || { echo "make: installing cargo-deny (cargo, several minutes)"; $(CARGO) install --locked --quiet cargo-deny; }
+	@cargo deny --all-features check licenses bans sources
+
+bench: ## Benchmarks; results go to docs/reference/benchmarks.md by hand, with the machine named.
+	@$(CARGO) bench --workspace
+
+clean: ## Removes everything that was built.
+	@$(CARGO) clean --quiet; rm -rf console/dist console/node_modules docs/book
