@@ -1,0 +1,2 @@
+//! The command's tests, in one binary.
+mod tidy;
