@@ -1,0 +1,46 @@
+# needs native review
+# How a commitment stands, and why: words that the command, the console and reports share.
+
+state-kept = پورا ہوا
+state-breached = خلاف ورزی
+state-pending = زیرِ مدت
+state-disputed = متنازع
+
+reason-performed = جو واجب تھا وقت پر کیا گیا، یا جو منع تھا نہیں کیا گیا
+reason-discharged = اب واجب نہیں: اس کی بنیاد مقررہ وقت سے پہلے ختم ہو گئی
+reason-not_performed = جو واجب تھا وقت پر نہیں کیا گیا
+reason-contravened = جو منع تھا وہ کیا گیا
+reason-open = ابھی وقت باقی ہے
+reason-on_disputed_facts = ایسے حقائق پر منحصر ہے جو صرف ایک فریق بیان کرتا ہے
+
+when-due = مقررہ وقت { $instant } ({ $left } باقی)
+when-until = { $instant } تک ({ $left } باقی)
+when-open-ended = جب تک فیصلہ نہ ہو
+when-since = { $instant } سے
+when-kept = { $instant } کو
+when-margin = مقررہ وقت سے { $margin } پہلے
+when-discharged = ساقط { $instant }
+when-disputed = { $entries } پر منحصر
+
+unit-days = { $n } دن
+unit-hours = { $n } گھنٹے
+unit-minutes = { $n } منٹ
+unit-seconds = { $n } سیکنڈ
+
+counts = { $kept } پورے ہوئے، { $breached } خلاف ورزی، { $pending } زیرِ مدت، { $disputed } متنازع
+
+because-clock = گھڑی
+because-entries = { $entries }
+change = { $label } { $before } -> { $after } ({ $because })
+change-opened = { $label } شروع: { $after } ({ $because })
+change-gone = { $label } ختم ({ $because })
+
+explain-owes = ذمہ دار { $bearer } ہے؛ افعال { $instant } سے شمار ہوتے ہیں
+explain-opened-by = { $entry } سے شروع ہوا
+explain-because = { $entry } کی وجہ سے
+explain-missing = موجود نہیں: { $kind }، { $from } اور { $to } کے درمیان
+explain-missing-open = موجود نہیں: { $kind }، { $from } کے بعد
+explain-disputed = صرف ایک فریق بیان کرتا ہے: { $entry }
+explain-flip = { $entry } کے بغیر فیصلہ مختلف ہوتا
+explain-proof = ثبوت
+entry-cited = { $party } { $kind } ({ $origin } #{ $index }، اندراج { $instant })
