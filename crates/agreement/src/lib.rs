@@ -5,6 +5,7 @@
 #![deny(clippy::float_arithmetic)]
 
 mod digest;
+pub mod distance;
 mod judgment;
 mod source;
 
