@@ -3,8 +3,15 @@
 //! No network, no clock, no threads: `now` and random bytes are arguments, files sit behind [`store::Store`].
 #![deny(clippy::float_arithmetic)]
 
+pub mod checkpoint;
+pub mod cosignature;
 pub mod instant;
+pub mod key;
 pub mod logs;
+pub mod merkle;
+pub mod note;
+pub mod policy;
 pub mod statement;
+pub mod tile;
 
 pub use instant::Instant;

@@ -1,0 +1,194 @@
+//! Signed notes (C2SP signed-note).
+//!
+//! ```text
+//! p1.example/hamsaya/1
+//! 3
+//! CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+//!
+//! — p1.example/hamsaya/1 Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
+//! ```
+//! The last empty line parts the text, which ends in a newline, from the signatures: `— <name> <base64(u32 id ‖ sig)>`.
+//! Signatures of unknown keys are kept and ignored; one of a known key that fails refuses the whole note.
+use crate::cosignature;
+use crate::key::{Algorithm, SecretKey, Vkey, is_key_name};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::fmt::Write as _;
+
+/// No note is longer, in bytes.
+pub const NOTE_BYTES_MAX: usize = 256 * 1024;
+/// No note has more signatures.
+pub const SIGNATURES_MAX: usize = 64;
+
+/// One signature line.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NoteSignature {
+    /// Name of the key.
+    pub name: String,
+    /// Id of the key.
+    pub id: u32,
+    /// What follows the id; 64 bytes for type 0x01, 72 for 0x04.
+    pub bytes: Vec<u8>,
+}
+
+impl NoteSignature {
+    /// Signs a text with a key of type 0x01.
+    pub fn sign(text: &str, key: &SecretKey) -> NoteSignature {
+        let vkey = key.vkey();
+        NoteSignature { name: vkey.name().to_owned(), id: vkey.id(), bytes: key.sign(text.as_bytes()).to_vec() }
+    }
+
+    /// True if this line says that it is by that key.
+    pub fn names(&self, key: &Vkey) -> bool {
+        self.id == key.id() && self.name == key.name()
+    }
+
+    /// Reads one line, without its newline.
+    pub fn parse_line(line: &str) -> Result<NoteSignature, NoteError> {
+        let bad = || NoteError::SignatureLine(line.chars().take(80).collect());
+        let (name, base64) = line.strip_prefix("— ").and_then(|l| l.split_once(' ')).ok_or_else(bad)?;
+        let bytes = STANDARD.decode(base64).map_err(|_| bad())?;
+        let (id, signature) = bytes.split_first_chunk::<4>().ok_or_else(bad)?;
+        if !is_key_name(name) || signature.is_empty() {
+            return Err(bad());
+        }
+        Ok(NoteSignature { name: name.to_owned(), id: u32::from_be_bytes(*id), bytes: signature.to_vec() })
+    }
+
+    /// The line with its newline.
+    pub fn to_line(&self) -> String {
+        let mut bytes = self.id.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&self.bytes);
+        format!("— {} {}\n", self.name, STANDARD.encode(bytes))
+    }
+
+    /// Checks the signature over `text` by `key`, which it must name. The time is that of a cosignature.
+    fn verify(&self, text: &str, key: &Vkey) -> Option<Option<u64>> {
+        match key.algorithm() {
+            Algorithm::Ed25519 => {
+                let signature = self.bytes.as_slice().try_into().ok()?;
+                key.verify(text.as_bytes(), signature).then_some(None)
+            }
+            Algorithm::Cosignature => cosignature::verify(text, self, key).map(Some),
+        }
+    }
+}
+
+/// Text with signature lines, not yet verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// What is signed; ends in a newline.
+    pub text: String,
+    /// All lines, in the order found.
+    pub signatures: Vec<NoteSignature>,
+}
+
+/// A line that verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified<'k> {
+    /// Whose.
+    pub key: &'k Vkey,
+    /// The time in it, for a cosignature.
+    pub time: Option<u64>,
+}
+
+/// Why a note was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoteError {
+    /// Too long.
+    #[error("found a note of {0} bytes, allowed are {NOTE_BYTES_MAX}")]
+    TooLarge(usize),
+    /// Not UTF-8, or a control character other than newline.
+    #[error("the note is not UTF-8 without control characters")]
+    Text,
+    /// No text, empty line, signatures.
+    #[error("a note is a text, an empty line, and signature lines that end in a newline")]
+    Form,
+    /// More lines than allowed.
+    #[error("found {0} signatures, allowed are {SIGNATURES_MAX}")]
+    TooMany(usize),
+    /// A line that is not `— <name> <base64>`.
+    #[error("found signature line {0:?}, allowed is `— <name> <base64>` of at least five bytes")]
+    SignatureLine(String),
+    /// A known key's signature fails.
+    #[error("the signature by {0} does not fit the text")]
+    BadSignature(String),
+    /// No known key signed.
+    #[error("no known key signed the note")]
+    Unsigned,
+}
+
+impl Note {
+    /// A text with no signature yet; it must end in a newline.
+    pub fn new(text: String) -> Result<Note, NoteError> {
+        check_text(text.as_bytes())?;
+        if !text.ends_with('\n') {
+            return Err(NoteError::Form);
+        }
+        Ok(Note { text, signatures: Vec::new() })
+    }
+
+    /// Reads the form of a note; verifies nothing.
+    pub fn parse(bytes: &[u8]) -> Result<Note, NoteError> {
+        let whole = check_text(bytes)?;
+        let at = whole.rfind("\n\n").ok_or(NoteError::Form)?;
+        let (text, lines) = (&whole[..at + 1], &whole[at + 2..]);
+        let lines = lines.strip_suffix('\n').ok_or(NoteError::Form)?;
+        let count = lines.split('\n').count();
+        if count > SIGNATURES_MAX {
+            return Err(NoteError::TooMany(count));
+        }
+        let signatures = lines.split('\n').map(NoteSignature::parse_line).collect::<Result<_, _>>()?;
+        Ok(Note { text: text.to_owned(), signatures })
+    }
+
+    /// The bytes of the note.
+    pub fn to_text(&self) -> String {
+        let mut out = String::with_capacity(self.text.len() + 1 + 160 * self.signatures.len());
+        let _ = writeln!(out, "{}", self.text);
+        for signature in &self.signatures {
+            out.push_str(&signature.to_line());
+        }
+        out
+    }
+
+    /// Adds a line unless the very same is there.
+    pub fn add(&mut self, signature: NoteSignature) {
+        if !self.signatures.contains(&signature) {
+            self.signatures.push(signature);
+        }
+    }
+
+    /// Verifies every line of a known key: all must fit, and there must be one. Lines of unknown keys are ignored.
+    /// The verified lines come in the order of the note; one key may cosign at several times.
+    pub fn verify<'k>(&self, known: impl IntoIterator<Item = &'k Vkey>) -> Result<Vec<Verified<'k>>, NoteError> {
+        let verified = self.verify_any(known)?;
+        if verified.is_empty() { Err(NoteError::Unsigned) } else { Ok(verified) }
+    }
+
+    /// As [`Note::verify`], but no line need be there.
+    pub fn verify_any<'k>(&self, known: impl IntoIterator<Item = &'k Vkey>) -> Result<Vec<Verified<'k>>, NoteError> {
+        let known: Vec<&Vkey> = known.into_iter().collect();
+        let mut verified = Vec::new();
+        for signature in &self.signatures {
+            for key in known.iter().filter(|k| signature.names(k)) {
+                match signature.verify(&self.text, key) {
+                    Some(time) => verified.push(Verified { key, time }),
+                    None => return Err(NoteError::BadSignature(key.keyid())),
+                }
+            }
+        }
+        Ok(verified)
+    }
+}
+
+fn check_text(bytes: &[u8]) -> Result<&str, NoteError> {
+    if bytes.len() > NOTE_BYTES_MAX {
+        return Err(NoteError::TooLarge(bytes.len()));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| NoteError::Text)?;
+    if text.bytes().any(|b| b < 0x20 && b != b'\n') {
+        return Err(NoteError::Text);
+    }
+    Ok(text)
+}
