@@ -55,8 +55,8 @@ pub struct Missing {
     pub kind: String,
     /// Field and value, where a certain value was looked for.
     pub fields: Vec<(String, String)>,
-    /// From when.
-    pub from: Instant,
+    /// From when; `None`: from the beginning.
+    pub from: Option<Instant>,
     /// Until when; `None`: for ever.
     pub to: Option<Instant>,
 }

@@ -14,6 +14,8 @@ pub struct Member {
     pub name: String,
     /// What it is to the agreement.
     pub role: MemberRole,
+    /// Origin of its log, as `agreement.toml` proposes it; founding settles it.
+    pub origin: Option<String>,
 }
 
 /// What a member is to the agreement.
