@@ -7,12 +7,12 @@ state-pending = pending
 state-disputed = disputed
 
 # Reason codes in words.
-reason-performed = what was owed was done in time, or what was barred was not done
+reason-performed = done as agreed
 reason-discharged = no longer owed: its ground fell before it was due
-reason-not_performed = what was owed was not done in time
-reason-contravened = what was barred was done
+reason-not_performed = not done in time
+reason-contravened = done although barred
 reason-open = time is left
-reason-on_disputed_facts = it hangs on facts that only one side states
+reason-on_disputed_facts = stated by one side only
 
 # Instants first, time left second.
 when-due = due { $instant } ({ $left } left)

@@ -6,12 +6,12 @@ state-breached = نقض‌شده
 state-pending = در جریان
 state-disputed = مورد اختلاف
 
-reason-performed = آنچه لازم بود به وقت انجام شد، یا آنچه منع بود انجام نشد
+reason-performed = مطابق توافق انجام شد
 reason-discharged = دیگر لازم نیست: زمینهٔ آن پیش از موعد از میان رفت
-reason-not_performed = آنچه لازم بود به وقت انجام نشد
-reason-contravened = آنچه منع بود انجام شد
+reason-not_performed = به وقت انجام نشد
+reason-contravened = با آنکه منع بود انجام شد
 reason-open = هنوز وقت باقی است
-reason-on_disputed_facts = وابسته به واقعیت‌هایی است که تنها یک طرف اظهار کرده است
+reason-on_disputed_facts = تنها یک طرف اظهار کرده است
 
 when-due = موعد { $instant } ({ $left } باقی)
 when-until = تا { $instant } ({ $left } باقی)

@@ -6,12 +6,12 @@ state-breached = مات شوی
 state-pending = پاتې
 state-disputed = شخړه‌ییز
 
-reason-performed = هغه څه چې لازم وو پر وخت وشول، یا هغه څه چې منع وو ونه شول
+reason-performed = له هوکړې سره سم ترسره شو
 reason-discharged = نور لازم نه دی: بنسټ یې تر نېټې مخکې له منځه ولاړ
-reason-not_performed = هغه څه چې لازم وو پر وخت ونه شول
-reason-contravened = هغه څه چې منع وو وشول
+reason-not_performed = پر وخت ونه شو
+reason-contravened = سره له دې چې منع وو وشو
 reason-open = لا وخت پاتې دی
-reason-on_disputed_facts = په هغو واقعیتونو پورې تړلی چې یوازې یو لوری یې وايي
+reason-on_disputed_facts = یوازې یو لوری یې وايي
 
 when-due = نېټه { $instant } ({ $left } پاتې)
 when-until = تر { $instant } پورې ({ $left } پاتې)

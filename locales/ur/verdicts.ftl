@@ -6,12 +6,12 @@ state-breached = خلاف ورزی
 state-pending = زیرِ مدت
 state-disputed = متنازع
 
-reason-performed = جو واجب تھا وقت پر کیا گیا، یا جو منع تھا نہیں کیا گیا
+reason-performed = معاہدے کے مطابق ہوا
 reason-discharged = اب واجب نہیں: اس کی بنیاد مقررہ وقت سے پہلے ختم ہو گئی
-reason-not_performed = جو واجب تھا وقت پر نہیں کیا گیا
-reason-contravened = جو منع تھا وہ کیا گیا
+reason-not_performed = وقت پر نہیں کیا گیا
+reason-contravened = منع ہونے کے باوجود کیا گیا
 reason-open = ابھی وقت باقی ہے
-reason-on_disputed_facts = ایسے حقائق پر منحصر ہے جو صرف ایک فریق بیان کرتا ہے
+reason-on_disputed_facts = صرف ایک فریق بیان کرتا ہے
 
 when-due = مقررہ وقت { $instant } ({ $left } باقی)
 when-until = { $instant } تک ({ $left } باقی)

@@ -1,2 +1,39 @@
-//! The command.
-fn main() {}
+//! `hamsaya`: the command.
+//!
+//! ```text
+//! hamsaya demo --once                  five nodes on loopback play the golden scenario
+//! hamsaya judge --agreement agreements/hamsaya-accord --record p1 --as-of 2026-12-20T16:00:00Z
+//! ```
+//!
+//! Exit codes: 0 no breach, 1 a breach or a fault was found, 2 error. Only this crate prints.
+mod client;
+mod commands;
+mod complaint;
+mod ged;
+mod verdicts;
+mod words;
+
+use clap::Parser;
+use commands::{Hamsaya, Outcome};
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let command = Hamsaya::parse();
+    let mut out = io::stdout().lock();
+    let outcome = command.run(&mut out).and_then(|outcome| Ok(out.flush().map(|()| outcome)?));
+    match outcome {
+        Ok(Outcome::NoBreach) => ExitCode::SUCCESS,
+        Ok(Outcome::Found) => ExitCode::from(1),
+        Err(error) if was_reader_gone(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}", complaint::spell_out(&error));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// `hamsaya judge … | head` is no error: whoever read has read enough.
+fn was_reader_gone(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,56 @@
+//! What can be asked of the command; a module each.
+mod completions;
+mod reference;
+mod state;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand, ValueEnum};
+use std::io::Write;
+
+/// A joint border mechanism as software: one record, one agreement, one verdict.
+///
+/// Each side records what it saw and did, both check it against the text they signed, and both reach the same verdict from
+/// the same evidence, without trusting each other. Exit codes: 0 no breach, 1 a breach or a fault was found, 2 error.
+#[derive(Parser)]
+#[command(name = "hamsaya", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+pub struct Hamsaya {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    State(state::State),
+    Completions(completions::Completions),
+    Reference(reference::Reference),
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing is breached, nothing is wrong: exit code 0.
+    NoBreach,
+    /// Something is breached, differs or does not fit: exit code 1.
+    Found,
+}
+
+/// For people or for scripts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For scripts
+    Json,
+}
+
+impl Hamsaya {
+    /// Does what was asked.
+    pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
+        match &self.command {
+            Command::State(c) => c.run(out),
+            Command::Completions(c) => c.run(out),
+            Command::Reference(c) => c.run(out),
+        }
+    }
+}
