@@ -218,14 +218,14 @@ pub fn explain(verdict: &Verdict, words: &Words, now: Instant) -> String {
     for missing in &verdict.reasons.missing {
         let fields: Vec<String> = missing.fields.iter().map(|(k, v)| format!("{k}: {v}")).collect();
         let kind = format!("{}({})", missing.kind, fields.join(", "));
-        let from = missing.from.to_string();
-        lines.push(match missing.to {
-            Some(to) => {
-                let to = to.to_string();
-                format!("  {}", words.say("explain-missing", &[("kind", &kind), ("from", &from), ("to", &to)]))
-            }
-            None => format!("  {}", words.say("explain-missing-open", &[("kind", &kind), ("from", &from)])),
-        });
+        let (from, to) = (missing.from.map(|i| i.to_string()), missing.to.map(|i| i.to_string()));
+        let said = match (&from, &to) {
+            (Some(from), Some(to)) => words.say("explain-missing", &[("kind", &kind), ("from", from), ("to", to)]),
+            (Some(from), None) => words.say("explain-missing-open", &[("kind", &kind), ("from", from)]),
+            (None, Some(to)) => words.say("explain-missing-until", &[("kind", &kind), ("to", to)]),
+            (None, None) => words.say("explain-missing-ever", &[("kind", &kind)]),
+        };
+        lines.push(format!("  {said}"));
     }
     lines.extend(
         verdict.reasons.flip.iter().map(|c| format!("  {}", words.say("explain-flip", &[("entry", &cited(c, words))]))),
@@ -295,7 +295,7 @@ fn verdict_json(verdict: &Verdict) -> Value {
         .reasons
         .missing
         .iter()
-        .map(|m| json!({"kind": m.kind, "fields": named(&m.fields), "from": m.from.to_string(), "to": instant(m.to)}))
+        .map(|m| json!({"kind": m.kind, "fields": named(&m.fields), "from": instant(m.from), "to": instant(m.to)}))
         .collect();
     json!({
         "label": verdict.label, "commitment": verdict.commitment, "part": verdict.part, "address": verdict.address,
