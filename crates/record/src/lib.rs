@@ -5,12 +5,15 @@
 
 pub mod checkpoint;
 pub mod cosignature;
+pub mod envelope;
 pub mod instant;
+mod json;
 pub mod key;
 pub mod logs;
 pub mod merkle;
 pub mod note;
 pub mod policy;
+pub mod refusal;
 pub mod statement;
 pub mod tile;
 
