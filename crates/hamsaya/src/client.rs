@@ -7,6 +7,10 @@
 //! What a node refuses comes back as a [`Complaint`] with its reason.
 use crate::complaint::Complaint;
 use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hamsaya_record::envelope::Envelope;
+use hamsaya_record::statement::{Statement, StatementId};
 use serde_json::Value;
 use std::time::Duration;
 use ureq::Agent;
@@ -24,6 +28,30 @@ pub struct Answer {
     pub status: u16,
     /// Body.
     pub body: Vec<u8>,
+}
+
+/// Where an accepted statement stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Log.
+    pub origin: String,
+    /// Place in it.
+    pub index: u64,
+    /// SHA-256 of the payload, hex.
+    pub statement_id: String,
+    /// It was there before.
+    pub already: bool,
+}
+
+impl Receipt {
+    fn of(value: &Value) -> Receipt {
+        Receipt {
+            origin: value["origin"].as_str().unwrap_or_default().into(),
+            index: value["index"].as_u64().unwrap_or_default(),
+            statement_id: value["statement_id"].as_str().unwrap_or_default().into(),
+            already: value["already"].as_bool().unwrap_or_default(),
+        }
+    }
 }
 
 impl NodeClient {
@@ -62,6 +90,34 @@ impl NodeClient {
     /// `POST path` with a JSON body; JSON back.
     pub fn post_json(&self, path: &str, body: &[u8]) -> Result<Value> {
         self.json(self.post(path, "application/json", body)?)
+    }
+
+    /// Appends one statement.
+    pub fn post_statement(&self, leaf: &[u8]) -> Result<Receipt> {
+        Ok(Receipt::of(&self.post_json("/api/statements", leaf)?))
+    }
+
+    /// Appends statements in this order, in one request; each is accepted or refused for itself.
+    pub fn post_statements(&self, leaves: &[&[u8]]) -> Result<Vec<Result<Receipt, Complaint>>> {
+        let body = leaves.join(&b'\n');
+        let answer = self.post("/api/statements", "application/x-ndjson", &body)?;
+        if answer.status >= 300 {
+            return Err(refused(&answer).into());
+        }
+        let text = String::from_utf8_lossy(&answer.body);
+        let each = text.lines().map(|line| match serde_json::from_str::<Value>(line) {
+            Ok(value) if value["index"].is_u64() => Ok(Receipt::of(&value)),
+            _ => Err(Complaint::from_problem(answer.status, line)),
+        });
+        Ok(each.collect())
+    }
+
+    /// The statement at a place, with its id.
+    pub fn statement(&self, origin: &str, index: u64) -> Result<(StatementId, Statement)> {
+        let item = self.get(&format!("/api/entries/item?origin={}&index={index}", escaped(origin)))?;
+        let leaf = STANDARD.decode(item["leaf"].as_str().unwrap_or_default())?;
+        let envelope = Envelope::parse_leaf(&leaf)?;
+        Ok((envelope.statement_id(), Statement::parse(&envelope.payload)?))
     }
 
     fn ask(&self, path: &str) -> Result<Answer> {

@@ -1,5 +1,10 @@
 //! What can be asked of the command; a module each.
+mod agreement;
 mod completions;
+mod import;
+mod init;
+mod keys;
+mod record;
 mod reference;
 mod state;
 
@@ -20,6 +25,11 @@ pub struct Hamsaya {
 
 #[derive(Subcommand)]
 enum Command {
+    Init(init::Init),
+    Keys(keys::Keys),
+    Agreement(agreement::Agreement),
+    Record(record::Record),
+    Import(import::Import),
     State(state::State),
     Completions(completions::Completions),
     Reference(reference::Reference),
@@ -48,6 +58,11 @@ impl Hamsaya {
     /// Does what was asked.
     pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
         match &self.command {
+            Command::Init(c) => c.run(out),
+            Command::Keys(c) => c.run(out),
+            Command::Agreement(c) => c.run(out),
+            Command::Record(c) => c.run(out),
+            Command::Import(c) => c.run(out),
             Command::State(c) => c.run(out),
             Command::Completions(c) => c.run(out),
             Command::Reference(c) => c.run(out),

@@ -23,6 +23,11 @@ impl Complaint {
         Complaint { what: what.to_string(), place: None, hint: None }
     }
 
+    /// What was found, without place and hint.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
     /// The file, line, flag or address that it is about.
     pub fn at(self, place: impl fmt::Display) -> Complaint {
         Complaint { place: Some(place.to_string()), ..self }

@@ -9,22 +9,22 @@
 //! of `#tags` under its header) and shorter extracts all read. What is *not* read: the names of groups, of sides and of
 //! people, headlines and descriptions. They have no place in the record.
 //!
-//! | `where_prec` | meaning | `precision_m` |
-//! |---|---|---|
-//! | 1 | the place itself | 5,000 |
-//! | 2 | within about 25 km of it | 25,000 |
-//! | 3 | the district | 50,000 |
-//! | 4 | the province | 150,000 |
-//! | 5 | a line or an area | 100,000 |
-//! | 6, 7 | the country, or abroad | 600,000 |
+//! | `where_prec` | meaning | `precision_m` | `place_precision` |
+//! |---|---|---|---|
+//! | 1 | the place itself | 5,000 | exact |
+//! | 2 | within about 25 km of it | 25,000 | near |
+//! | 3 | the district | 50,000 | district |
+//! | 4 | the province | 150,000 | province |
+//! | 5 | a line or an area | 100,000 | province |
+//! | 6, 7 | the country, or abroad | 600,000 | country |
 //!
-//! | `date_prec` | meaning | `precision`, `edtf` |
-//! |---|---|---|
-//! | 1 | the day | day, `1992-09-26` |
-//! | 2 | two to six days | day, `1992-09-15/1992-09-18` |
-//! | 3 | the week | week, `1992-09-14/1992-09-20` |
-//! | 4 | the month | week, `1992-09~` or an interval |
-//! | 5 | longer | week, `1992-02-01~/1992-09-05~` |
+//! | `date_prec` | meaning | `precision`, `edtf` | `date_precision` |
+//! |---|---|---|---|
+//! | 1 | the day | day, `1992-09-26` | day |
+//! | 2 | two to six days | day, `1992-09-15/1992-09-18` | week |
+//! | 3 | the week | week, `1992-09-14/1992-09-20` | week |
+//! | 4 | the month | week, `1992-09~` or an interval | month |
+//! | 5 | longer | week, `1992-02-01~/1992-09-05~` | year |
 //!
 //! Dates are local. A local day is taken between the whole-hour zones on either side of the event's longitude, so the
 //! interval in UTC surely holds it.
@@ -44,8 +44,12 @@ pub struct Incident {
     pub event: &'static str,
     /// When.
     pub occurred_at: Occurred,
+    /// `day`, `week`, `month` or `year`.
+    pub date_precision: &'static str,
     /// Where.
     pub place: Place,
+    /// `exact`, `near`, `district`, `province` or `country`.
+    pub place_precision: &'static str,
     /// Deaths: best estimate, lowest, highest.
     pub counts: [i64; 3],
     /// 2 if UCDP calls the event clear, 3 if not.
@@ -116,6 +120,13 @@ impl<R: Read> Rows<R> {
     }
 }
 
+impl<R: Read> Rows<R> {
+    /// Line of the row that was read last.
+    pub fn line(&self) -> u64 {
+        self.record.position().map_or(0, csv::Position::line)
+    }
+}
+
 impl<R: Read> Iterator for Rows<R> {
     type Item = Result<Incident, Refused>;
 
@@ -126,7 +137,7 @@ impl<R: Read> Iterator for Rows<R> {
                 // The Humanitarian Data Exchange puts `#event+code,…` under the header.
                 Ok(true) if self.record.get(0).is_some_and(|cell| cell.starts_with('#')) => continue,
                 Ok(true) => {
-                    let line = self.record.position().map_or(0, csv::Position::line);
+                    let line = self.line();
                     let cell = |n: usize| self.columns[n].and_then(|c| self.record.get(c)).unwrap_or("").trim();
                     return Some(incident(cell).map_err(|reason| Refused { line, reason }));
                 }
@@ -151,13 +162,13 @@ fn incident<'a>(cell: impl Fn(usize) -> &'a str) -> Result<Incident, String> {
     };
     let number = whole(0)?;
     let (lat, lon) = (degrees(6, 90)?, degrees(7, 180)?);
-    let precision_m = match whole(4)? {
-        1 => 5_000,
-        2 => 25_000,
-        3 => 50_000,
-        4 => 150_000,
-        5 => 100_000,
-        6 | 7 => 600_000,
+    let (precision_m, place_precision) = match whole(4)? {
+        1 => (5_000, "exact"),
+        2 => (25_000, "near"),
+        3 => (50_000, "district"),
+        4 => (150_000, "province"),
+        5 => (100_000, "province"),
+        6 | 7 => (600_000, "country"),
         other => return Err(format!("where_prec `{other}` is not 1 to 7")),
     };
     let event = match whole(5)? {
@@ -179,7 +190,14 @@ fn incident<'a>(cell: impl Fn(usize) -> &'a str) -> Result<Incident, String> {
         number: number.to_string(),
         event,
         occurred_at: occurred(cell(1), cell(2), whole(3)?, lon)?,
+        date_precision: match whole(3)? {
+            1 => "day",
+            2 | 3 => "week",
+            4 => "month",
+            _ => "year",
+        },
         place: Place { s_e7: lat, w_e7: lon, n_e7: lat, e_e7: lon, precision_m, gazetteer_id: None },
+        place_precision,
         counts,
         info_grade,
     })
@@ -223,7 +241,7 @@ fn whole_number(text: &str) -> Option<i64> {
 }
 
 /// Degrees times 10^7, cut after the seventh place, by digits: a coordinate keeps the value it was given.
-fn degrees_e7(text: &str) -> Option<i64> {
+pub fn degrees_e7(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),

@@ -6,9 +6,15 @@
 //! ```
 //!
 //! Exit codes: 0 no breach, 1 a breach or a fault was found, 2 error. Only this crate prints.
+mod agreements;
+mod author;
 mod client;
+mod clock;
 mod commands;
 mod complaint;
+mod draft;
+mod folder;
+mod founding;
 mod ged;
 mod verdicts;
 mod words;

@@ -278,7 +278,8 @@ pub fn judgment_json(judgment: &Judgment) -> Value {
     })
 }
 
-fn verdict_json(verdict: &Verdict) -> Value {
+/// A verdict in the form of `GET /api/judgment`.
+pub fn verdict_json(verdict: &Verdict) -> Value {
     let instant = |i: Option<Instant>| i.map(|i| i.to_string());
     let named = |pairs: &[(String, String)]| -> Vec<Value> {
         pairs.iter().map(|(name, value)| json!({"name": name, "value": value})).collect()

@@ -1,0 +1,107 @@
+//! `hamsaya agreement show|check|cases`.
+use super::{Format, Outcome};
+use crate::agreements;
+use crate::words::Language;
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use hamsaya_agreement::Commitment;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Read an agreement, check it, run its cases
+#[derive(Args)]
+pub struct Agreement {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Show its commitments: text in one language, with the rule that a machine runs
+    Show {
+        /// Folder of the agreement
+        dir: PathBuf,
+        /// Only this commitment, e.g. C14
+        #[arg(long, value_name = "ID")]
+        commitment: Option<String>,
+        /// Language of the text
+        #[arg(long, value_enum, default_value_t)]
+        lang: Language,
+        /// For people or for scripts
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Check that it can be read, compiled and judged; what is wrong is printed with its place
+    Check {
+        /// Folder of the agreement
+        dir: PathBuf,
+    },
+}
+
+impl Agreement {
+    pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
+        match &self.verb {
+            Verb::Show { dir, commitment, lang, format } => {
+                let agreement = agreements::read(dir)?;
+                let wanted = |c: &&Commitment| commitment.as_ref().is_none_or(|id| *id == c.id);
+                let shown: Vec<&Commitment> = agreement.commitments().iter().filter(wanted).collect();
+                match format {
+                    Format::Json => {
+                        let values: Vec<Value> = shown.iter().map(|c| as_json(c)).collect();
+                        writeln!(out, "{:#}", json!(values))?;
+                    }
+                    Format::Text => {
+                        for commitment in shown {
+                            write!(out, "{}", as_text(commitment, lang.tag()))?;
+                        }
+                    }
+                }
+            }
+            Verb::Check { dir } => {
+                let agreement = agreements::read(dir)?;
+                let title = agreement.title().get("en").cloned().unwrap_or_default();
+                let parts = agreement.commitments().len();
+                let kinds = agreement.kinds().len();
+                writeln!(out, "{title}: {parts} commitments and parts, {kinds} kinds of statements, nothing is wrong")?;
+                writeln!(out, "digest {}", crate::verdicts::hex(&agreement.digest()))?;
+            }
+        }
+        Ok(Outcome::NoBreach)
+    }
+}
+
+fn name(commitment: &Commitment) -> String {
+    match &commitment.part {
+        Some(part) => format!("{}.{part}", commitment.id),
+        None => commitment.id.clone(),
+    }
+}
+
+fn as_text(commitment: &Commitment, language: &str) -> String {
+    // A text that is missing in this language is shown in English with its tag, never silently.
+    let text = match (commitment.text.get(language), commitment.text.get("en")) {
+        (Some(text), _) => text.trim().to_string(),
+        (None, Some(text)) => format!("[en] {}", text.trim()),
+        (None, None) => String::new(),
+    };
+    let title = commitment.title.get(language).or(commitment.title.get("en")).map(String::as_str).unwrap_or_default();
+    let indented = |text: &str| text.lines().map(|l| format!("  {l}\n")).collect::<String>();
+    format!(
+        "{}  {title}\n{}, severity {}, {}\n\n{}\n{}\n",
+        name(commitment),
+        commitment.nature,
+        commitment.severity,
+        commitment.address,
+        indented(&text),
+        indented(commitment.rule.trim_end()),
+    )
+}
+
+fn as_json(commitment: &Commitment) -> Value {
+    json!({
+        "id": commitment.id, "part": commitment.part, "address": commitment.address, "title": commitment.title,
+        "text": commitment.text, "rule": commitment.rule, "nature": commitment.nature,
+        "severity": commitment.severity, "remedies": commitment.remedies,
+    })
+}

@@ -1,0 +1,218 @@
+//! `hamsaya record list|show|append|exhibit`.
+use super::{Format, Outcome};
+use crate::agreements;
+use crate::author::{Author, uuid_v7};
+use crate::client::{NodeClient, escaped};
+use crate::clock;
+use crate::complaint::Complaint;
+use crate::draft::{self, Draft};
+use crate::folder::Folder;
+use crate::verdicts::columns;
+use anyhow::{Context, Result};
+use clap::{Args, Subcommand};
+use hamsaya_record::key::SecretKey;
+use hamsaya_record::statement::{StatementId, hex};
+use serde_json::{Value, json};
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// List, show and append statements of a running node; export what proves one
+#[derive(Args)]
+pub struct Record {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// List entries of all logs that a node holds
+    List {
+        /// URL of the node
+        #[arg(value_name = "URL")]
+        node: String,
+        /// Only of this log, e.g. p1.example/hamsaya/1
+        #[arg(long)]
+        origin: Option<String>,
+        /// Only statements of this kind
+        #[arg(long)]
+        kind: Option<String>,
+        /// For people or for scripts
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Show one entry: what it says, who signed it, when it was logged
+    Show {
+        /// URL of the node
+        #[arg(value_name = "URL")]
+        node: String,
+        /// Log and index, e.g. p1.example/hamsaya/1#12, or P1#12
+        entry: String,
+    },
+    Append(Box<Append>),
+    /// Export one entry with all that proves it, to be checked by `hamsaya verify` without network and node
+    Exhibit {
+        /// URL of the node
+        #[arg(value_name = "URL")]
+        node: String,
+        /// Log and index, e.g. P1#12
+        entry: String,
+        /// File to write; default: named after the statement
+        #[arg(long, short)]
+        output: Option<PathBuf>,
+    },
+}
+
+/// Build, sign and append one statement
+#[derive(Args)]
+pub struct Append {
+    /// Folder of the node: its keys and its agreement
+    dir: PathBuf,
+    /// URL of the node; default: where its settings say it listens
+    #[arg(long, value_name = "URL")]
+    node: Option<String>,
+    /// Key that signs, a file in `keys/`; give it again for more
+    #[arg(long, default_value = "chair")]
+    key: Vec<String>,
+    /// A file with one field a key, in JSON, as in docs/reference/statements.md; flags go before it
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Print the envelope, send nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    draft: Draft,
+}
+
+impl Record {
+    pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
+        match &self.verb {
+            Verb::List { node, origin, kind, format } => {
+                let entries = list(&NodeClient::new(node), origin.as_deref(), kind.as_deref())?;
+                match format {
+                    Format::Json => writeln!(out, "{:#}", json!(entries))?,
+                    Format::Text => out.write_all(columns(entries.iter().map(line).collect()).as_bytes())?,
+                }
+            }
+            Verb::Show { node, entry } => {
+                let node = NodeClient::new(node);
+                let (origin, index) = place_of(&node, entry)?;
+                let item = node.get(&format!("/api/entries/item?origin={}&index={index}", escaped(&origin)))?;
+                writeln!(out, "{item:#}")?;
+            }
+            Verb::Append(append) => append.run(out)?,
+            Verb::Exhibit { node, entry, output } => {
+                let node = NodeClient::new(node);
+                let (origin, index) = place_of(&node, entry)?;
+                let bytes = node.bytes(&format!("/api/exhibit?origin={}&index={index}", escaped(&origin)))?;
+                let path = match output {
+                    Some(path) => path.clone(),
+                    None => format!("{}.exhibit.zip", &hex(&node.statement(&origin, index)?.0.0)[..12]).into(),
+                };
+                fs::write(&path, &bytes).with_context(|| format!("{} cannot be written", path.display()))?;
+                writeln!(out, "{}  {} bytes  {origin} #{index}", path.display(), bytes.len())?;
+                writeln!(out, "hint: `hamsaya verify {}` needs no network and no node", path.display())?;
+            }
+        }
+        Ok(Outcome::NoBreach)
+    }
+}
+
+impl Append {
+    fn run(&self, out: &mut dyn Write) -> Result<()> {
+        let folder = Folder::at(&self.dir);
+        let agreement = agreements::read(&folder.path("agreement"))?;
+        let party = folder.setting("name")?;
+        let home = folder.setting("origin")?;
+        let keys = self.key.iter().map(|k| folder.key(k)).collect::<Result<Vec<SecretKey>>>()?;
+        let key = self.key.first().map(String::as_str).unwrap_or_default();
+        let source = format!("{}/{key}", party.to_lowercase());
+        let mut seed = [0; 16];
+        getrandom::fill(&mut seed).map_err(|e| Complaint::new(format!("the system gives no randomness: {e}")))?;
+        let now = clock::now();
+        let id = uuid_v7(now.0.max(0).unsigned_abs() * 1000, &seed);
+        let document = match &self.from {
+            Some(path) => fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?,
+            None => b"{}".to_vec(),
+        };
+        let document: Value = serde_json::from_slice(&document).context("--from: the file is no JSON")?;
+        let author = draft::By { agreement: agreement.digest(), party: &party, home: &home, source: &source, id: &id };
+        let statement = self.draft.statement(&document, &author, agreement.kinds(), now)?;
+        let url = match &self.node {
+            Some(url) => url.clone(),
+            None => folder.url()?,
+        };
+        let node = NodeClient::new(&url);
+        let mut author = Author::new(agreement.digest(), &home);
+        if !self.dry_run
+            && let Some((seq, id)) = last_of(&node, &home, &source)?
+        {
+            author.goes_on(&source, seq, id);
+        }
+        let signed = author.sign(statement, &keys.iter().collect::<Vec<_>>());
+        if self.dry_run {
+            return Ok(writeln!(out, "{}", String::from_utf8_lossy(&signed.leaf))?);
+        }
+        let receipt = node.post_statement(&signed.leaf)?;
+        Ok(writeln!(out, "{} #{}  statement {}", receipt.origin, receipt.index, receipt.statement_id)?)
+    }
+}
+
+/// All entries that match, page by page.
+pub fn list(node: &NodeClient, origin: Option<&str>, kind: Option<&str>) -> Result<Vec<Value>> {
+    let mut filter = String::new();
+    for (name, value) in [("origin", origin), ("kind", kind)] {
+        filter.extend(value.map(|v| format!("&{name}={}", escaped(v))));
+    }
+    let (mut from, mut entries) = (0, Vec::new());
+    loop {
+        let page = node.get(&format!("/api/entries?from={from}&limit=1000{filter}"))?;
+        entries.extend(page["entries"].as_array().into_iter().flatten().cloned());
+        match page["next"].as_u64() {
+            Some(next) => from = next,
+            None => return Ok(entries),
+        }
+    }
+}
+
+/// The last statement of a source in a log: its `seq` and id.
+pub fn last_of(node: &NodeClient, origin: &str, source: &str) -> Result<Option<(u64, StatementId)>> {
+    let entries = list(node, Some(origin), None)?;
+    let Some(index) = entries.iter().filter(|e| e["source"] == source).filter_map(|e| e["index"].as_u64()).max() else {
+        return Ok(None);
+    };
+    let (id, statement) = node.statement(origin, index)?;
+    Ok(Some((statement.seq, id)))
+}
+
+fn line(entry: &Value) -> Vec<String> {
+    let text = |key: &str| entry[key].as_str().unwrap_or("-").to_string();
+    let hi = entry["logged_at"]["hi"].as_str().unwrap_or("not yet witnessed").to_string();
+    let place = format!("{} #{}", text("origin"), entry["index"]);
+    vec![place, hi, text("party"), text("kind"), fields_of(entry)]
+}
+
+/// `allegation: A1, urgency: flash`.
+fn fields_of(entry: &Value) -> String {
+    let pairs = entry["fields"].as_object().into_iter().flatten();
+    let plain = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_string);
+    let shown: Vec<String> = pairs.map(|(k, v)| format!("{k}: {}", plain(v))).collect();
+    shown.join(", ").chars().take(120).collect()
+}
+
+/// `P1#12`, `p1.example/hamsaya/1#12`, with or without a space.
+fn place_of(node: &NodeClient, entry: &str) -> Result<(String, u64)> {
+    let bad = || {
+        Complaint::new(format!("`{entry}` is no entry, allowed is LOG#INDEX"))
+            .hint("take one from `hamsaya record list URL`, e.g. P1#12")
+    };
+    let (log, index) = entry.rsplit_once('#').ok_or_else(bad)?;
+    let index = index.trim().parse().map_err(|_| bad())?;
+    let state = node.get("/api/state")?;
+    let heads = state["heads"].as_array().into_iter().flatten();
+    let named = heads.filter(|h| h["node"] == log.trim() || h["origin"] == log.trim());
+    let origin = named.filter_map(|h| h["origin"].as_str()).next().ok_or_else(|| {
+        Complaint::new(format!("the node holds no log `{}`", log.trim())).hint("`hamsaya state URL` lists them")
+    })?;
+    Ok((origin.to_string(), index))
+}

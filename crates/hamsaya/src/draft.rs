@@ -1,0 +1,177 @@
+//! A statement from flags or from a JSON file.
+//!
+//! ```text
+//! hamsaya record append p1 --kind ack --field allegation=A1 --ref answers=5d41…
+//! {"kind":"fire","fields":{"bursts":3},"occurred_at":{"from":"2026-11-24T18:00:00Z","to":"2026-11-24T18:59:59Z","precision":"hour"}}
+//! ```
+//!
+//! The agreement's kinds decide the act and the type of each field.
+use crate::complaint::Complaint;
+use anyhow::Result;
+use clap::Args;
+use hamsaya_agreement::Kind;
+use hamsaya_record::Instant;
+use hamsaya_record::statement::{
+    Act, FieldValue, Occurred, Place, Precision, Reference, Rel, Statement, StatementId, unhex,
+};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// What a statement says.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Draft {
+    /// Kind of statement, e.g. ack
+    #[arg(long)]
+    kind: Option<String>,
+    /// A field of the kind; give it again for more
+    #[arg(long, value_name = "NAME=VALUE")]
+    field: Vec<String>,
+    /// When it happened: FROM or FROM..TO
+    #[arg(long, value_name = "T..T")]
+    occurred: Option<String>,
+    /// How finely that is known: second, minute, hour, day or week
+    #[arg(long)]
+    precision: Option<String>,
+    /// Where: LAT,LON,PRECISION in degrees and metres
+    #[arg(long, value_name = "LAT,LON,M")]
+    place: Option<String>,
+    /// To whom; give it again for more
+    #[arg(long, value_name = "NAME")]
+    to: Vec<String>,
+    /// A reference: answers, withdraws, confirms, supersedes, same_incident_as or cites
+    #[arg(long = "ref", value_name = "REL=ID")]
+    refs: Vec<String>,
+    /// Who may read it (TLP)
+    #[arg(long)]
+    marking: Option<String>,
+    /// An exercise: judged by nothing
+    #[arg(long)]
+    drill: bool,
+    /// When the author says it; default: now
+    #[arg(long, value_name = "T")]
+    stated_at: Option<Instant>,
+}
+
+/// Who speaks.
+pub struct By<'a> {
+    /// Digest of the agreement.
+    pub agreement: [u8; 32],
+    /// `P1`.
+    pub party: &'a str,
+    /// Origin of the log.
+    pub home: &'a str,
+    /// `p1/chair`.
+    pub source: &'a str,
+    /// UUIDv7.
+    pub id: &'a str,
+}
+
+impl Draft {
+    /// Puts flags before the document's fields, and checks both against the kinds.
+    pub fn statement(&self, document: &Value, by: &By, kinds: &[Kind], now: Instant) -> Result<Statement> {
+        let kind = self.kind.as_deref().or(document["kind"].as_str()).unwrap_or_default();
+        let known = kinds.iter().find(|k| k.name == kind).ok_or_else(|| {
+            Complaint::new(format!("the agreement has no kind `{kind}`"))
+                .at("--kind")
+                .hint("docs/reference/statements.md and annexes/kinds.toml list them")
+        })?;
+        let act = Act::from_name(&known.act).ok_or_else(|| Complaint::new(format!("`{}` is no act", known.act)))?;
+        let mut fields = BTreeMap::new();
+        for (name, value) in document["fields"].as_object().into_iter().flatten() {
+            fields.insert(name.clone(), field_value(value)?);
+        }
+        for pair in &self.field {
+            let (name, value) = split(pair, '=', "--field", "NAME=VALUE")?;
+            let typed = known.fields.iter().find(|(n, _)| n == name).map(|(_, t)| t.trim_end_matches('?'));
+            fields.insert(name.to_string(), typed_value(name, value, typed.unwrap_or("text"))?);
+        }
+        let mut refs: Vec<Reference> = self.refs.iter().map(|r| reference(r)).collect::<Result<_>>()?;
+        for value in document["refs"].as_array().into_iter().flatten() {
+            let pair = format!("{}={}", value["rel"].as_str().unwrap_or(""), value["id"].as_str().unwrap_or(""));
+            refs.push(reference(&pair)?);
+        }
+        let mut to = self.to.clone();
+        to.extend(document["to"].as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_string)));
+        let mut statement = Statement {
+            source: by.source.into(),
+            occurred_at: self.occurred(document)?,
+            place: self.place.as_deref().map(place).transpose()?,
+            refs,
+            to,
+            drill: self.drill || document["drill"].as_bool().unwrap_or_default(),
+            fields,
+            ..Statement::new(by.agreement, act, kind, by.id, by.party, by.home, self.stated_at.unwrap_or(now))
+        };
+        if let Some(marking) = self.marking.as_deref().or(document["marking"].as_str()) {
+            statement.marking = marking.into();
+        }
+        Ok(statement)
+    }
+
+    fn occurred(&self, document: &Value) -> Result<Option<Occurred>> {
+        let given = &document["occurred_at"];
+        let interval = match (&self.occurred, given["from"].as_str()) {
+            (Some(text), _) => text.clone(),
+            (None, Some(from)) => format!("{from}..{}", given["to"].as_str().unwrap_or(from)),
+            (None, None) => return Ok(None),
+        };
+        let (from, to) = interval.split_once("..").unwrap_or((&interval, &interval));
+        let word = self.precision.as_deref().or(given["precision"].as_str()).unwrap_or("minute");
+        let precision = Precision::from_name(word).ok_or_else(|| {
+            Complaint::new(format!("`{word}` is no precision, allowed are second minute hour day week"))
+                .at("--precision")
+        })?;
+        let edtf = given["edtf"].as_str().map(str::to_string);
+        Ok(Some(Occurred { from: from.parse()?, to: to.parse()?, precision, edtf }))
+    }
+}
+
+fn split<'t>(text: &'t str, at: char, flag: &str, form: &str) -> Result<(&'t str, &'t str)> {
+    Ok(text.split_once(at).ok_or_else(|| Complaint::new(format!("`{text}` is not {form}")).at(flag))?)
+}
+
+fn reference(text: &str) -> Result<Reference> {
+    let (rel, id) = split(text, '=', "--ref", "REL=ID")?;
+    let rel = Rel::from_name(rel).ok_or_else(|| {
+        Complaint::new(format!(
+            "`{rel}` is no reference, allowed are supersedes withdraws answers confirms same_incident_as cites"
+        ))
+        .at("--ref")
+    })?;
+    Ok(Reference { rel, id: StatementId(unhex(id)?) })
+}
+
+/// `34.12,71.15,3000`.
+fn place(text: &str) -> Result<Place> {
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    let bad = || Complaint::new(format!("`{text}` is no place, allowed is LAT,LON,METRES")).at("--place");
+    let [lat, lon, metres] = parts[..] else { return Err(bad().into()) };
+    let lat = crate::ged::degrees_e7(lat).ok_or_else(bad)?;
+    let lon = crate::ged::degrees_e7(lon).ok_or_else(bad)?;
+    let precision_m = metres.parse().map_err(|_| bad())?;
+    Ok(Place { s_e7: lat, w_e7: lon, n_e7: lat, e_e7: lon, precision_m, gazetteer_id: None })
+}
+
+fn typed_value(name: &str, value: &str, typed: &str) -> Result<FieldValue> {
+    let bad = |allowed: &str| Complaint::new(format!("{name}: found `{value}`, allowed is {allowed}")).at("--field");
+    Ok(match typed {
+        "bool" => FieldValue::Bool(value.parse().map_err(|_| bad("true or false"))?),
+        "count" | "duration" => FieldValue::Int(value.parse().map_err(|_| bad("a whole number"))?),
+        _ => FieldValue::Text(value.into()),
+    })
+}
+
+fn field_value(value: &Value) -> Result<FieldValue> {
+    Ok(match value {
+        Value::Bool(b) => FieldValue::Bool(*b),
+        Value::String(text) => FieldValue::Text(text.clone()),
+        Value::Array(items) => FieldValue::List(items.iter().map(field_value).collect::<Result<_>>()?),
+        Value::Object(map) => {
+            FieldValue::Map(map.iter().map(|(k, v)| Ok((k.clone(), field_value(v)?))).collect::<Result<_>>()?)
+        }
+        other => {
+            let bad = || Complaint::new(format!("found `{other}`, allowed is a whole number, text, true or false"));
+            FieldValue::Int(other.as_i64().ok_or_else(bad)?)
+        }
+    })
+}

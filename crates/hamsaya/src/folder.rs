@@ -1,0 +1,128 @@
+//! The folder of a node, as far as the command makes and reads it: `node.toml`, `keys/`, `agreement/`, `founding.json`.
+//!
+//! ```text
+//! keys/log.key       PRIVATE+KEY+p1.example/hamsaya/1+1a2b3c4d+AZ…     mode 0600
+//! keys/chair.key     PRIVATE+KEY+p1.example/chair+…
+//! ```
+//!
+//! A key's name says where it belongs: the log's key bears the origin, the others `<host>/<what it is for>`.
+use crate::complaint::Complaint;
+use anyhow::{Context, Result};
+use hamsaya_record::key::{Role, SecretKey};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// A node's folder.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    dir: PathBuf,
+}
+
+/// A secret key and the file's name it stands in, without `.key`.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// `chair`.
+    pub file: String,
+    /// The key.
+    pub key: SecretKey,
+}
+
+impl Folder {
+    /// The folder at `dir`; nothing is read yet.
+    pub fn at(dir: impl Into<PathBuf>) -> Folder {
+        Folder { dir: dir.into() }
+    }
+
+    /// Where it is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A file or folder within it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// A top-level text of `node.toml`, e.g. `name`.
+    pub fn setting(&self, key: &str) -> Result<String> {
+        let path = self.path("node.toml");
+        let text = fs::read_to_string(&path).map_err(|e| {
+            Complaint::new(format!("the folder holds no node: {e}"))
+                .at(path.display())
+                .hint("make it with `hamsaya init node DIR`")
+        })?;
+        let table: toml::Table = text.parse().map_err(|e| Complaint::new(e).at(path.display()))?;
+        let value = table.get(key).and_then(toml::Value::as_str);
+        Ok(value.ok_or_else(|| Complaint::new(format!("`{key}` is missing")).at(path.display()))?.to_string())
+    }
+
+    /// Where the node listens, by its settings.
+    pub fn url(&self) -> Result<String> {
+        Ok(format!("http://{}", self.setting("listen")?))
+    }
+
+    /// All keys, sorted by file name.
+    pub fn keys(&self) -> Result<Vec<Held>> {
+        let dir = self.path("keys");
+        let complaint = || {
+            Complaint::new("the folder holds no keys").at(dir.display()).hint("make them with `hamsaya init node DIR`")
+        };
+        let mut held = Vec::new();
+        for entry in fs::read_dir(&dir).map_err(|_| complaint())? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|e| e == "key") {
+                let file = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+                held.push(Held { file, key: read_key(&path)? });
+            }
+        }
+        held.sort_by(|a, b| a.file.cmp(&b.file));
+        Ok(held)
+    }
+
+    /// The key in `keys/<file>.key`.
+    pub fn key(&self, file: &str) -> Result<SecretKey> {
+        let path = self.path("keys").join(format!("{file}.key"));
+        if path.exists() {
+            return read_key(&path);
+        }
+        let held = self.keys()?;
+        let names: Vec<&str> = held.iter().map(|h| h.file.as_str()).collect();
+        Err(Complaint::new(format!("there is no key `{file}`, found are {}", names.join(" ")))
+            .at(self.path("keys").display())
+            .hint(format!("make it with `hamsaya keys new {} --key {file}`", self.dir.display()))
+            .into())
+    }
+
+    /// Makes a key from the randomness of the operating system; a file that is there is not touched.
+    pub fn make_key(&self, file: &str, name: &str, role: Role) -> Result<SecretKey> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).map_err(|e| Complaint::new(format!("the system gives no randomness: {e}")))?;
+        let key = match role {
+            Role::Witness | Role::Mirror => SecretKey::cosigner_from_seed(name, seed),
+            _ => SecretKey::from_seed(name, seed),
+        }?;
+        fs::create_dir_all(self.path("keys"))?;
+        write_secret(&self.path("keys").join(format!("{file}.key")), &format!("{}\n", key.to_text()))?;
+        Ok(key)
+    }
+}
+
+fn read_key(path: &Path) -> Result<SecretKey> {
+    let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    SecretKey::parse(&text).with_context(|| format!("{} holds no key", path.display()))
+}
+
+/// Only its owner may read it.
+fn write_secret(path: &Path, text: &str) -> Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(|e| {
+        Complaint::new(format!("the key cannot be written: {e}"))
+            .at(path.display())
+            .hint("a key is never written over another: move the old one away first")
+    })?;
+    Ok(file.write_all(text.as_bytes())?)
+}

@@ -1,0 +1,34 @@
+//! Running the built command.
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What a run gave.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+/// Runs `hamsaya` with arguments.
+pub fn hamsaya<S: AsRef<std::ffi::OsStr>>(arguments: &[S]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_hamsaya")).args(arguments).output().expect("the built command");
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).expect("UTF-8"),
+        err: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+/// The root of the project.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/hamsaya lies two levels down").to_path_buf()
+}
+
+/// A folder of this test's own, empty.
+pub fn scratch(name: &str) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&dir);
+    std::fs::create_dir_all(&dir).expect("a folder for the test");
+    dir
+}

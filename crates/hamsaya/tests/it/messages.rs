@@ -1,0 +1,70 @@
+//! What the command says when it cannot do what was asked: found, allowed, where, hint; exit code 2.
+use crate::command::{hamsaya, root, scratch};
+use std::fs;
+
+#[track_caller]
+fn check(arguments: &[&str], expected: &[&str]) {
+    let ran = hamsaya(arguments);
+    assert_eq!(ran.code, 2, "{arguments:?}: {ran:?}");
+    for text in expected {
+        assert!(ran.err.contains(text), "{arguments:?} does not say `{text}`:\n{}", ran.err);
+    }
+    assert!(ran.out.is_empty(), "{arguments:?} prints {}", ran.out);
+}
+
+#[test]
+fn a_node_that_does_not_answer() {
+    check(&["state", "http://127.0.0.1:9"], &["error: no node answers", "  http://127.0.0.1:9", "hint: start it with"]);
+}
+
+#[test]
+fn a_folder_without_an_agreement() {
+    let dir = scratch("no-agreement");
+    let dir = dir.to_str().expect("UTF-8");
+    check(
+        &["agreement", "check", dir],
+        &["error: the folder holds no agreement: `agreement.toml` is missing", dir, "hint: give a folder like"],
+    );
+}
+
+#[test]
+fn a_key_that_is_not_there() {
+    let dir = scratch("no-key");
+    check(
+        &["keys", "show", dir.to_str().expect("UTF-8"), "chair"],
+        &["error: the folder holds no keys", "hint: make them"],
+    );
+}
+
+#[test]
+fn a_node_is_never_made_over_another() {
+    let dir = scratch("node-twice").join("p1");
+    let dir = dir.to_str().expect("UTF-8");
+    let agreement = root().join("agreements/hamsaya-accord");
+    let agreement = agreement.to_str().expect("UTF-8");
+    let made = ["init", "node", dir, "--name", "P1", "--role", "party", "--agreement", agreement];
+    let ran = hamsaya(&made);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let keys = hamsaya(&["keys", "list", dir]);
+    assert_eq!(keys.out.lines().count(), 5, "{}", keys.out);
+    assert!(keys.out.contains("p1.example/hamsaya/1+"), "{}", keys.out);
+    assert!(!keys.out.contains("PRIVATE"), "a secret was printed");
+    check(&made, &["error: the folder already holds a node", "node.toml", "hint: give a folder that is empty"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_key_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = scratch("modes");
+    let folder = dir.to_str().expect("UTF-8");
+    let ran = hamsaya(&["keys", "new", folder, "--key", "chair", "--name", "p1.example/chair"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    assert!(ran.out.starts_with("p1.example/chair+"), "{}", ran.out);
+    let mode = fs::metadata(dir.join("keys/chair.key")).expect("the key").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    check(
+        &["keys", "new", folder, "--key", "chair", "--name", "p1.example/chair"],
+        &["error: the key cannot be written", "hint: a key is never written over another"],
+    );
+}

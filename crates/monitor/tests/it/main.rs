@@ -1,3 +1,0 @@
-//! The monitor, from outside.
-mod accord;
-mod cases;
