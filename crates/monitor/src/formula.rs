@@ -77,13 +77,25 @@ pub enum Formula {
     /// Always true.
     True,
     /// A fact's predicate or a definition's name.
-    Atom { name: Name, args: Vec<Term> },
+    Atom {
+        /// Of the predicate or definition.
+        name: Name,
+        /// One for each column.
+        args: Vec<Term>,
+    },
     /// True from the instant that the term names on.
     Reached(Term),
     /// Binds or compares the current instant.
     Ts(Term),
     /// Compares two terms.
-    Compare { op: Comparison, left: Term, right: Term },
+    Compare {
+        /// How.
+        op: Comparison,
+        /// Left of the sign.
+        left: Term,
+        /// Right of the sign.
+        right: Term,
+    },
     /// Negation.
     Not(Box<Formula>),
     /// Conjunction.
@@ -106,9 +118,110 @@ pub enum Formula {
     Until(Window, Box<Formula>, Box<Formula>),
     /// Holds from the instant at which an instance of `rule` is breached on, for good. `args` name variables of
     /// that rule's key; a variable of the key that is not named is some value.
-    Breached { rule: Name, args: Vec<(Name, Term)> },
+    Breached {
+        /// Which rule.
+        rule: Name,
+        /// Variable of its key, and what it is.
+        args: Vec<(Name, Term)>,
+    },
     /// `f` held for at least `at_least` seconds within the last `window`.
-    Duration { window: Window, formula: Box<Formula>, at_least: i64 },
+    Duration {
+        /// Window before now.
+        window: Window,
+        /// What held.
+        formula: Box<Formula>,
+        /// How many seconds (instants) of the window, not necessarily in one piece.
+        at_least: i64,
+    },
+}
+
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Term::Var(name) => write!(f, "{name}"),
+            Term::Const(Value::Int(number)) => write!(f, "{number}"),
+            Term::Const(Value::Text(text)) => write!(f, "\"{text}\""),
+            Term::Any => write!(f, "_"),
+            Term::Plus(a, b) => write!(f, "({a} + {b})"),
+            Term::Minus(a, b) => write!(f, "({a} - {b})"),
+            Term::Times(a, b) => write!(f, "({a} * {b})"),
+        }
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.to {
+            Upper::Fixed(to) => write!(f, "[{},{to}]", self.from),
+            Upper::Var(name) => write!(f, "[{},{name}]", self.from),
+            Upper::Unbounded => write!(f, "[{},*)", self.from),
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Comparison::Equal => "=",
+            Comparison::NotEqual => "!=",
+            Comparison::Less => "<",
+            Comparison::LessOrEqual => "<=",
+            Comparison::Greater => ">",
+            Comparison::GreaterOrEqual => ">=",
+        })
+    }
+}
+
+/// Writes `items` with `between` between them.
+fn joined<T: fmt::Display>(f: &mut fmt::Formatter<'_>, items: &[T], between: &str) -> fmt::Result {
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            f.write_str(between)?;
+        }
+        write!(f, "{item}")?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Formula {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Formula::True => write!(f, "TRUE"),
+            Formula::Atom { name, args } => {
+                write!(f, "{name}(")?;
+                joined(f, args, ", ")?;
+                write!(f, ")")
+            }
+            Formula::Reached(term) => write!(f, "reached({term})"),
+            Formula::Ts(term) => write!(f, "ts({term})"),
+            Formula::Compare { op, left, right } => write!(f, "{left} {op} {right}"),
+            Formula::Not(inner) => write!(f, "NOT {inner}"),
+            Formula::And(parts) | Formula::Or(parts) => {
+                f.write_str("(")?;
+                joined(f, parts, if matches!(self, Formula::And(_)) { " AND " } else { " OR " })?;
+                f.write_str(")")
+            }
+            Formula::Exists(names, inner) => {
+                f.write_str("(EXISTS ")?;
+                joined(f, names, ", ")?;
+                write!(f, ". {inner})")
+            }
+            Formula::Once(window, inner) => write!(f, "ONCE{window} {inner}"),
+            Formula::Historically(window, inner) => write!(f, "HISTORICALLY{window} {inner}"),
+            Formula::Since(window, left, right) => write!(f, "({left} SINCE{window} {right})"),
+            Formula::Eventually(window, inner) => write!(f, "EVENTUALLY{window} {inner}"),
+            Formula::Always(window, inner) => write!(f, "ALWAYS{window} {inner}"),
+            Formula::Until(window, left, right) => write!(f, "({left} UNTIL{window} {right})"),
+            Formula::Breached { rule, args } => {
+                write!(f, "breached({rule}")?;
+                for (name, term) in args {
+                    write!(f, ", {name}: {term}")?;
+                }
+                write!(f, ")")
+            }
+            Formula::Duration { window, formula, at_least } => write!(f, "DUR{window} {formula} >= {at_least}"),
+        }
+    }
 }
 
 /// Type of a column.

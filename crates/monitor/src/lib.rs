@@ -6,8 +6,14 @@
 #![deny(clippy::float_arithmetic)]
 
 mod fact;
+mod facts;
 mod formula;
+mod intervals;
 mod monitor;
+mod openings;
+mod program;
+mod relation;
+mod settle;
 
 pub use fact::{Fact, FactId, Instant, NEVER, SINCE_EVER, Value};
 pub use formula::{

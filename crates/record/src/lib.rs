@@ -3,9 +3,13 @@
 //! No network, no clock, no threads: `now` and random bytes are arguments, files sit behind [`store::Store`].
 #![deny(clippy::float_arithmetic)]
 
+pub mod accept;
 pub mod checkpoint;
 pub mod cosignature;
 pub mod envelope;
+#[cfg(test)]
+mod fixture;
+pub mod founding;
 pub mod instant;
 mod json;
 pub mod key;
@@ -13,6 +17,7 @@ pub mod logs;
 pub mod merkle;
 pub mod note;
 pub mod policy;
+pub mod proof;
 pub mod refusal;
 pub mod statement;
 pub mod tile;

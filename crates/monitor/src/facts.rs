@@ -1,0 +1,283 @@
+//! The facts a monitor holds: who supports which tuple, when.
+//!
+//! ```text
+//! ack("A1", "P1")   certain {[t,t]}   possible {[t,t], [u,u]}   supported by "…#7:ack", "…#9:ack"
+//! ```
+//! A tuple holds while any live id supports it; it is certain where an admitted one does. An id that was withdrawn
+//! stays withdrawn, whichever of the two came first. Looking a tuple up costs what is found, by its rarest column.
+use crate::fact::{Fact, FactId, Instant};
+use crate::intervals::Intervals;
+use crate::program::{V, Words};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Where something holds, on either reading: `certain` is within `possible`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pair {
+    pub(crate) certain: Arc<Intervals>,
+    pub(crate) possible: Arc<Intervals>,
+}
+
+impl Pair {
+    pub(crate) fn same(set: Intervals) -> Pair {
+        let set = Arc::new(set);
+        Pair { certain: set.clone(), possible: set }
+    }
+
+    pub(crate) fn new(certain: Intervals, possible: Intervals) -> Pair {
+        Pair { certain: Arc::new(certain), possible: Arc::new(possible) }
+    }
+
+    pub(crate) fn empty() -> Pair {
+        Pair::same(Intervals::empty())
+    }
+
+    /// The same monotone operation on both readings, once if they are one.
+    pub(crate) fn map(&self, f: impl Fn(&Intervals) -> Intervals) -> Pair {
+        if Arc::ptr_eq(&self.certain, &self.possible) {
+            Pair::same(f(&self.certain))
+        } else {
+            Pair::new(f(&self.certain), f(&self.possible))
+        }
+    }
+
+    pub(crate) fn with(&self, other: &Pair, f: impl Fn(&Intervals, &Intervals) -> Intervals) -> Pair {
+        if Arc::ptr_eq(&self.certain, &self.possible) && Arc::ptr_eq(&other.certain, &other.possible) {
+            Pair::same(f(&self.certain, &other.certain))
+        } else {
+            Pair::new(f(&self.certain, &other.certain), f(&self.possible, &other.possible))
+        }
+    }
+
+    pub(crate) fn up_to(&self, cut: Instant) -> Pair {
+        if self.possible.last().is_none_or(|last| last <= cut) {
+            return self.clone();
+        }
+        self.map(|set| set.up_to(cut))
+    }
+
+    /// Negation: what is certain turns impossible, and the reverse.
+    pub(crate) fn not(&self) -> Pair {
+        let turned = self.map(Intervals::complement);
+        Pair { certain: turned.possible, possible: turned.certain }
+    }
+
+    /// `self AND NOT other`.
+    pub(crate) fn without(&self, other: &Pair) -> Pair {
+        let other = Pair { certain: other.possible.clone(), possible: other.certain.clone() };
+        self.with(&other, Intervals::difference)
+    }
+}
+
+/// Rows found by the values of some of their columns.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Columns {
+    by_args: BTreeMap<Vec<V>, usize>,
+    columns: Vec<BTreeMap<V, Vec<usize>>>,
+    len: usize,
+}
+
+impl Columns {
+    pub(crate) fn new(width: usize) -> Columns {
+        Columns { by_args: BTreeMap::new(), columns: vec![BTreeMap::new(); width], len: 0 }
+    }
+
+    pub(crate) fn row(&self, args: &[V]) -> Option<usize> {
+        self.by_args.get(args).copied()
+    }
+
+    pub(crate) fn add(&mut self, args: &[V]) -> usize {
+        let row = self.len;
+        self.len += 1;
+        self.by_args.insert(args.to_vec(), row);
+        for (column, &value) in self.columns.iter_mut().zip(args) {
+            column.entry(value).or_default().push(row);
+        }
+        row
+    }
+
+    /// Rows that may fit the pattern: all that share its rarest known value.
+    pub(crate) fn find(&self, pattern: &[Option<V>]) -> Found<'_> {
+        if let Some(args) = pattern.iter().copied().collect::<Option<Vec<V>>>() {
+            return Found::One(self.row(&args));
+        }
+        let mut best: Option<&[usize]> = None;
+        for (column, value) in self.columns.iter().zip(pattern) {
+            if let Some(value) = value {
+                let rows = column.get(value).map_or(&[][..], Vec::as_slice);
+                if best.is_none_or(|b| rows.len() < b.len()) {
+                    best = Some(rows);
+                }
+            }
+        }
+        best.map_or(Found::All(0..self.len), |rows| Found::Some(rows.iter()))
+    }
+}
+
+/// Rows that may fit a pattern.
+pub(crate) enum Found<'a> {
+    One(Option<usize>),
+    Some(std::slice::Iter<'a, usize>),
+    All(std::ops::Range<usize>),
+}
+
+impl Iterator for Found<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        match self {
+            Found::One(row) => row.take(),
+            Found::Some(rows) => rows.next().copied(),
+            Found::All(rows) => rows.next(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) args: Vec<V>,
+    /// Facts that support it, live or not.
+    pub(crate) told: Vec<usize>,
+    pair: Pair,
+    stale: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    pub(crate) id: FactId,
+    pub(crate) predicate: usize,
+    pub(crate) row: usize,
+    pub(crate) from: Instant,
+    pub(crate) to: Instant,
+    pub(crate) admitted: bool,
+    pub(crate) live: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    pub(crate) rows: Vec<Row>,
+    pub(crate) columns: Columns,
+}
+
+/// A question what if: facts left out, facts taken as admitted.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WhatIf {
+    pub(crate) removed: BTreeSet<usize>,
+    pub(crate) admitted: BTreeSet<usize>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Facts {
+    pub(crate) words: Words,
+    pub(crate) told: Vec<Told>,
+    by_id: BTreeMap<FactId, usize>,
+    withdrawn: BTreeSet<FactId>,
+    pub(crate) tables: Vec<Table>,
+    stale: Vec<(usize, usize)>,
+    /// Told and withdrawn since the last [`Facts::refresh`].
+    coming: Vec<usize>,
+    going: Vec<usize>,
+}
+
+impl Facts {
+    pub(crate) fn new(words: Words, widths: impl Iterator<Item = usize>) -> Facts {
+        let tables = widths.map(|width| Table { rows: Vec::new(), columns: Columns::new(width) }).collect();
+        Facts { words, tables, ..Facts::default() }
+    }
+
+    /// `Err`: the id already names another fact.
+    pub(crate) fn insert(&mut self, id: FactId, predicate: usize, fact: &Fact) -> Result<(), ()> {
+        if self.withdrawn.contains(&id) {
+            return Ok(());
+        }
+        let args: Vec<V> = fact.args.iter().map(|value| self.words.learn(value)).collect();
+        if let Some(&known) = self.by_id.get(&id) {
+            let told = &self.told[known];
+            let same = told.predicate == predicate
+                && self.tables[predicate].rows[told.row].args == args
+                && (told.from, told.to, told.admitted) == (fact.from, fact.to, fact.admitted);
+            return if same { Ok(()) } else { Err(()) };
+        }
+        let table = &mut self.tables[predicate];
+        let row = match table.columns.row(&args) {
+            Some(row) => row,
+            None => {
+                let row = table.columns.add(&args);
+                table.rows.push(Row { args, told: Vec::new(), pair: Pair::empty(), stale: false });
+                row
+            }
+        };
+        let index = self.told.len();
+        self.by_id.insert(id.clone(), index);
+        let (from, to, admitted) = (fact.from, fact.to, fact.admitted);
+        self.told.push(Told { id, predicate, row, from, to, admitted, live: true });
+        self.coming.push(index);
+        Ok(())
+    }
+
+    pub(crate) fn withdraw(&mut self, id: FactId) {
+        if let Some(&index) = self.by_id.get(&id) {
+            self.going.push(index);
+        }
+        self.withdrawn.insert(id);
+    }
+
+    fn mark(&mut self, predicate: usize, row: usize) {
+        let found = &mut self.tables[predicate].rows[row];
+        if !found.stale {
+            found.stale = true;
+            self.stale.push((predicate, row));
+        }
+    }
+
+    /// Takes in what was told and withdrawn since the last call.
+    pub(crate) fn refresh(&mut self) {
+        for index in std::mem::take(&mut self.coming) {
+            let (predicate, row) = (self.told[index].predicate, self.told[index].row);
+            self.tables[predicate].rows[row].told.push(index);
+            self.mark(predicate, row);
+        }
+        for index in std::mem::take(&mut self.going) {
+            self.told[index].live = false;
+            self.mark(self.told[index].predicate, self.told[index].row);
+        }
+        for (predicate, row) in std::mem::take(&mut self.stale) {
+            let pair = self.supported(predicate, row, &WhatIf::default());
+            let found = &mut self.tables[predicate].rows[row];
+            found.pair = pair;
+            found.stale = false;
+            found.told.retain(|&index| self.told[index].live);
+        }
+    }
+
+    fn supported(&self, predicate: usize, row: usize, what_if: &WhatIf) -> Pair {
+        let (mut certain, mut possible) = (Vec::new(), Vec::new());
+        let mut doubted = false;
+        for &index in &self.tables[predicate].rows[row].told {
+            let told = &self.told[index];
+            if !told.live || what_if.removed.contains(&index) {
+                continue;
+            }
+            possible.push((told.from, told.to));
+            if told.admitted || what_if.admitted.contains(&index) {
+                certain.push((told.from, told.to));
+            } else {
+                doubted = true;
+            }
+        }
+        let possible = Intervals::from_unsorted(possible);
+        if doubted { Pair::new(Intervals::from_unsorted(certain), possible) } else { Pair::same(possible) }
+    }
+
+    /// Where a row holds, cut at an instant.
+    pub(crate) fn pair(&self, predicate: usize, row: usize, cut: Instant, what_if: &WhatIf) -> Pair {
+        let found = &self.tables[predicate].rows[row];
+        let asked = |index: &usize| what_if.removed.contains(index) || what_if.admitted.contains(index);
+        let nothing = what_if.removed.is_empty() && what_if.admitted.is_empty();
+        if nothing || !found.told.iter().any(asked) {
+            found.pair.up_to(cut)
+        } else {
+            self.supported(predicate, row, what_if).up_to(cut)
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The monitor, from outside.
+mod accord;
+mod cases;
