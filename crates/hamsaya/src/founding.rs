@@ -1,51 +1,19 @@
-//! The founding: entry 0 of every log, the same bytes in all, signed by every node that keeps one. It names the
-//! agreement, the members, their keys and, for each log, the witnesses whose word proves its times.
+//! Founding a federation: who its nodes are, their keys, and for each log the witnesses whose word proves its times.
 //!
-//! ```text
-//! "fields":{"members":[{"name":"P1","role":"party","origin":"p1.example/hamsaya/1"},…],
-//!           "keys":[{"node":"P1","role":"office","vkey":"p1.example/chair+…"},…],
-//!           "policies":{"p1.example/hamsaya/1":"log …\nwitness …\nquorum …\n"},"constants":{}}
-//! ```
+//! Every other node is a witness of a log. With n of them, f = floor((n-1)/3) may lie, and a quorum is
+//! floor((n+f)/2)+1: for the demo's n = 4 it is 3.
 use crate::author::uuid_v7;
 use crate::complaint::Complaint;
 use crate::folder::Folder;
 use anyhow::Result;
 use hamsaya_record::Instant;
 use hamsaya_record::envelope::Envelope;
+use hamsaya_record::founding::{Founding, Member, MemberKey, MemberRole};
 use hamsaya_record::key::{Role, SecretKey, Vkey};
 use hamsaya_record::policy;
-use hamsaya_record::statement::{Act, FieldValue, Statement};
 use std::collections::BTreeMap;
 
-/// A node that will keep or witness logs.
-#[derive(Clone, Debug)]
-pub struct Member {
-    /// `P1`.
-    pub name: String,
-    /// `party`, `guarantor` or `witness`.
-    pub role: String,
-    /// Its keys, by role.
-    pub keys: Vec<(Role, SecretKey)>,
-}
-
-impl Member {
-    /// Reads the keys of a folder; a key's file tells its role.
-    pub fn of(name: &str, role: &str, folder: &Folder) -> Result<Member> {
-        let keys = folder.keys()?.into_iter().map(|held| (role_of(&held.file), held.key)).collect();
-        Ok(Member { name: name.into(), role: role.into(), keys })
-    }
-
-    fn key(&self, role: Role) -> Option<&SecretKey> {
-        self.keys.iter().find(|(r, _)| *r == role).map(|(_, key)| key)
-    }
-
-    /// Name of its log; a witness-only institution keeps none.
-    pub fn origin(&self) -> Option<&str> {
-        self.key(Role::Log).map(|key| key.vkey().name())
-    }
-}
-
-/// The file's name tells what a key is for: `log witness mirror node recovery`, `post-…` and `station` are devices, the
+/// The file's name tells what a key is for: `log witness mirror node recovery`; `post-…` and `station` are devices, the
 /// rest are offices.
 pub fn role_of(file: &str) -> Role {
     match file {
@@ -55,69 +23,50 @@ pub fn role_of(file: &str) -> Role {
     }
 }
 
-/// Writes and signs the founding.
-pub fn found(agreement: [u8; 32], members: &[Member], at: Instant) -> Result<Envelope> {
-    let mut policies = BTreeMap::new();
-    for member in members {
-        if let Some(log) = member.key(Role::Log) {
-            policies.insert(log.vkey().name().to_string(), FieldValue::Text(policy_of(member, log.vkey(), members)?));
+/// Writes the founding of these folders and signs it with the node key of each that keeps a log.
+pub fn found(agreement: [u8; 32], folders: &[Folder], at: Instant) -> Result<Envelope> {
+    let (mut members, mut keys, mut secrets) = (Vec::new(), Vec::new(), Vec::<SecretKey>::new());
+    for folder in folders {
+        let (name, word) = (folder.setting("name")?, folder.setting("role")?);
+        let role = MemberRole::from_name(&word).ok_or_else(|| {
+            Complaint::new(format!("role `{word}` is unknown, allowed are party guarantor witness"))
+                .at(folder.path("node.toml").display())
+        })?;
+        let held = folder.keys()?;
+        let origin = held.iter().find(|h| h.file == "log").map(|h| h.key.vkey().name().to_string());
+        members.push(Member { name: name.clone(), role, origin });
+        for one in held {
+            let role = role_of(&one.file);
+            keys.push(MemberKey { node: name.clone(), role, vkey: one.key.vkey().clone() });
+            secrets.push(one.key);
         }
     }
-    let fields = BTreeMap::from([
-        ("members".to_string(), FieldValue::List(members.iter().map(member_value).collect())),
-        ("keys".to_string(), FieldValue::List(members.iter().flat_map(key_values).collect())),
-        ("policies".to_string(), FieldValue::Map(policies)),
-        ("constants".to_string(), FieldValue::Map(BTreeMap::new())),
-    ]);
-    let first = members.iter().find(|m| m.origin().is_some());
-    let first = first.ok_or_else(|| Complaint::new("no member keeps a log").hint("name a party or a guarantor"))?;
+    let policies = policies(&members, &keys)?;
+    let founding = Founding::new(agreement, members, keys, policies, BTreeMap::new())?;
+    let first = founding.members().iter().find(|m| m.origin.is_some());
+    let first = first.ok_or_else(|| Complaint::new("no member keeps a log").hint("add a party or a guarantor"))?;
     let id = uuid_v7(at.0.max(0).unsigned_abs() * 1000, &agreement);
-    let statement = Statement {
-        source: format!("{}/founding", first.name.to_lowercase()),
-        marking: "TLP:CLEAR".into(),
-        fields,
-        ..Statement::new(agreement, Act::Record, "founding", &id, &first.name, "*", at)
-    };
-    let signers: Vec<&SecretKey> =
-        members.iter().filter(|m| m.origin().is_some()).filter_map(|m| m.key(Role::Node)).collect();
+    let statement = founding.to_statement(&id, &first.name, &format!("{}/node", first.name.to_lowercase()), at);
+    let is_signer = |key: &&SecretKey| founding.signers().any(|signer| signer.vkey == *key.vkey());
+    let signers: Vec<&SecretKey> = secrets.iter().filter(is_signer).collect();
     Ok(Envelope::sign(statement.to_payload(), &signers))
 }
 
-/// Every other node is a witness; the quorum is floor((n+f)/2)+1, with as many liars f as n can bear.
-fn policy_of(member: &Member, log: &Vkey, members: &[Member]) -> Result<String> {
-    let others: Vec<(&str, &Vkey)> = members
-        .iter()
-        .filter(|m| m.name != member.name)
-        .filter_map(|m| Some((m.name.as_str(), m.key(Role::Witness)?.vkey())))
-        .collect();
-    let n = others.len();
-    if n == 0 {
-        return Err(Complaint::new(format!("nobody witnesses the log of {}", member.name))
-            .hint("a founding needs at least two members")
-            .into());
+fn policies(members: &[Member], keys: &[MemberKey]) -> Result<BTreeMap<String, String>> {
+    let mut policies = BTreeMap::new();
+    for member in members.iter().filter(|m| m.origin.is_some()) {
+        let of_role = |role: Role| keys.iter().filter(move |k| k.role == role);
+        let Some(log) = of_role(Role::Log).find(|k| k.node == member.name) else { continue };
+        let others: Vec<(&str, &Vkey)> =
+            of_role(Role::Witness).filter(|k| k.node != member.name).map(|k| (k.node.as_str(), &k.vkey)).collect();
+        let n = others.len();
+        if n == 0 {
+            return Err(Complaint::new(format!("nobody witnesses the log of {}", member.name))
+                .hint("a founding needs the folders of at least two nodes")
+                .into());
+        }
+        let f = (n - 1) / 3;
+        policies.insert(log.vkey.name().to_string(), policy::write(&log.vkey, others, (n + f) / 2 + 1));
     }
-    let f = (n - 1) / 3;
-    Ok(policy::write(log, others, (n + f) / 2 + 1))
-}
-
-fn text(value: &str) -> FieldValue {
-    FieldValue::Text(value.into())
-}
-
-fn member_value(member: &Member) -> FieldValue {
-    let mut map = BTreeMap::from([("name".to_string(), text(&member.name)), ("role".to_string(), text(&member.role))]);
-    if let Some(origin) = member.origin() {
-        map.insert("origin".into(), text(origin));
-    }
-    FieldValue::Map(map)
-}
-
-fn key_values(member: &Member) -> impl Iterator<Item = FieldValue> + '_ {
-    member.keys.iter().map(|(role, key)| {
-        FieldValue::Map(BTreeMap::from([
-            ("node".to_string(), text(&member.name)),
-            ("role".to_string(), text(role.name())),
-            ("vkey".to_string(), text(&key.vkey().to_string())),
-        ]))
-    })
+    Ok(policies)
 }

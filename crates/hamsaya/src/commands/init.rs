@@ -2,12 +2,12 @@
 use super::Outcome;
 use crate::complaint::Complaint;
 use crate::folder::Folder;
-use crate::founding::{self, Member, role_of};
+use crate::founding::{self, role_of};
 use crate::{agreements, clock};
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
-use hamsaya_agreement::Agreement;
 use hamsaya_record::Instant;
+use hamsaya_record::founding::Founding;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -216,13 +216,10 @@ fn make(dir: &Path, settings: &Settings, agreement: &agreements::Files) -> Resul
 
 /// Signs one founding for all folders and puts it into each.
 fn found(folders: &[Folder], at: Instant) -> Result<()> {
-    let mut members = Vec::new();
-    for folder in folders {
-        members.push(Member::of(&folder.setting("name")?, &folder.setting("role")?, folder)?);
-    }
     let first = folders.first().ok_or_else(|| Complaint::new("no folder was given"))?;
-    let agreement = Agreement::parse(&agreements::files(&first.path("agreement"))?)?;
-    let leaf = founding::found(agreement.digest(), &members, at)?.to_leaf();
+    let agreement = agreements::read(&first.path("agreement"))?;
+    let leaf = founding::found(agreement.digest(), folders, at)?.to_leaf();
+    Founding::from_leaf(&leaf)?;
     for folder in folders {
         fs::write(folder.path("founding.json"), &leaf)?;
     }
