@@ -9,10 +9,12 @@ pub mod cosignature;
 pub mod envelope;
 #[cfg(test)]
 mod fixture;
+pub mod follower;
 pub mod founding;
 pub mod instant;
 mod json;
 pub mod key;
+pub mod log;
 pub mod logs;
 pub mod merkle;
 pub mod note;
@@ -20,6 +22,9 @@ pub mod policy;
 pub mod proof;
 pub mod refusal;
 pub mod statement;
+pub mod store;
 pub mod tile;
+pub mod tiles;
+pub mod witness;
 
 pub use instant::Instant;

@@ -1,0 +1,368 @@
+//! Where bytes lie: a small set of operations that a folder and an object store both have.
+//!
+//! ```text
+//! checkpoint                  the published checkpoint, cosigned by a quorum          swap
+//! lock                        the newest signed checkpoint: the commit point          swap
+//! staging/<size>-<root hex>   tiles about to be created                              create, delete
+//! tile/0/000.p/7              a tile                                                 create
+//! ```
+//! A key never changes its bytes, except by `swap`, which compares first. What a call has answered is durable. After an
+//! error nothing is known: the caller stops and reads everything again.
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What a key held when it was read: SHA-256 of its bytes in a folder and in memory.
+pub type Version = [u8; 32];
+
+/// What [`Store::create`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// The key was free.
+    New,
+    /// The same bytes were there.
+    Same,
+}
+
+/// Why a store did not do as asked. Except for `Held`, the state is unknown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Another process works on it.
+    #[error("another process holds this log ({0})\nhint: stop it first; a lock is never removed by hand")]
+    Held(String),
+    /// Reading or writing failed.
+    #[error("{key}: {what}")]
+    Io {
+        /// Which key.
+        key: String,
+        /// What went wrong.
+        what: String,
+    },
+    /// Other bytes stand under a key that never changes.
+    #[error("{0}: other bytes are there already; a tile never changes")]
+    Differs(String),
+    /// The key changed since it was read.
+    #[error("{0}: it changed since it was read; somebody else writes to this log")]
+    Moved(String),
+}
+
+/// Bytes by key. Keys are paths of ASCII letters, digits, `-`, `.` and `/`.
+pub trait Store {
+    /// Bytes and version; `None` if the key is free.
+    fn read(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError>;
+    /// All keys that begin so, sorted.
+    fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
+    /// Writes a key that never changes; durable when it returns.
+    fn create(&mut self, key: &str, bytes: &[u8]) -> Result<Created, StoreError>;
+    /// Replaces a key that holds `old` (`None`: that is free); durable when it returns.
+    fn swap(&mut self, key: &str, old: Option<Version>, bytes: &[u8]) -> Result<Version, StoreError>;
+    /// Deletes a key under `staging/`.
+    fn delete(&mut self, key: &str) -> Result<(), StoreError>;
+}
+
+/// The version of some bytes.
+pub fn version(bytes: &[u8]) -> Version {
+    Sha256::digest(bytes).into()
+}
+
+/// A local folder, held by one process for its life. Network file systems are not for this: their locks and renames
+/// promise too little.
+#[derive(Debug)]
+pub struct Folder {
+    root: PathBuf,
+    /// Held, not read: dropping it lets the next process in.
+    _held: Option<File>,
+}
+
+impl Folder {
+    /// Opens a folder to write to it, and makes it if it is not there.
+    pub fn open(root: &Path) -> Result<Folder, StoreError> {
+        let io = |e: io::Error| StoreError::Io { key: root.display().to_string(), what: e.to_string() };
+        fs::create_dir_all(root).map_err(io)?;
+        let held = File::options().create(true).truncate(false).write(true).open(root.join("held")).map_err(io)?;
+        match held.try_lock() {
+            Ok(()) => Ok(Folder { root: root.to_path_buf(), _held: Some(held) }),
+            Err(fs::TryLockError::WouldBlock) => Err(StoreError::Held(root.display().to_string())),
+            Err(fs::TryLockError::Error(e)) => Err(io(e)),
+        }
+    }
+
+    /// Opens a folder to read it; every write fails. Does not disturb the process that holds it.
+    pub fn read_only(root: &Path) -> Folder {
+        Folder { root: root.to_path_buf(), _held: None }
+    }
+
+    /// Where it is.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn path(&self, key: &str) -> Result<PathBuf, StoreError> {
+        let plain = |part: &str| {
+            !part.is_empty()
+                && part != "."
+                && part != ".."
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+        };
+        match key.split('/').all(plain) {
+            true => Ok(self.root.join(key)),
+            false => Err(StoreError::Io { key: key.to_string(), what: "not a key".to_string() }),
+        }
+    }
+
+    fn writable(&self, key: &str) -> Result<PathBuf, StoreError> {
+        match self._held {
+            Some(_) => self.path(key),
+            None => {
+                Err(StoreError::Io { key: key.to_string(), what: "the folder is open for reading only".to_string() })
+            }
+        }
+    }
+
+    /// Writes and syncs a temporary file beside `path`. A crash here leaves a `.tmp` that nothing reads.
+    fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
+        if let Some(parent) = path.parent().filter(|parent| !parent.is_dir()) {
+            fs::create_dir_all(parent)?;
+            // A new folder is durable once its parents are.
+            let mut at = parent.parent();
+            while let Some(folder) = at.filter(|f| !f.as_os_str().is_empty()) {
+                let Ok(handle) = File::open(folder) else { break };
+                handle.sync_all()?;
+                at = folder.parent();
+            }
+        }
+        let mut name = path.file_name().unwrap_or_default().to_os_string();
+        name.push(".tmp");
+        let temporary = path.with_file_name(name);
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        Ok(temporary)
+    }
+
+    fn sync_parent(path: &Path) -> io::Result<()> {
+        path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    }
+}
+
+impl Store for Folder {
+    fn read(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        match fs::read(self.path(key)?) {
+            Ok(bytes) => {
+                let version = version(&bytes);
+                Ok(Some((bytes, version)))
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(StoreError::Io { key: key.to_string(), what: e.to_string() }),
+        }
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        fn walk(dir: &Path, key: &str, into: &mut Vec<String>) -> io::Result<()> {
+            for entry in fs::read_dir(dir)? {
+                let entry = entry?;
+                let name = entry.file_name();
+                let Some(name) = name.to_str() else { continue };
+                let key = if key.is_empty() { name.to_string() } else { format!("{key}/{name}") };
+                if entry.file_type()?.is_dir() {
+                    walk(&entry.path(), &key, into)?;
+                } else if !name.ends_with(".tmp") && key != "held" {
+                    into.push(key);
+                }
+            }
+            Ok(())
+        }
+        // Only the folder that all such keys share is walked.
+        let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let mut keys = Vec::new();
+        match walk(&self.root.join(folder), folder, &mut keys) {
+            Ok(()) => (),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => (),
+            Err(e) => return Err(StoreError::Io { key: prefix.to_string(), what: e.to_string() }),
+        }
+        keys.retain(|k| k.starts_with(prefix));
+        keys.sort();
+        Ok(keys)
+    }
+
+    fn create(&mut self, key: &str, bytes: &[u8]) -> Result<Created, StoreError> {
+        let path = self.writable(key)?;
+        let io = |e: io::Error| StoreError::Io { key: key.to_string(), what: e.to_string() };
+        let temporary = Self::write_temporary(&path, bytes).map_err(io)?;
+        // A hard link fails if the name is taken, where a rename would replace it.
+        let linked = fs::hard_link(&temporary, &path);
+        fs::remove_file(&temporary).map_err(io)?;
+        match linked {
+            Ok(()) => {
+                Self::sync_parent(&path).map_err(io)?;
+                Ok(Created::New)
+            }
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => match fs::read(&path).map_err(io)? == bytes {
+                true => Ok(Created::Same),
+                false => Err(StoreError::Differs(key.to_string())),
+            },
+            Err(e) => Err(io(e)),
+        }
+    }
+
+    fn swap(&mut self, key: &str, old: Option<Version>, bytes: &[u8]) -> Result<Version, StoreError> {
+        let path = self.writable(key)?;
+        let found = self.read(key)?.map(|(_, version)| version);
+        if found != old {
+            return Err(StoreError::Moved(key.to_string()));
+        }
+        let io = |e: io::Error| StoreError::Io { key: key.to_string(), what: e.to_string() };
+        let temporary = Self::write_temporary(&path, bytes).map_err(io)?;
+        fs::rename(&temporary, &path).map_err(io)?;
+        Self::sync_parent(&path).map_err(io)?;
+        Ok(version(bytes))
+    }
+
+    fn delete(&mut self, key: &str) -> Result<(), StoreError> {
+        let path = self.writable(key)?;
+        if !key.starts_with("staging/") {
+            return Err(StoreError::Io { key: key.to_string(), what: "only staging may be deleted".to_string() });
+        }
+        match fs::remove_file(path) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::Io { key: key.to_string(), what: e.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a crash leaves of the call that it interrupts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    /// Nothing of it.
+    Before,
+    /// All of it, though nobody was told.
+    After,
+}
+
+#[derive(Debug, Default)]
+struct Bytes {
+    keys: BTreeMap<String, Vec<u8>>,
+    writes: u64,
+    crash: Option<(u64, Crash)>,
+    crashed: bool,
+}
+
+/// A store in memory, for tests and the simulator. Clones are handles to the same bytes, as two runs of a process are to
+/// one disk. It can crash at a given write; then every call fails until [`Memory::restart`].
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    bytes: Arc<Mutex<Bytes>>,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new() -> Memory {
+        Memory::default()
+    }
+
+    fn bytes(&self) -> MutexGuard<'_, Bytes> {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Crashes at the `n`-th write from now, counted from 0.
+    pub fn crash_at(&self, n: u64, crash: Crash) {
+        let mut bytes = self.bytes();
+        bytes.crash = Some((bytes.writes + n, crash));
+    }
+
+    /// True once the crash has come.
+    pub fn has_crashed(&self) -> bool {
+        self.bytes().crashed
+    }
+
+    /// Lets a new run read and write again, and forgets a crash that did not come.
+    pub fn restart(&self) {
+        let mut bytes = self.bytes();
+        bytes.crashed = false;
+        bytes.crash = None;
+    }
+
+    /// A copy of all bytes as they are now: a backup, or a disk restored from one.
+    pub fn copy(&self) -> Memory {
+        let bytes = self.bytes();
+        Memory { bytes: Arc::new(Mutex::new(Bytes { keys: bytes.keys.clone(), ..Bytes::default() })) }
+    }
+
+    /// Replaces a key's bytes whatever the rules: the adversary, or a failing disk.
+    pub fn tamper(&self, key: &str, bytes: Vec<u8>) {
+        self.bytes().keys.insert(key.to_string(), bytes);
+    }
+
+    /// One write: decides whether the crash comes now, and what is left of the write.
+    fn write(&self, key: &str, apply: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) -> Result<(), StoreError> {
+        let failed = || StoreError::Io { key: key.to_string(), what: "crashed".to_string() };
+        let mut bytes = self.bytes();
+        if bytes.crashed {
+            return Err(failed());
+        }
+        let now = bytes.writes;
+        bytes.writes += 1;
+        match bytes.crash {
+            Some((at, crash)) if at == now => {
+                if crash == Crash::After {
+                    apply(&mut bytes.keys);
+                }
+                bytes.crashed = true;
+                Err(failed())
+            }
+            _ => {
+                apply(&mut bytes.keys);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Store for Memory {
+    fn read(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        let bytes = self.bytes();
+        match bytes.crashed {
+            true => Err(StoreError::Io { key: key.to_string(), what: "crashed".to_string() }),
+            false => Ok(bytes.keys.get(key).map(|b| (b.clone(), version(b)))),
+        }
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let bytes = self.bytes();
+        match bytes.crashed {
+            true => Err(StoreError::Io { key: prefix.to_string(), what: "crashed".to_string() }),
+            false => Ok(bytes.keys.keys().filter(|k| k.starts_with(prefix)).cloned().collect()),
+        }
+    }
+
+    fn create(&mut self, key: &str, bytes: &[u8]) -> Result<Created, StoreError> {
+        if let Some((found, _)) = self.read(key)? {
+            return if found == bytes { Ok(Created::Same) } else { Err(StoreError::Differs(key.to_string())) };
+        }
+        self.write(key, |keys| {
+            keys.insert(key.to_string(), bytes.to_vec());
+        })?;
+        Ok(Created::New)
+    }
+
+    fn swap(&mut self, key: &str, old: Option<Version>, bytes: &[u8]) -> Result<Version, StoreError> {
+        if self.read(key)?.map(|(_, version)| version) != old {
+            return Err(StoreError::Moved(key.to_string()));
+        }
+        self.write(key, |keys| {
+            keys.insert(key.to_string(), bytes.to_vec());
+        })?;
+        Ok(version(bytes))
+    }
+
+    fn delete(&mut self, key: &str) -> Result<(), StoreError> {
+        self.write(key, |keys| {
+            keys.remove(key);
+        })
+    }
+}

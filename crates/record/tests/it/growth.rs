@@ -1,0 +1,327 @@
+//! A log that grows, crashes and is tampered with; a copy that follows it; a witness that watches it.
+use hamsaya_record::checkpoint::Checkpoint;
+use hamsaya_record::follower::{Follow, FollowError, Follower};
+use hamsaya_record::instant::Instant;
+use hamsaya_record::key::SecretKey;
+use hamsaya_record::log::Log;
+use hamsaya_record::merkle;
+use hamsaya_record::store::{Crash, Memory, Store};
+use hamsaya_record::tiles::TilesError;
+use hamsaya_record::witness::{self, Witness, WitnessAnswer};
+
+const ORIGIN: &str = "p1.example/hamsaya/1";
+
+fn key() -> SecretKey {
+    SecretKey::from_seed(ORIGIN, [7; 32]).expect("a key")
+}
+
+fn witness_key() -> SecretKey {
+    SecretKey::cosigner_from_seed("p2.example/witness", [9; 32]).expect("a key")
+}
+
+fn leaves(from: u64, to: u64) -> Vec<Vec<u8>> {
+    (from..to).map(|n| format!("entry {n}").into_bytes()).collect()
+}
+
+fn open(store: &Memory) -> Result<Log<Memory>, TilesError> {
+    Log::open(store.clone(), key(), |_, _| ())
+}
+
+/// Root by the definition, from all entries at once.
+fn naive_root(entries: &[Vec<u8>]) -> merkle::Hash {
+    match entries {
+        [] => merkle::empty_root(),
+        [one] => merkle::leaf_hash(one),
+        _ => {
+            let k = entries.len().next_power_of_two() / 2;
+            merkle::node_hash(&naive_root(&entries[..k]), &naive_root(&entries[k..]))
+        }
+    }
+}
+
+#[test]
+fn batches_of_any_size_lead_to_one_tree() {
+    for batches in [vec![1, 2, 3], vec![255, 1, 1], vec![256], vec![700], vec![1; 40], vec![100, 412, 1, 511, 1024]] {
+        let store = Memory::new();
+        let mut log = open(&store).expect("an empty log");
+        let mut size = 0;
+        for n in &batches {
+            let sequenced = log.append(&leaves(size, size + n), Instant(1)).expect("appended");
+            assert_eq!((sequenced.first_index, sequenced.size), (size, size + n));
+            size += n;
+            assert_eq!(sequenced.root, naive_root(&leaves(0, size)), "{batches:?} at {size}");
+        }
+        let mut visited = Vec::new();
+        let again = Log::open(store.clone(), key(), |i, leaf| visited.push((i, leaf.to_vec()))).expect("opens again");
+        assert_eq!(again.tiles().root(), naive_root(&leaves(0, size)));
+        assert_eq!(visited, leaves(0, size).into_iter().enumerate().map(|(i, l)| (i as u64, l)).collect::<Vec<_>>());
+        assert_eq!(store.list("staging/").expect("listed"), Vec::<String>::new());
+        for old in [1, size / 3 + 1, size] {
+            let proof = again.tiles().prove_consistency(old, size).expect("read").expect("a proof");
+            let old_root = naive_root(&leaves(0, old));
+            assert!(merkle::verify_consistency(old, &old_root, size, &again.tiles().root(), &proof));
+            assert_eq!(again.tiles().root_at(old).expect("read"), old_root);
+        }
+        for index in [0, size / 2, size - 1] {
+            let proof = again.tiles().prove_inclusion(index, size).expect("read").expect("a proof");
+            let leaf = again.tiles().entry(index).expect("read").expect("an entry");
+            assert!(merkle::verify_inclusion(&merkle::leaf_hash(&leaf), index, size, &proof, &again.tiles().root()));
+        }
+        assert_eq!(again.tiles().entries(1, size + 9).expect("read"), leaves(1, size));
+    }
+}
+
+#[test]
+fn a_crash_after_any_write_loses_nothing_acknowledged() {
+    let mut crashes = 0;
+    for start in [0u64, 3, 255, 300] {
+        for at in 0.. {
+            let mut came = false;
+            for kind in [Crash::Before, Crash::After] {
+                let store = Memory::new();
+                let mut log = open(&store).expect("an empty log");
+                if start > 0 {
+                    log.append(&leaves(0, start), Instant(1)).expect("appended");
+                }
+                let mut acknowledged = start;
+                let mut signed = log.signed().cloned();
+                store.crash_at(at, kind);
+                for n in [1, 2, 300] {
+                    match log.append(&leaves(acknowledged, acknowledged + n), Instant(1)) {
+                        Ok(sequenced) => (acknowledged, signed) = (sequenced.size, Some(sequenced.checkpoint)),
+                        Err(_) => break,
+                    }
+                }
+                came |= store.has_crashed();
+                assert!(
+                    !store.has_crashed() || log.append(&leaves(0, 1), Instant(1)).is_err(),
+                    "it must be opened again first"
+                );
+                store.restart();
+                let mut found = Vec::new();
+                let mut log = Log::open(store.clone(), key(), |_, leaf| found.push(leaf.to_vec())).expect("heals");
+                assert!(log.size() >= acknowledged, "start {start}, write {at}, {kind:?}");
+                assert_eq!(found, leaves(0, log.size()), "what was not acknowledged is whole or gone");
+                // What was signed before is on the way to what is signed now.
+                if let Some(old) = signed {
+                    let old = Checkpoint::parse(&old.text).expect("a checkpoint");
+                    assert_eq!(log.tiles().root_at(old.size).expect("read"), old.root);
+                }
+                let size = log.size();
+                log.append(&leaves(size, size + 2), Instant(2)).expect("goes on");
+                assert_eq!(log.tiles().root(), naive_root(&leaves(0, size + 2)));
+            }
+            if !came {
+                break;
+            }
+            crashes += 1;
+        }
+    }
+    assert!(crashes > 30, "only {crashes} crashes were tried");
+}
+
+#[test]
+fn a_flipped_byte_anywhere_is_found() {
+    let store = Memory::new();
+    let mut log = open(&store).expect("an empty log");
+    for n in [3, 250, 20] {
+        let size = log.size();
+        let signed = log.append(&leaves(size, size + n), Instant(1)).expect("appended").checkpoint;
+        log.publish(&signed).expect("published");
+    }
+    let keys = store.list("").expect("listed");
+    assert!(keys.len() > 6, "{keys:?}");
+    for key in keys {
+        let (bytes, _) = store.read(&key).expect("read").expect("there");
+        for at in (0..bytes.len()).step_by(bytes.len() / 60 + 1) {
+            let copy = store.copy();
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x01;
+            copy.tamper(&key, flipped);
+            assert!(open(&copy).is_err(), "byte {at} of {key} was flipped and nobody noticed");
+        }
+        let copy = store.copy();
+        copy.tamper(&key, bytes[..bytes.len() - 1].to_vec());
+        assert!(open(&copy).is_err(), "{key} was cut and nobody noticed");
+    }
+}
+
+#[test]
+fn an_older_disk_than_the_world_has_seen_is_refused() {
+    let store = Memory::new();
+    let mut log = open(&store).expect("an empty log");
+    log.append(&leaves(0, 5), Instant(1)).expect("appended");
+    let (old_lock, _) = store.read("lock").expect("read").expect("there");
+    let signed = log.append(&leaves(5, 9), Instant(1)).expect("appended").checkpoint;
+    log.publish(&signed).expect("published");
+    store.tamper("lock", old_lock);
+    let error = open(&store).expect_err("refused").to_string();
+    assert!(error.contains("older than what the world has seen"), "{error}");
+}
+
+#[test]
+fn the_clock_must_not_go_back() {
+    let mut log = open(&Memory::new()).expect("an empty log");
+    log.append(&leaves(0, 1), Instant(100)).expect("appended");
+    assert!(log.append(&leaves(1, 2), Instant(99)).is_err());
+    log.append(&leaves(1, 2), Instant(100)).expect("an instant may last");
+}
+
+#[test]
+fn a_copy_follows_only_what_the_log_promised() {
+    let mut log = open(&Memory::new()).expect("an empty log");
+    let copy_store = Memory::new();
+    let mut copy = Follower::open(copy_store.clone(), key().vkey().clone(), |_, _| ()).expect("an empty copy");
+    let one = log.append(&leaves(0, 300), Instant(1)).expect("appended").checkpoint.to_text();
+    assert_eq!(copy.advance(one.as_bytes(), &leaves(0, 300)), Ok(Follow::Grown { from: 0, to: 300 }));
+    assert_eq!(copy.advance(one.as_bytes(), &[] as &[Vec<u8>]), Ok(Follow::Same));
+    let two = log.append(&leaves(300, 310), Instant(1)).expect("appended").checkpoint.to_text();
+    assert!(matches!(
+        copy.advance(two.as_bytes(), &leaves(300, 309)),
+        Err(FollowError::Count { found: 9, expected: 10 })
+    ));
+    assert!(matches!(
+        copy.advance(two.as_bytes(), &leaves(301, 311)),
+        Err(FollowError::Tiles(TilesError::OtherRoot { .. }))
+    ));
+    assert_eq!(
+        copy.advance(two.as_bytes(), &leaves(300, 310)),
+        Ok(Follow::Grown { from: 300, to: 310 }),
+        "wrong entries do not stop it"
+    );
+    assert_eq!(copy.advance(one.as_bytes(), &[] as &[Vec<u8>]), Ok(Follow::Older));
+    let copy = Follower::open(copy_store, key().vkey().clone(), |_, _| ()).expect("opens again");
+    assert_eq!(copy.tiles().root(), log.tiles().root());
+}
+
+#[test]
+fn two_heads_prove_themselves() {
+    let (mut log, mut other) = (open(&Memory::new()).expect("a log"), open(&Memory::new()).expect("its double"));
+    let mut copy = Follower::open(Memory::new(), key().vkey().clone(), |_, _| ()).expect("a copy");
+    let one = log.append(&leaves(0, 5), Instant(1)).expect("appended").checkpoint;
+    let two = other.append(&leaves(1, 6), Instant(1)).expect("appended").checkpoint;
+    copy.advance(one.to_text().as_bytes(), &leaves(0, 5)).expect("followed");
+    match copy.advance(two.to_text().as_bytes(), &[] as &[Vec<u8>]) {
+        Err(FollowError::Inconsistent { ours, theirs }) => assert_eq!((*ours, *theirs), (one, two)),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn ask(witness: &mut Witness<Memory>, old: u64, log: &Log<Memory>, now: i64) -> WitnessAnswer {
+    let proof = log.tiles().prove_consistency(old, log.size()).expect("read").unwrap_or_default();
+    let body = witness::request(old, &proof, log.signed().expect("signed"));
+    witness.add_checkpoint(&body, Instant(now)).expect("a store that works")
+}
+
+#[test]
+fn a_witness_answers_in_the_order_of_the_specification() {
+    let store = Memory::new();
+    let mut witness = Witness::open(store.clone(), witness_key(), [key().vkey().clone()]).expect("a witness");
+    let mut log = open(&Memory::new()).expect("an empty log");
+    log.append(&leaves(0, 5), Instant(1)).expect("appended");
+    let check = |witness: &mut Witness<Memory>, body: &str| {
+        witness.add_checkpoint(body.as_bytes(), Instant(50)).expect("works")
+    };
+    let note = log.signed().expect("signed").to_text();
+    assert!(matches!(check(&mut witness, "old 0\n"), WitnessAnswer::Malformed(_)));
+    assert_eq!(check(&mut witness, &format!("old 0\n\n{}", note.replace("p1.", "p9."))), WitnessAnswer::UnknownOrigin);
+    assert!(matches!(
+        check(&mut witness, &format!("old 0\n\n{}", note.replace("\n5\n", "\n6\n"))),
+        WitnessAnswer::NotTrusted(_)
+    ));
+    assert!(matches!(check(&mut witness, &format!("old 9\n\n{note}")), WitnessAnswer::Malformed(_)), "old > size");
+    assert!(matches!(check(&mut witness, &format!("old 05\n\n{note}")), WitnessAnswer::Malformed(_)));
+    assert_eq!(check(&mut witness, &format!("old 3\n\n{note}")), WitnessAnswer::Conflict { size: 0 });
+    let hash = "A".repeat(43) + "=";
+    assert!(
+        matches!(check(&mut witness, &format!("old 0\n{hash}\n\n{note}")), WitnessAnswer::Unproven(_)),
+        "old 0 takes no proof"
+    );
+    assert!(witness.checkpoint(ORIGIN).is_none(), "nothing was cosigned yet");
+    let WitnessAnswer::Cosigned(line) = ask(&mut witness, 0, &log, 50) else { panic!("cosigned") };
+    let note = log.signed().expect("signed");
+    assert_eq!(hamsaya_record::cosignature::verify(&note.text, &line, witness_key().vkey()), Some(50));
+
+    log.append(&leaves(5, 9), Instant(1)).expect("appended");
+    assert_eq!(ask(&mut witness, 4, &log, 51), WitnessAnswer::Conflict { size: 5 });
+    let grown = log.signed().expect("signed").to_text();
+    assert!(matches!(check(&mut witness, &format!("old 5\n{hash}\n\n{grown}")), WitnessAnswer::Unproven(_)));
+    assert!(matches!(ask(&mut witness, 5, &log, 52), WitnessAnswer::Cosigned(_)));
+    assert!(matches!(ask(&mut witness, 9, &log, 60), WitnessAnswer::Cosigned(_)), "the same size again is a heartbeat");
+
+    let mut other = open(&Memory::new()).expect("its double");
+    other.append(&leaves(1, 10), Instant(1)).expect("appended");
+    assert!(matches!(ask(&mut witness, 9, &other, 61), WitnessAnswer::Unproven(_)), "another root for the same size");
+
+    let again = Witness::open(store.clone(), witness_key(), [key().vkey().clone()]).expect("opens again");
+    assert_eq!(again.checkpoint(ORIGIN), witness.checkpoint(ORIGIN));
+    assert_eq!(again.checkpoint_by_hash(&witness::origin_hash(ORIGIN)), witness.checkpoint(ORIGIN));
+    let state = store.list("").expect("listed").remove(0);
+    let (bytes, _) = store.read(&state).expect("read").expect("there");
+    for at in 0..bytes.len() {
+        let copy = store.copy();
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x01;
+        copy.tamper(&state, flipped);
+        assert!(
+            Witness::open(copy, witness_key(), [key().vkey().clone()]).is_err(),
+            "byte {at} of its state was flipped"
+        );
+    }
+}
+
+#[test]
+fn a_witness_that_crashes_never_tells_two_stories() {
+    for crash in [Crash::Before, Crash::After] {
+        let store = Memory::new();
+        let (mut log, mut other) = (open(&Memory::new()).expect("a log"), open(&Memory::new()).expect("its double"));
+        log.append(&leaves(0, 5), Instant(1)).expect("appended");
+        other.append(&leaves(1, 6), Instant(1)).expect("appended");
+        let mut witness = Witness::open(store.clone(), witness_key(), [key().vkey().clone()]).expect("a witness");
+        store.crash_at(0, crash);
+        let body = witness::request(0, &[], log.signed().expect("signed"));
+        assert!(witness.add_checkpoint(&body, Instant(50)).is_err(), "nothing is answered that is not durable");
+        store.restart();
+        let mut witness = Witness::open(store, witness_key(), [key().vkey().clone()]).expect("opens again");
+        let answer = ask(&mut witness, 0, &other, 51);
+        match crash {
+            Crash::Before => assert!(matches!(answer, WitnessAnswer::Cosigned(_))),
+            Crash::After => assert_eq!(answer, WitnessAnswer::Conflict { size: 5 }),
+        }
+    }
+}
+
+#[test]
+fn a_folder_is_held_by_one_and_grows_as_memory_does() {
+    let root = std::env::temp_dir().join(format!("hamsaya-growth-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&root);
+    let folder = || hamsaya_record::store::Folder::open(&root);
+    let mut log = Log::open(folder().expect("opens"), key(), |_, _| ()).expect("an empty log");
+    assert!(folder().expect_err("held").to_string().contains("another process holds this log"));
+    let memory = Memory::new();
+    let mut twin = open(&memory).expect("an empty log");
+    for n in [1u64, 300, 2] {
+        let size = log.size();
+        for log in [&mut log as &mut dyn Grow, &mut twin] {
+            log.grow(&leaves(size, size + n));
+        }
+    }
+    let disk = hamsaya_record::store::Folder::read_only(&root);
+    assert_eq!(disk.list("").expect("listed"), memory.list("").expect("listed"));
+    for key in memory.list("").expect("listed") {
+        assert_eq!(disk.read(&key).expect("read"), memory.read(&key).expect("read"), "{key}");
+    }
+    drop(log);
+    Log::open(folder().expect("free again"), key(), |_, _| ()).expect("opens again");
+    std::fs::remove_dir_all(&root).expect("removed");
+}
+
+trait Grow {
+    fn grow(&mut self, leaves: &[Vec<u8>]);
+}
+
+impl<S: Store> Grow for Log<S> {
+    fn grow(&mut self, leaves: &[Vec<u8>]) {
+        self.append(leaves, Instant(1)).expect("appended");
+    }
+}

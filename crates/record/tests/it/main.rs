@@ -1,0 +1,2 @@
+//! The record's integration tests, in one binary.
+mod growth;
