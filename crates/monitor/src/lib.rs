@@ -5,6 +5,7 @@
 //! function of the *set* of facts it holds.
 #![deny(clippy::float_arithmetic)]
 
+mod evidence;
 mod fact;
 mod facts;
 mod formula;
@@ -12,6 +13,7 @@ mod intervals;
 mod monitor;
 mod openings;
 mod program;
+mod proof;
 mod relation;
 mod settle;
 

@@ -27,6 +27,7 @@
 //! ```
 //! Facts come in any order and may be withdrawn; what stands is a function of the set that is left, of the rules and of
 //! `as_of`. An opening that has always held never began, so it opens no instance.
+use crate::evidence::{Evidence, Goal, flip};
 use crate::fact::{Fact, FactId, Instant, NEVER, SINCE_EVER, Value};
 use crate::facts::{Facts, Pair, WhatIf};
 use crate::formula::{Diagnostic, Diagnostics, Name, Rules, Signature, Term, Type};
@@ -34,6 +35,7 @@ use crate::intervals::minus;
 use crate::openings::{Opening, Times};
 use crate::program::{Program, V, Words, compile};
 use crate::relation::{Breaches, Eval, gather};
+use crate::settle::How;
 use std::collections::BTreeSet;
 
 /// One row of a derived predicate.
@@ -107,7 +109,7 @@ pub struct Delta {
     pub after: Option<Instance>,
 }
 
-/// That no fact of a kind holds throughout an interval.
+/// That no fact of a kind holds anywhere in an interval, other than those listed as present beside it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Absence {
     /// The predicate.
@@ -252,9 +254,43 @@ impl Monitor {
         rows
     }
 
-    /// Why an instance stands as it does.
-    pub fn explain(&self, _key: &InstanceKey) -> Option<Explanation> {
-        None
+    /// Why an instance stands as it does, as of the last [`Monitor::advance`]. A flip leaves the instance open.
+    pub fn explain(&self, key: &InstanceKey) -> Option<Explanation> {
+        let at = self.instances.binary_search_by(|instance| instance.key.cmp(key)).ok()?;
+        let instance = &self.instances[at];
+        let rule = *self.program.duty.get(&key.rule)?;
+        let pattern: Vec<Option<V>> =
+            key.valuation.iter().map(|value| self.facts.words.know(value).map(Some)).collect::<Option<_>>()?;
+        let world = |what_if: WhatIf| {
+            let mut eval = Eval::new(&self.program, &self.facts, self.as_of, self.as_of);
+            eval.what_if = what_if;
+            eval
+        };
+        let openings = world(WhatIf::default()).openings(rule, &pattern);
+        let opening = openings.into_iter().find(|opening| opening.opened == key.opened)?;
+        let goal = Goal { rule, opening, state: instance.state };
+        let mut evidence = Evidence::new(world(WhatIf::default()));
+        let opened_by = evidence.opened_by(&goal);
+        let (present, absent) = evidence.minimal(&goal);
+        let present = evidence.ids(&present);
+        let duty = &self.program.duties[rule];
+        let mut env = evidence.env(rule, &goal.opening);
+        let since = duty.since.map(|_| goal.opening.since);
+        let proof = match (&duty.lapses, instance.lapsed, instance.kept_at) {
+            (Some(lapses), true, Some(lapsed)) => {
+                evidence.prove(lapses, &mut env, How::harsh(None, self.as_of), lapsed)
+            }
+            _ => {
+                let breached = instance.state == State::Breached;
+                let how = if breached { How::favourable(since, self.as_of) } else { How::harsh(since, self.as_of) };
+                evidence.prove(&duty.must, &mut env, how, key.opened)
+            }
+        };
+        let without = |removed: &BTreeSet<usize>| {
+            self.state_if(rule, &goal.opening, WhatIf { removed: removed.clone(), ..WhatIf::default() }).0
+        };
+        let flip = flip(&goal, world, without).map(|facts| evidence.ids(&facts));
+        Some(Explanation { opened_by, proof, present, absent, flip })
     }
 
     /// The first instant after `after` (and after the last [`Monitor::advance`]) at which some state changes, or an

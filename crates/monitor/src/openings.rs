@@ -12,7 +12,7 @@ use crate::intervals::Intervals;
 use crate::monitor::State;
 use crate::program::V;
 use crate::relation::{Env, Eval, Valuation};
-use crate::settle::How;
+use crate::settle::{How, settle};
 
 /// One opening of a rule.
 #[derive(Clone, Debug)]
@@ -120,11 +120,11 @@ impl Eval<'_> {
         }
         let since = duty.since.map(|_| opening.since);
         let at = opening.opened;
-        let harsh = self.settle(&duty.must, &mut env, How { favourable: false, since, cut }, at, at);
+        let harsh = settle(self, &duty.must, &mut env, How::harsh(since, cut), at, at);
         let (mut possible, mut kept) = (harsh.vio.at(at), harsh.sat.at(at));
         let mut certain = NEVER;
         if opening.certain && possible != NEVER {
-            let mild = self.settle(&duty.must, &mut env, How { favourable: true, since, cut }, at, at);
+            let mild = settle(self, &duty.must, &mut env, How::favourable(since, cut), at, at);
             certain = mild.vio.at(at);
         }
         let mut lapsed = false;

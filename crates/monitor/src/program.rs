@@ -49,6 +49,14 @@ impl Words {
         }
     }
 
+    /// `None` for a text that was never learnt.
+    pub(crate) fn know(&self, value: &Value) -> Option<V> {
+        match value {
+            Value::Int(number) => Some(V::Int(*number)),
+            Value::Text(text) => self.by_text.get(text).map(|&word| V::Word(word)),
+        }
+    }
+
     pub(crate) fn say(&self, v: V) -> Value {
         match v {
             V::Int(number) => Value::Int(number),

@@ -115,39 +115,6 @@ impl<'a> Eval<'a> {
         }
     }
 
-    /// The value of an expression, if it is known.
-    pub(crate) fn value(&self, expr: &Expr, env: &Env) -> Option<V> {
-        let numbers = |a: &Expr, b: &Expr| match (self.value(a, env)?, self.value(b, env)?) {
-            (V::Int(a), V::Int(b)) => Some(Some((a, b))),
-            _ => Some(None),
-        };
-        let sum = |pair: Option<(i64, i64)>, f: fn(i64, i64) -> i64| pair.map_or(V::Fresh, |(a, b)| V::Int(f(a, b)));
-        match expr {
-            Expr::Slot(slot) => env.get(*slot),
-            Expr::Const(value) => Some(*value),
-            Expr::Any => None,
-            Expr::Plus(a, b) => Some(sum(numbers(a, b)?, i64::saturating_add)),
-            Expr::Minus(a, b) => Some(sum(numbers(a, b)?, i64::saturating_sub)),
-            Expr::Times(a, b) => Some(sum(numbers(a, b)?, i64::saturating_mul)),
-        }
-    }
-
-    pub(crate) fn pattern(&self, args: &[Expr], env: &Env) -> Vec<Option<V>> {
-        args.iter().map(|arg| self.value(arg, env)).collect()
-    }
-
-    /// A window's far end; `None` inside: it is known not to be a number.
-    pub(crate) fn far(&self, reach: &Reach, env: &Env) -> Option<Far> {
-        match reach.far {
-            Bound::Fixed(far) => Some(Some(far)),
-            Bound::Unbounded => Some(None),
-            Bound::Slot(slot) => match env.get(slot) {
-                Some(V::Int(far)) => Some(Some(far)),
-                _ => None,
-            },
-        }
-    }
-
     pub(crate) fn compare(&self, op: Comparison, a: V, b: V) -> Option<bool> {
         let order = match (a, b) {
             (V::Fresh, _) | (_, V::Fresh) => {
@@ -214,12 +181,12 @@ impl<'a> Eval<'a> {
             Kind::True => unit(Pair::same(Intervals::all())),
             Kind::Fact(predicate, args) => self.fact(node, *predicate, args, env, cut),
             Kind::Call(definition, args) => {
-                let pattern = self.pattern(args, env);
+                let pattern = pattern(args, env);
                 let rows = self.call(*definition, pattern, cut);
                 self.fit(node, args, env, &rows)
             }
             Kind::Breached(rule, args) => {
-                let pattern = self.pattern(args, env);
+                let pattern = pattern(args, env);
                 let rows = self.breached(*rule, pattern);
                 let limit = if cut == self.until { self.horizon } else { cut };
                 let rows = rows
@@ -229,11 +196,11 @@ impl<'a> Eval<'a> {
                     .collect();
                 self.fit(node, args, env, &rows)
             }
-            Kind::Reached(term) => match self.value(term, env) {
+            Kind::Reached(term) => match value(term, env) {
                 Some(V::Int(t)) => unit(Pair::same(Intervals::one(t, NEVER))),
                 _ => unit(Pair::new(Intervals::empty(), Intervals::all())),
             },
-            Kind::Ts(term) => match self.value(term, env) {
+            Kind::Ts(term) => match value(term, env) {
                 Some(V::Int(t)) => unit(Pair::same(Intervals::one(t, t))),
                 _ => unit(Pair::empty()),
             },
@@ -260,7 +227,7 @@ impl<'a> Eval<'a> {
                 gather(vars, rows)
             }
             Kind::Once(reach, inner) => {
-                let Some(far) = self.far(reach, env) else {
+                let Some(far) = far(reach, env) else {
                     return Relation { vars: unbound(node, env), rows: Vec::new() };
                 };
                 let whole = self.relation(inner, env, cut);
@@ -270,11 +237,11 @@ impl<'a> Eval<'a> {
                 Relation { vars: whole.vars.clone(), rows }
             }
             Kind::Historically(reach, inner) => {
-                let Some(far) = self.far(reach, env) else { return unit(Pair::empty()) };
+                let Some(far) = far(reach, env) else { return unit(Pair::empty()) };
                 unit(self.holds(inner, env, cut).map(|set| set.historically(reach.near, far)))
             }
             Kind::Duration(reach, inner, seconds) => {
-                let Some(far) = self.far(reach, env) else { return unit(Pair::empty()) };
+                let Some(far) = far(reach, env) else { return unit(Pair::empty()) };
                 unit(self.holds(inner, env, cut).map(|set| set.duration(reach.near, far, *seconds)))
             }
             Kind::Since(reach, left, right) => self.since(node, reach, left, right, env, cut),
@@ -284,7 +251,7 @@ impl<'a> Eval<'a> {
     }
 
     fn fact(&mut self, node: &Node, predicate: usize, args: &[Expr], env: &Env, cut: Instant) -> Relation {
-        let pattern = self.pattern(args, env);
+        let pattern = pattern(args, env);
         let facts = self.facts;
         let table = &facts.tables[predicate];
         let vars = unbound(node, env);
@@ -339,7 +306,7 @@ impl<'a> Eval<'a> {
     }
 
     /// Breaches of a rule for the keys that fit a pattern, from the instant of the breach on.
-    fn breached(&mut self, rule: usize, pattern: Vec<Option<V>>) -> Rows {
+    pub(crate) fn breached(&mut self, rule: usize, pattern: Vec<Option<V>>) -> Rows {
         if let Some(known) = &self.breaches[rule] {
             let rows = known.columns.find(&pattern).map(|i| &known.rows[i]).filter(|(row, _)| fits(&pattern, row));
             return Arc::new(rows.cloned().collect());
@@ -360,7 +327,7 @@ impl<'a> Eval<'a> {
 
     /// Rows over all columns, read through the arguments of an atom.
     fn fit(&self, node: &Node, args: &[Expr], env: &Env, rows: &Vec<(Valuation, Pair)>) -> Relation {
-        let pattern = self.pattern(args, env);
+        let pattern = pattern(args, env);
         let vars = unbound(node, env);
         let places = places(args, &vars);
         let found = rows.iter().filter(|(row, _)| fits(&pattern, row));
@@ -373,10 +340,10 @@ impl<'a> Eval<'a> {
         if op == Comparison::Equal
             && let Some((slot, term)) = binding(a, b, env.bound)
         {
-            let value = self.value(term, env).unwrap_or(V::Fresh);
+            let value = value(term, env).unwrap_or(V::Fresh);
             return Relation { vars: vec![slot], rows: vec![(vec![value], Pair::same(Intervals::all()))] };
         }
-        let (a, b) = (self.value(a, env).unwrap_or(V::Fresh), self.value(b, env).unwrap_or(V::Fresh));
+        let (a, b) = (value(a, env).unwrap_or(V::Fresh), value(b, env).unwrap_or(V::Fresh));
         match self.compare(op, a, b) {
             Some(true) => unit(Pair::same(Intervals::all())),
             Some(false) => unit(Pair::empty()),
@@ -466,7 +433,7 @@ impl<'a> Eval<'a> {
         cut: Instant,
     ) -> Relation {
         let vars = unbound(node, env);
-        let Some(far) = self.far(reach, env) else { return Relation { vars, rows: Vec::new() } };
+        let Some(far) = far(reach, env) else { return Relation { vars, rows: Vec::new() } };
         let whole = self.relation(right, env, cut);
         let mut rows = Vec::new();
         for (row, pair) in &whole.rows {
@@ -483,6 +450,40 @@ impl<'a> Eval<'a> {
             }
         }
         Relation { vars, rows }
+    }
+}
+
+/// The value of an expression, if it is known.
+pub(crate) fn value(expr: &Expr, env: &Env) -> Option<V> {
+    let numbers = |a: &Expr, b: &Expr| match (value(a, env)?, value(b, env)?) {
+        (V::Int(a), V::Int(b)) => Some(Some((a, b))),
+        _ => Some(None),
+    };
+    let sum = |pair: Option<(i64, i64)>, f: fn(i64, i64) -> i64| pair.map_or(V::Fresh, |(a, b)| V::Int(f(a, b)));
+    match expr {
+        Expr::Slot(slot) => env.get(*slot),
+        Expr::Const(value) => Some(*value),
+        Expr::Any => None,
+        Expr::Plus(a, b) => Some(sum(numbers(a, b)?, i64::saturating_add)),
+        Expr::Minus(a, b) => Some(sum(numbers(a, b)?, i64::saturating_sub)),
+        Expr::Times(a, b) => Some(sum(numbers(a, b)?, i64::saturating_mul)),
+    }
+}
+
+/// What is known of each column.
+pub(crate) fn pattern(args: &[Expr], env: &Env) -> Vec<Option<V>> {
+    args.iter().map(|arg| value(arg, env)).collect()
+}
+
+/// A window's far end; `None` outside: it is no number.
+pub(crate) fn far(reach: &Reach, env: &Env) -> Option<Far> {
+    match reach.far {
+        Bound::Fixed(far) => Some(Some(far)),
+        Bound::Unbounded => Some(None),
+        Bound::Slot(slot) => match env.get(slot) {
+            Some(V::Int(far)) => Some(Some(far)),
+            _ => None,
+        },
     }
 }
 
@@ -519,7 +520,7 @@ fn read(args: &[Expr], places: &[Option<usize>], row: &[V], width: usize) -> Opt
     Some(valuation)
 }
 
-fn fits(pattern: &[Option<V>], row: &[V]) -> bool {
+pub(crate) fn fits(pattern: &[Option<V>], row: &[V]) -> bool {
     pattern.iter().zip(row).all(|(wanted, found)| wanted.is_none_or(|wanted| wanted == *found))
 }
 

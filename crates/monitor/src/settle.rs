@@ -11,7 +11,7 @@ use crate::fact::{Instant, NEVER, SINCE_EVER};
 use crate::facts::Pair;
 use crate::intervals::{Far, Intervals, minus, plus};
 use crate::program::{Expr, Kind, Node, Reach, Slot, V, bit};
-use crate::relation::{Env, Eval};
+use crate::relation::{Env, Eval, far, value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a piece says of every instant s in it.
@@ -113,6 +113,21 @@ impl Fun {
     pub(crate) fn at(&self, s: Instant) -> Instant {
         let i = self.0.partition_point(|piece| piece.to < s);
         self.0.get(i).or(self.0.last()).map_or(NEVER, |piece| piece.settled.of(s))
+    }
+
+    /// The first instant at which the value is least.
+    pub(crate) fn where_least(&self) -> Instant {
+        self.0.iter().min_by_key(|piece| piece.settled.of(piece.from)).map_or(NEVER, |piece| piece.from)
+    }
+
+    /// The last instant at which the value is greatest.
+    pub(crate) fn where_most(&self) -> Instant {
+        self.0.iter().max_by_key(|piece| piece.settled.of(piece.to)).map_or(NEVER, |piece| piece.to)
+    }
+
+    /// The last instant that is settled at all.
+    pub(crate) fn last_settled(&self) -> Option<Instant> {
+        self.0.iter().rev().find(|piece| piece.settled != Settled::At(NEVER)).map(|piece| piece.to)
     }
 
     fn part(&self, from: Instant, to: Instant) -> Fun {
@@ -275,11 +290,16 @@ pub(crate) struct Both {
 }
 
 impl Both {
-    fn constant(from: Instant, to: Instant, sat: Instant, vio: Instant) -> Both {
+    pub(crate) fn constant(from: Instant, to: Instant, sat: Instant, vio: Instant) -> Both {
         Both { sat: Fun::constant(from, to, sat), vio: Fun::constant(from, to, vio) }
     }
 
-    fn swap(self) -> Both {
+    /// Of a formula that looks back and holds in the set.
+    pub(crate) fn of(set: &Intervals, from: Instant, to: Instant) -> Both {
+        Both { sat: Fun::within(set, from, to), vio: Fun::outside(set, from, to) }
+    }
+
+    pub(crate) fn swap(self) -> Both {
         Both { sat: self.vio, vio: self.sat }
     }
 
@@ -292,11 +312,27 @@ impl Both {
     }
 }
 
+/// Which facts count. The two readings, each with the least and the most that is known of it: they differ only where
+/// not everything is known, as when evidence is weighed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    /// Admitted for sure.
+    CertainLeast,
+    /// Perhaps admitted.
+    CertainMost,
+    /// Asserted for sure.
+    PossibleLeast,
+    /// Perhaps asserted.
+    PossibleMost,
+}
+
 /// How a formula is read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct How {
-    /// What helps counts if asserted, what hurts only if admitted; else the reverse.
-    pub(crate) favourable: bool,
+    /// What counts in a positive place.
+    pub(crate) pos: Level,
+    /// What counts under a negation.
+    pub(crate) neg: Level,
     /// Where outermost windows begin, if not where they are read.
     pub(crate) since: Option<Instant>,
     /// Facts after this instant are dropped.
@@ -304,237 +340,278 @@ pub(crate) struct How {
 }
 
 impl How {
+    /// What helps counts if asserted, what hurts only if admitted.
+    pub(crate) fn favourable(since: Option<Instant>, cut: Instant) -> How {
+        How { pos: Level::PossibleLeast, neg: Level::CertainMost, since, cut }
+    }
+
+    /// What hurts counts if asserted, what helps only if admitted.
+    pub(crate) fn harsh(since: Option<Instant>, cut: Instant) -> How {
+        How { pos: Level::CertainLeast, neg: Level::PossibleMost, since, cut }
+    }
+
+    pub(crate) fn possible(self) -> bool {
+        matches!(self.pos, Level::PossibleLeast | Level::PossibleMost)
+    }
+
+    pub(crate) fn swap(self) -> How {
+        How { pos: self.neg, neg: self.pos, ..self }
+    }
+
     fn inner(self) -> How {
         How { since: None, ..self }
     }
 }
 
-impl Eval<'_> {
-    /// sat and vio of a formula at each instant of `[from, to]`; all its variables are bound.
-    pub(crate) fn settle(&mut self, node: &Node, env: &mut Env, how: How, from: Instant, to: Instant) -> Both {
-        if node.past && !self.unknown(node, env) {
-            let pair = self.holds(node, env, how.cut);
-            let set = if how.favourable { &pair.possible } else { &pair.certain };
-            return Both { sat: Fun::within(set, from, to), vio: Fun::outside(set, from, to) };
+/// Where formulas are read.
+pub(crate) trait World {
+    /// sat and vio of a formula that looks back; `None`: look at its parts.
+    fn past(&mut self, node: &Node, env: &mut Env, how: How, from: Instant, to: Instant) -> Option<Both>;
+
+    /// Values that a variable takes in an atom that names it.
+    fn values(&mut self, name: Slot, atom: &Node, env: &mut Env, cut: Instant) -> BTreeSet<V>;
+}
+
+impl World for Eval<'_> {
+    fn past(&mut self, node: &Node, env: &mut Env, how: How, from: Instant, to: Instant) -> Option<Both> {
+        let unknown = node.free.iter().any(|&slot| env.get(slot) == Some(V::Fresh));
+        if unknown && matches!(node.kind, Kind::Not(_) | Kind::And(_) | Kind::Or(_) | Kind::Exists(..)) {
+            return None;
         }
-        match &node.kind {
-            Kind::Not(inner) => self.settle(inner, env, How { favourable: !how.favourable, ..how }, from, to).swap(),
-            Kind::And(parts) => {
-                let mut both = Both { sat: Fun::itself(from, to), vio: Fun::constant(from, to, NEVER) };
-                for part in parts {
-                    both = both.and(&self.settle(part, env, how, from, to));
+        let pair: Pair = self.holds(node, env, how.cut);
+        if unknown {
+            // Settled only where it would be for any value that no fact names.
+            return Some(Both {
+                sat: Fun::within(&pair.certain, from, to),
+                vio: Fun::outside(&pair.possible, from, to),
+            });
+        }
+        Some(Both::of(if how.possible() { &pair.possible } else { &pair.certain }, from, to))
+    }
+
+    fn values(&mut self, name: Slot, atom: &Node, env: &mut Env, cut: Instant) -> BTreeSet<V> {
+        let relation = self.relation(atom, env, cut);
+        let Some(column) = relation.vars.iter().position(|&var| var == name) else { return BTreeSet::new() };
+        relation.rows.iter().map(|(row, _)| row[column]).collect()
+    }
+}
+
+/// sat and vio of a formula at each instant of `[from, to]`; all its variables are bound.
+pub(crate) fn settle(world: &mut impl World, node: &Node, env: &mut Env, how: How, from: Instant, to: Instant) -> Both {
+    if node.past
+        && let Some(both) = world.past(node, env, how, from, to)
+    {
+        return both;
+    }
+    match &node.kind {
+        Kind::Not(inner) => settle(world, inner, env, how.swap(), from, to).swap(),
+        Kind::And(parts) => {
+            let mut both = Both { sat: Fun::itself(from, to), vio: Fun::constant(from, to, NEVER) };
+            for part in parts {
+                both = both.and(&settle(world, part, env, how, from, to));
+            }
+            both
+        }
+        Kind::Or(parts) => {
+            let mut both = Both { sat: Fun::constant(from, to, NEVER), vio: Fun::itself(from, to) };
+            for part in parts {
+                both = both.or(&settle(world, part, env, how, from, to));
+            }
+            both
+        }
+        Kind::Exists(names, inner) => {
+            let none = Both::constant(from, to, NEVER, SINCE_EVER);
+            exists(world, names, inner, env, how, (from, to), none)
+        }
+        Kind::Eventually(reach, inner) => window(world, reach, inner, env, how, (from, to), false),
+        Kind::Always(reach, inner) => window(world, reach, inner, env, how, (from, to), true),
+        Kind::Until(reach, left, right) => until(world, reach, (left, right), env, how, (from, to)),
+        // Every formula that looks back is answered above.
+        _ => Both::constant(from, to, NEVER, NEVER),
+    }
+}
+
+fn exists(
+    world: &mut impl World,
+    names: &[Slot],
+    inner: &Node,
+    env: &mut Env,
+    how: How,
+    (from, to): (Instant, Instant),
+    sofar: Both,
+) -> Both {
+    let Some((&name, rest)) = names.split_first() else {
+        return sofar.or(&settle(world, inner, env, how, from, to));
+    };
+    let mut values = candidates(world, name, inner, env, how.cut, 0);
+    // Every value that no fact names is like any other such value.
+    values.insert(V::Fresh);
+    let mut both = sofar;
+    for value in values {
+        env.set(name, value);
+        both = exists(world, rest, inner, env, how, (from, to), both);
+        env.clear(name);
+    }
+    both
+}
+
+/// All values that a variable may take where the formula holds, and perhaps more. `busy`: variables being
+/// looked for already.
+pub(crate) fn candidates(
+    world: &mut impl World,
+    name: Slot,
+    node: &Node,
+    env: &mut Env,
+    cut: Instant,
+    busy: u128,
+) -> BTreeSet<V> {
+    let mut found = BTreeSet::new();
+    if node.mask & bit(name) != 0 {
+        collect(world, name, node, node, env, (cut, busy), &mut found);
+    }
+    found
+}
+
+fn collect(
+    world: &mut impl World,
+    name: Slot,
+    node: &Node,
+    whole: &Node,
+    env: &mut Env,
+    (cut, busy): (Instant, u128),
+    found: &mut BTreeSet<V>,
+) {
+    if node.mask & bit(name) == 0 {
+        return;
+    }
+    match &node.kind {
+        Kind::Fact(_, args) | Kind::Call(_, args) | Kind::Breached(_, args) => {
+            if args.iter().any(|arg| matches!(arg, Expr::Slot(slot) if *slot == name)) {
+                found.extend(world.values(name, node, env, cut));
+            }
+        }
+        Kind::Compare(_, a, b) => {
+            for (side, term) in [(a, b), (b, a)] {
+                if matches!(side, Expr::Slot(slot) if *slot == name) && term.mask() & (busy | bit(name)) == 0 {
+                    terms(world, term, whole, env, (cut, busy | bit(name)), found);
                 }
-                both
             }
-            Kind::Or(parts) => {
-                let mut both = Both { sat: Fun::constant(from, to, NEVER), vio: Fun::itself(from, to) };
-                for part in parts {
-                    both = both.or(&self.settle(part, env, how, from, to));
-                }
-                both
+        }
+        Kind::Not(f)
+        | Kind::Exists(_, f)
+        | Kind::Once(_, f)
+        | Kind::Historically(_, f)
+        | Kind::Duration(_, f, _)
+        | Kind::Eventually(_, f)
+        | Kind::Always(_, f) => collect(world, name, f, whole, env, (cut, busy), found),
+        Kind::And(parts) | Kind::Or(parts) => {
+            for part in parts {
+                collect(world, name, part, whole, env, (cut, busy), found);
             }
-            Kind::Exists(names, inner) => {
-                let names: Vec<Slot> = names.clone();
-                let none = Both::constant(from, to, NEVER, SINCE_EVER);
-                self.settle_exists(&names, inner, env, how, from, to, none)
-            }
-            Kind::Eventually(reach, inner) => self.settle_window(reach, inner, env, how, from, to, false),
-            Kind::Always(reach, inner) => self.settle_window(reach, inner, env, how, from, to, true),
-            Kind::Until(reach, left, right) => self.settle_until(reach, left, right, env, how, from, to),
-            _ => self.settle_unknown(node, env, how.cut, from, to),
         }
+        Kind::Since(_, f, g) | Kind::Until(_, f, g) => {
+            collect(world, name, f, whole, env, (cut, busy), found);
+            collect(world, name, g, whole, env, (cut, busy), found);
+        }
+        Kind::True | Kind::Reached(_) | Kind::Ts(_) => {}
     }
+}
 
-    /// Whether the formula reads a value that stands for all those that no fact names.
-    fn unknown(&self, node: &Node, env: &Env) -> bool {
-        node.free.iter().any(|&slot| env.get(slot) == Some(V::Fresh))
+/// All values a term may take.
+fn terms(
+    world: &mut impl World,
+    term: &Expr,
+    whole: &Node,
+    env: &mut Env,
+    (cut, busy): (Instant, u128),
+    found: &mut BTreeSet<V>,
+) {
+    if let Some(value) = value(term, env) {
+        found.insert(value);
+        return;
     }
-
-    /// A formula that looks back, of a value that no fact names: settled only where it would be for any such value.
-    fn settle_unknown(&mut self, node: &Node, env: &mut Env, cut: Instant, from: Instant, to: Instant) -> Both {
-        let pair: Pair = self.holds(node, env, cut);
-        Both { sat: Fun::within(&pair.certain, from, to), vio: Fun::outside(&pair.possible, from, to) }
+    let Some(slot) = crate::program::slots(term.mask() & !env.bound).next() else { return };
+    for value in candidates(world, slot, whole, env, cut, busy) {
+        env.set(slot, value);
+        terms(world, term, whole, env, (cut, busy), found);
+        env.clear(slot);
     }
+}
 
-    #[allow(clippy::too_many_arguments)]
-    fn settle_exists(
-        &mut self,
-        names: &[Slot],
-        inner: &Node,
-        env: &mut Env,
-        how: How,
-        from: Instant,
-        to: Instant,
-        sofar: Both,
-    ) -> Both {
-        let Some((&name, rest)) = names.split_first() else {
-            return sofar.or(&self.settle(inner, env, how, from, to));
-        };
-        let mut values = self.candidates(name, inner, env, how.cut, 0);
-        // Every value that no fact names is like any other such value.
-        values.insert(V::Fresh);
-        let mut both = sofar;
-        for value in values {
-            env.set(name, value);
-            both = self.settle_exists(rest, inner, env, how, from, to, both);
-            env.clear(name);
-        }
-        both
+/// EVENTUALLY, and ALWAYS as its dual.
+fn window(
+    world: &mut impl World,
+    reach: &Reach,
+    inner: &Node,
+    env: &mut Env,
+    how: How,
+    (from, to): (Instant, Instant),
+    always: bool,
+) -> Both {
+    let Some(far) = far(reach, env) else { return Both::constant(from, to, NEVER, NEVER) };
+    if far.is_some_and(|far| far < reach.near) {
+        let empty = Both { sat: Fun::constant(from, to, NEVER), vio: Fun::itself(from, to) };
+        return if always { empty.swap() } else { empty };
     }
+    let begin = plus(how.since.map_or(from, |since| since.min(from)), reach.near);
+    let end = far.map_or(NEVER, |far| plus(to, far));
+    let child = settle(world, inner, env, how.inner(), begin, end);
+    let child = if always { child.swap() } else { child };
+    let both = match how.since {
+        // Read at one instant, with a window that begins elsewhere.
+        Some(_) => Both::constant(from, to, child.sat.best(Pick::Least), child.vio.best(Pick::Most)),
+        None => Both {
+            sat: child.sat.window(reach.near, far, from, to, Pick::Least),
+            vio: child.vio.window(reach.near, far, from, to, Pick::Most),
+        },
+    };
+    if always { both.swap() } else { both }
+}
 
-    /// All values that a variable may take where the formula holds, and perhaps more. `busy`: variables being
-    /// looked for already.
-    fn candidates(&mut self, name: Slot, node: &Node, env: &mut Env, cut: Instant, busy: u128) -> BTreeSet<V> {
-        let mut found = BTreeSet::new();
-        if node.mask & bit(name) != 0 {
-            self.collect(name, node, node, env, cut, busy, &mut found);
-        }
-        found
+fn until(
+    world: &mut impl World,
+    reach: &Reach,
+    (left, right): (&Node, &Node),
+    env: &mut Env,
+    how: How,
+    (from, to): (Instant, Instant),
+) -> Both {
+    let Some(far) = far(reach, env) else { return Both::constant(from, to, NEVER, NEVER) };
+    if far.is_some_and(|far| far < reach.near) {
+        return Both { sat: Fun::constant(from, to, NEVER), vio: Fun::itself(from, to) };
     }
-
-    #[allow(clippy::too_many_arguments)]
-    fn collect(
-        &mut self,
-        name: Slot,
-        node: &Node,
-        whole: &Node,
-        env: &mut Env,
-        cut: Instant,
-        busy: u128,
-        found: &mut BTreeSet<V>,
-    ) {
-        if node.mask & bit(name) == 0 {
-            return;
-        }
-        match &node.kind {
-            Kind::Fact(_, args) | Kind::Call(_, args) | Kind::Breached(_, args) => {
-                if args.iter().any(|arg| matches!(arg, Expr::Slot(slot) if *slot == name)) {
-                    let relation = self.relation(node, env, cut);
-                    let Some(column) = relation.vars.iter().position(|&var| var == name) else { return };
-                    found.extend(relation.rows.iter().map(|(row, _)| row[column]));
-                }
-            }
-            Kind::Compare(_, a, b) => {
-                for (side, term) in [(a, b), (b, a)] {
-                    if matches!(side, Expr::Slot(slot) if *slot == name) && term.mask() & (busy | bit(name)) == 0 {
-                        self.terms(term, whole, env, cut, busy | bit(name), found);
-                    }
-                }
-            }
-            Kind::Not(f)
-            | Kind::Exists(_, f)
-            | Kind::Once(_, f)
-            | Kind::Historically(_, f)
-            | Kind::Duration(_, f, _)
-            | Kind::Eventually(_, f)
-            | Kind::Always(_, f) => self.collect(name, f, whole, env, cut, busy, found),
-            Kind::And(parts) | Kind::Or(parts) => {
-                for part in parts {
-                    self.collect(name, part, whole, env, cut, busy, found);
-                }
-            }
-            Kind::Since(_, f, g) | Kind::Until(_, f, g) => {
-                self.collect(name, f, whole, env, cut, busy, found);
-                self.collect(name, g, whole, env, cut, busy, found);
-            }
-            Kind::True | Kind::Reached(_) | Kind::Ts(_) => {}
-        }
+    let start = how.since.map_or(from, |since| since.min(from));
+    let end = far.map_or(NEVER, |far| plus(to, far));
+    let f = settle(world, left, env, how.inner(), start, end);
+    let g = settle(world, right, env, how.inner(), plus(start, reach.near), end);
+    let until = |t: Instant| {
+        let (first, last) = (plus(t, reach.near), far.map_or(NEVER, |far| plus(t.max(from), far)));
+        let sat = g.sat.part(first, last).pick(&f.sat.before(t, first, last, Pick::Most), Pick::Most);
+        let vio = g.vio.part(first, last).pick(&f.vio.before(t, first, last, Pick::Least), Pick::Least);
+        (sat.best(Pick::Least), vio.best(Pick::Most))
+    };
+    if from == to {
+        let (sat, vio) = until(start);
+        return Both::constant(from, to, sat, vio);
     }
-
-    /// All values a term may take.
-    fn terms(&mut self, term: &Expr, whole: &Node, env: &mut Env, cut: Instant, busy: u128, found: &mut BTreeSet<V>) {
-        if let Some(value) = self.value(term, env) {
-            found.insert(value);
-            return;
-        }
-        let Some(slot) = crate::program::slots(term.mask() & !env.bound).next() else { return };
-        for value in self.candidates(slot, whole, env, cut, busy) {
-            env.set(slot, value);
-            self.terms(term, whole, env, cut, busy, found);
-            env.clear(slot);
-        }
-    }
-
-    /// EVENTUALLY, and ALWAYS as its dual.
-    #[allow(clippy::too_many_arguments)]
-    fn settle_window(
-        &mut self,
-        reach: &Reach,
-        inner: &Node,
-        env: &mut Env,
-        how: How,
-        from: Instant,
-        to: Instant,
-        always: bool,
-    ) -> Both {
-        let Some(far) = self.far(reach, env) else { return Both::constant(from, to, NEVER, NEVER) };
-        if far.is_some_and(|far| far < reach.near) {
-            let empty = Both { sat: Fun::constant(from, to, NEVER), vio: Fun::itself(from, to) };
-            return if always { empty.swap() } else { empty };
-        }
-        let begin = plus(how.since.map_or(from, |since| since.min(from)), reach.near);
-        let end = far.map_or(NEVER, |far| plus(to, far));
-        let child = self.settle(inner, env, how.inner(), begin, end);
-        let child = if always { child.swap() } else { child };
-        let both = match how.since {
-            // Read at one instant, with a window that begins elsewhere.
-            Some(_) => Both::constant(from, to, child.sat.best(Pick::Least), child.vio.best(Pick::Most)),
-            None => Both {
-                sat: child.sat.window(reach.near, far, from, to, Pick::Least),
-                vio: child.vio.window(reach.near, far, from, to, Pick::Most),
+    let edges = turns(&[&f.sat, &f.vio, &g.sat, &g.vio], reach.near, far, from, to);
+    let (mut sat, mut vio) = (Fun(Vec::new()), Fun(Vec::new()));
+    for pair in edges.windows(2) {
+        let (first, last) = (pair[0], if pair[1] == NEVER { NEVER } else { pair[1] - 1 });
+        let (a, b) = (until(first), until(last));
+        let piece = |a: Instant, b: Instant| Piece {
+            from: first,
+            to: last,
+            settled: if a == b && first < last || a == NEVER {
+                Settled::At(a)
+            } else {
+                Settled::After(a.saturating_sub(first))
             },
         };
-        if always { both.swap() } else { both }
+        sat.push(piece(a.0, b.0));
+        vio.push(piece(a.1, b.1));
     }
-
-    #[allow(clippy::too_many_arguments)]
-    fn settle_until(
-        &mut self,
-        reach: &Reach,
-        left: &Node,
-        right: &Node,
-        env: &mut Env,
-        how: How,
-        from: Instant,
-        to: Instant,
-    ) -> Both {
-        let Some(far) = self.far(reach, env) else { return Both::constant(from, to, NEVER, NEVER) };
-        if far.is_some_and(|far| far < reach.near) {
-            return Both { sat: Fun::constant(from, to, NEVER), vio: Fun::itself(from, to) };
-        }
-        let start = how.since.map_or(from, |since| since.min(from));
-        let end = far.map_or(NEVER, |far| plus(to, far));
-        let f = self.settle(left, env, how.inner(), start, end);
-        let g = self.settle(right, env, how.inner(), plus(start, reach.near), end);
-        let until = |t: Instant| {
-            let (first, last) = (plus(t, reach.near), far.map_or(NEVER, |far| plus(t.max(from), far)));
-            let sat = g.sat.part(first, last).pick(&f.sat.before(t, first, last, Pick::Most), Pick::Most);
-            let vio = g.vio.part(first, last).pick(&f.vio.before(t, first, last, Pick::Least), Pick::Least);
-            (sat.best(Pick::Least), vio.best(Pick::Most))
-        };
-        if from == to {
-            let (sat, vio) = until(start);
-            return Both::constant(from, to, sat, vio);
-        }
-        let edges = turns(&[&f.sat, &f.vio, &g.sat, &g.vio], reach.near, far, from, to);
-        let (mut sat, mut vio) = (Fun(Vec::new()), Fun(Vec::new()));
-        for pair in edges.windows(2) {
-            let (first, last) = (pair[0], if pair[1] == NEVER { NEVER } else { pair[1] - 1 });
-            let (a, b) = (until(first), until(last));
-            let piece = |a: Instant, b: Instant| Piece {
-                from: first,
-                to: last,
-                settled: if a == b && first < last || a == NEVER {
-                    Settled::At(a)
-                } else {
-                    Settled::After(a.saturating_sub(first))
-                },
-            };
-            sat.push(piece(a.0, b.0));
-            vio.push(piece(a.1, b.1));
-        }
-        Both { sat, vio }
-    }
+    Both { sat, vio }
 }
 
 /// Instants of `[from, to]` between which UNTIL is one piece, with one past the end: wherever an end of the window

@@ -214,3 +214,76 @@ fn annex_b() {
     assert_eq!(get(&monitor, "C32.lane").breached_since, Some(162 * H));
     assert_eq!(monitor.next_change(620 * H), Some(2770 * H));
 }
+
+/// Reasons at H 230, a line for each instance: opened by | present | absent | flip.
+#[test]
+fn reasons() {
+    let mut monitor = Monitor::new(&rules(), &predicates()).unwrap();
+    let facts = [
+        event("works_filed(P1, W1)", -148 * H),
+        event("known(A1, P2)", -5400),
+        event("lodged(A1, P2, P1)", 0),
+        fact("backed(A1, P1)", SINCE_EVER, NEVER, false),
+        event("ack(A1, P1)", 48 * MINUTE),
+        event("public_claim(P2, A1)", 5 * H),
+        event("answered_first(A1, P1)", 20 * H),
+        event("access_req(Q1)", 24 * H),
+        event("access_refused(Q1)", 47 * H),
+        event("re_offer(Q1)", 100 * H),
+        event("works(P1, W1)", 140 * H),
+        event("objected(W1, P2)", 145 * H),
+        event("closure(P2, K1)", 150 * H),
+        event("reason(K1, works)", 150 * H + H / 2),
+        event("lane_open(K1)", 200 * H),
+    ];
+    for (i, fact) in facts.into_iter().enumerate() {
+        monitor.insert(FactId::new(format!("{i:02} {}", fact.predicate)), fact).unwrap();
+    }
+    monitor.advance(230 * H);
+    let ids = |list: &[FactId]| list.iter().map(|id| id.0.to_string()).collect::<Vec<_>>().join(", ");
+    let hours = |t: i64| match t {
+        SINCE_EVER => "ever".to_string(),
+        t => format!("{}:{:02}:{:02}", t.div_euclid(H), t.rem_euclid(H) / 60, t.rem_euclid(60)),
+    };
+    let mut lines = Vec::new();
+    for instance in monitor.relation() {
+        let e = monitor.explain(&instance.key).unwrap();
+        let absent: Vec<String> =
+            e.absent.iter().map(|a| format!("{} {}..{}", a.predicate, hours(a.from), hours(a.to))).collect();
+        lines.push(format!(
+            "{} | {} | {} | {} | {}",
+            instance.key.rule,
+            ids(&e.opened_by),
+            ids(&e.present),
+            absent.join(", "),
+            e.flip.as_deref().map_or("none".to_string(), ids)
+        ));
+    }
+    let expected = "\
+C12 | 02 lodged | 02 lodged, 03 backed | backed 0:00:00..230:00:00, judged 0:00:00..0:00:00 | 03 backed
+C13.embargo | 02 lodged | 02 lodged, 05 public_claim | public_claim 0:00:00..4:59:59 | 05 public_claim
+C13.lodge | 01 known | 01 known, 02 lodged |  | 02 lodged
+C14 | 02 lodged | 02 lodged, 04 ack |  | 04 ack
+C15 | 02 lodged, 04 ack | 02 lodged, 04 ack, 06 answered_first |  | 06 answered_first
+C16.access | 07 access_req | 07 access_req, 08 access_refused, 09 re_offer |  | 08 access_refused
+C23 | 10 works | 10 works | works_filed ever..-580:00:00 | none
+C24.review | 00 works_filed, 11 objected | 00 works_filed, 11 objected | reviewed 145:00:00..230:00:00, works_filed ever..-215:00:01 | none
+C24.standstill | 00 works_filed, 11 objected | 00 works_filed, 11 objected | reviewed 145:00:00..230:00:00, works 145:00:00..230:00:00, works_filed ever..-215:00:01 | none
+C32.lane | 12 closure | 12 closure | closure_notice ever..78:00:00, lane_open 150:00:00..162:00:00 | none
+C32.reason | 12 closure | 12 closure, 13 reason | closure_notice ever..78:00:00 | 13 reason
+C32.reopen | 12 closure | 12 closure | closure_notice ever..78:00:00, consent 150:00:00..222:00:00, gate_reopened 150:00:00..222:00:00 | none";
+    assert_eq!(lines.join("\n"), expected);
+    let access = monitor.relation().iter().find(|i| &*i.key.rule == "C16.access").unwrap();
+    let root = monitor.explain(&access.key).unwrap().proof;
+    let mut proof = &root;
+    let mut path = Vec::new();
+    loop {
+        path.push((proof.at / H, proof.holds, proof.settled / H));
+        match proof.children.last() {
+            Some(child) => proof = child,
+            None => break,
+        }
+    }
+    assert_eq!(path, [(24, true, 100), (47, true, 100), (47, true, 100), (47, true, 100), (100, true, 100)]);
+    assert_eq!(proof.facts, [FactId::new("09 re_offer")]);
+}

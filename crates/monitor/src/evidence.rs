@@ -1,0 +1,656 @@
+//! From which facts alone a verdict follows.
+//!
+//! ```text
+//! C32.lane(K1) breached:   present closure(P2, K1) @ 150 h    absent lane_open(K1) in [150 h, 162 h]
+//! ```
+//! Evidence is weighed by reading formulas where only some facts are known to be there and some ranges are known to be
+//! empty, and all else may be either way. A verdict that holds however that turns out follows from the evidence. What
+//! is not needed is dropped, facts with the greatest ids first, then ranges, then the ends of ranges; so none of what
+//! is left can be dropped. That a breach which a formula reads did *not* happen is taken as given.
+use crate::fact::{FactId, Instant, NEVER, SINCE_EVER};
+use crate::facts::WhatIf;
+use crate::formula::Comparison;
+use crate::intervals::Intervals;
+use crate::monitor::{Absence, State};
+use crate::openings::Opening;
+use crate::program::{Expr, Kind, Node, Slot, V, bit, slots};
+use crate::relation::{Env, Eval, far, fits, pattern, value};
+use crate::settle::{Both, How, Level, World, candidates, settle};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// No fact of a predicate but those present holds in a range.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Gap {
+    predicate: usize,
+    args: Vec<Option<V>>,
+    from: Instant,
+    to: Instant,
+}
+
+/// What is known, where not everything is.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    present: BTreeSet<usize>,
+    absent: Vec<Gap>,
+}
+
+/// What is to follow.
+#[derive(Clone, Debug)]
+pub(crate) struct Goal {
+    pub(crate) rule: usize,
+    pub(crate) opening: Opening,
+    pub(crate) state: State,
+}
+
+type Truths = BTreeMap<(usize, Level, Level, Vec<Option<V>>), Arc<Intervals>>;
+
+/// A world in which only part of the facts may be known.
+pub(crate) struct Evidence<'a> {
+    /// As things are, for openings and breaches.
+    eval: Eval<'a>,
+    /// `None`: everything is known.
+    known: Option<Known>,
+    touched: BTreeSet<usize>,
+    asked: BTreeSet<(usize, Vec<Option<V>>)>,
+    truths: Truths,
+}
+
+impl World for Evidence<'_> {
+    fn past(&mut self, node: &Node, env: &mut Env, how: How, from: Instant, to: Instant) -> Option<Both> {
+        let unknown = node.free.iter().any(|&slot| env.get(slot) == Some(V::Fresh));
+        if unknown {
+            match &node.kind {
+                Kind::Not(_) | Kind::And(_) | Kind::Or(_) | Kind::Exists(..) => return None,
+                Kind::Compare(Comparison::Equal | Comparison::NotEqual, ..) => {}
+                // Of some value it may hold and of some it may not.
+                Kind::Compare(..) | Kind::Reached(_) if self.most(how.pos) => {
+                    return Some(Both::of(&Intervals::all(), from, to));
+                }
+                Kind::Compare(..) | Kind::Reached(_) => return Some(Both::constant(from, to, NEVER, NEVER)),
+                _ => {}
+            }
+        }
+        Some(Both::of(&self.truth(node, env, how.pos, how.neg), from, to))
+    }
+
+    fn values(&mut self, name: Slot, atom: &Node, env: &mut Env, _cut: Instant) -> BTreeSet<V> {
+        let is = |arg: &Expr| matches!(arg, Expr::Slot(slot) if *slot == name);
+        match &atom.kind {
+            Kind::Fact(predicate, args) => {
+                let wanted = pattern(args, env);
+                let mut found = BTreeSet::new();
+                for row in self.rows(*predicate, &wanted) {
+                    let row = &self.eval.facts.tables[*predicate].rows[row].args;
+                    found.extend(args.iter().zip(row).filter(|(arg, _)| is(arg)).map(|(_, &value)| value));
+                }
+                found
+            }
+            Kind::Call(definition, args) => {
+                let program = self.eval.program;
+                let wanted = pattern(args, env);
+                let mut found = BTreeSet::new();
+                for body in &program.derived[*definition].bodies {
+                    let mut inner = Env::new(body.slots);
+                    for (&slot, value) in body.params.iter().zip(&wanted) {
+                        if let Some(value) = value {
+                            inner.set(slot, *value);
+                        }
+                    }
+                    for (&slot, _) in body.params.iter().zip(args).filter(|(_, arg)| is(arg)) {
+                        found.extend(self.range(slot, &body.node, &mut inner));
+                    }
+                }
+                found
+            }
+            Kind::Breached(rule, args) => {
+                let rows = self.eval.breached(*rule, pattern(args, env));
+                let columns = args.iter().enumerate().filter(|(_, arg)| is(arg));
+                columns.flat_map(|(i, _)| rows.iter().map(move |(row, _)| row[i])).collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+}
+
+impl<'a> Evidence<'a> {
+    /// `eval`: as things are, or would be without some facts.
+    pub(crate) fn new(eval: Eval<'a>) -> Evidence<'a> {
+        Evidence { eval, known: None, touched: BTreeSet::new(), asked: BTreeSet::new(), truths: BTreeMap::new() }
+    }
+
+    fn as_of(&self) -> Instant {
+        self.eval.until
+    }
+
+    fn most(&self, level: Level) -> bool {
+        self.known.is_some() && matches!(level, Level::CertainMost | Level::PossibleMost)
+    }
+
+    /// Rows that may fit a pattern and that some known fact supports.
+    fn rows(&mut self, predicate: usize, wanted: &[Option<V>]) -> Vec<usize> {
+        let table = &self.eval.facts.tables[predicate];
+        let found = table.columns.find(wanted).filter(|&row| fits(wanted, &table.rows[row].args));
+        found.filter(|&row| self.told(predicate, row).next().is_some()).collect()
+    }
+
+    /// Known facts that support a row.
+    fn told(&self, predicate: usize, row: usize) -> impl Iterator<Item = usize> + '_ {
+        let facts = self.eval.facts;
+        facts.tables[predicate].rows[row].told.iter().copied().filter(move |&i| {
+            let told = &facts.told[i];
+            told.live
+                && told.from <= self.as_of()
+                && !self.eval.what_if.removed.contains(&i)
+                && self.known.as_ref().is_none_or(|known| known.present.contains(&i))
+        })
+    }
+
+    /// Facts that an atom finds at an instant.
+    pub(crate) fn showing(&mut self, predicate: usize, args: &[Expr], env: &Env, at: Instant) -> Vec<FactId> {
+        let wanted = pattern(args, env);
+        let rows = self.rows(predicate, &wanted);
+        let facts = self.eval.facts;
+        let found = rows.into_iter().flat_map(|row| self.told(predicate, row).collect::<Vec<_>>());
+        let found = found.filter(|&i| facts.told[i].from <= at && at <= facts.told[i].to.min(self.as_of()));
+        let mut ids: Vec<FactId> = found.map(|i| facts.told[i].id.clone()).collect();
+        ids.sort();
+        ids
+    }
+
+    fn fact(&mut self, predicate: usize, wanted: &[Option<V>], level: Level) -> Intervals {
+        let facts = self.eval.facts;
+        let mut list = Vec::new();
+        for row in self.rows(predicate, wanted) {
+            let told: Vec<usize> = self.told(predicate, row).collect();
+            for i in told {
+                let told = &facts.told[i];
+                if told.admitted || matches!(level, Level::PossibleLeast | Level::PossibleMost) {
+                    list.push((told.from, told.to.min(self.as_of())));
+                }
+                if self.known.is_none() {
+                    self.touched.insert(i);
+                }
+            }
+        }
+        let least = Intervals::from_unsorted(list);
+        let general: Vec<Option<V>> = wanted.iter().map(|value| value.filter(|&v| v != V::Fresh)).collect();
+        match &self.known {
+            None => {
+                self.asked.insert((predicate, general));
+                least
+            }
+            Some(known) if self.most(level) => {
+                let covers = |gap: &&Gap| {
+                    gap.predicate == predicate
+                        && gap.args.iter().zip(&general).all(|(gap, asked)| gap.is_none() || gap == asked)
+                };
+                let empty = known.absent.iter().filter(covers).map(|gap| (gap.from, gap.to)).collect();
+                let open = Intervals::from_unsorted(empty).complement().up_to(self.as_of());
+                least.union(&open)
+            }
+            Some(_) => least,
+        }
+    }
+
+    /// Where a formula that looks back holds; all its variables are bound, perhaps to what no fact names.
+    fn truth(&mut self, node: &Node, env: &mut Env, pos: Level, neg: Level) -> Arc<Intervals> {
+        let at = (node.id, pos, neg, node.free.iter().map(|&slot| env.get(slot)).collect::<Vec<_>>());
+        if let Some(known) = self.truths.get(&at) {
+            return known.clone();
+        }
+        let set = Arc::new(self.work(node, env, pos, neg));
+        self.truths.insert(at, set.clone());
+        set
+    }
+
+    fn work(&mut self, node: &Node, env: &mut Env, pos: Level, neg: Level) -> Intervals {
+        let open = |most: bool| if most { Intervals::all() } else { Intervals::empty() };
+        match &node.kind {
+            Kind::True => Intervals::all(),
+            Kind::Fact(predicate, args) => self.fact(*predicate, &pattern(args, env), pos),
+            Kind::Call(definition, args) => {
+                let program = self.eval.program;
+                let wanted = pattern(args, env);
+                let mut set = Intervals::empty();
+                for body in &program.derived[*definition].bodies {
+                    let mut inner = Env::new(body.slots);
+                    let mut free = Vec::new();
+                    for (&slot, value) in body.params.iter().zip(&wanted) {
+                        match value {
+                            Some(value) => inner.set(slot, *value),
+                            None => free.push(slot),
+                        }
+                    }
+                    set = set.union(&self.some(&free, &body.node, &mut inner, pos, neg));
+                }
+                set
+            }
+            Kind::Breached(rule, args) => self.breach(*rule, pattern(args, env), pos),
+            Kind::Reached(term) => match value(term, env) {
+                Some(V::Int(t)) => Intervals::one(t, NEVER),
+                _ => open(self.most(pos)),
+            },
+            Kind::Ts(term) => match value(term, env) {
+                Some(V::Int(t)) => Intervals::one(t, t),
+                _ => open(self.most(pos)),
+            },
+            Kind::Compare(op, a, b) => {
+                let (a, b) = (value(a, env).unwrap_or(V::Fresh), value(b, env).unwrap_or(V::Fresh));
+                open(self.eval.compare(*op, a, b).unwrap_or(self.most(pos)))
+            }
+            Kind::Not(inner) => self.truth(inner, env, neg, pos).complement(),
+            Kind::And(parts) => {
+                let mut set = Intervals::all();
+                for part in parts {
+                    set = set.intersect(&self.truth(part, env, pos, neg));
+                    // Where everything is known the rest is still looked at: what is absent there may count.
+                    if set.is_empty() && self.known.is_some() {
+                        break;
+                    }
+                }
+                set
+            }
+            Kind::Or(parts) => {
+                let mut set = Intervals::empty();
+                for part in parts {
+                    set = set.union(&self.truth(part, env, pos, neg));
+                }
+                set
+            }
+            Kind::Exists(names, inner) => self.some(names, inner, env, pos, neg),
+            Kind::Once(reach, inner) => match far(reach, env) {
+                Some(far) => self.truth(inner, env, pos, neg).once(reach.near, far),
+                None => open(self.most(pos)),
+            },
+            Kind::Historically(reach, inner) => match far(reach, env) {
+                Some(far) => self.truth(inner, env, pos, neg).historically(reach.near, far),
+                None => open(self.most(pos)),
+            },
+            Kind::Duration(reach, inner, seconds) => match far(reach, env) {
+                Some(far) => self.truth(inner, env, pos, neg).duration(reach.near, far, *seconds),
+                None => open(self.most(pos)),
+            },
+            Kind::Since(reach, left, right) => match far(reach, env) {
+                Some(far) => {
+                    let right = self.truth(right, env, pos, neg);
+                    self.truth(left, env, pos, neg).since(&right, reach.near, far)
+                }
+                None => open(self.most(pos)),
+            },
+            Kind::Eventually(..) | Kind::Always(..) | Kind::Until(..) => Intervals::empty(),
+        }
+    }
+
+    /// Union over all values of some variables.
+    fn some(&mut self, names: &[Slot], inner: &Node, env: &mut Env, pos: Level, neg: Level) -> Intervals {
+        let Some((&name, rest)) = names.split_first() else {
+            return self.truth(inner, env, pos, neg).as_ref().clone();
+        };
+        let mut values = self.range(name, inner, env);
+        values.insert(V::Fresh);
+        let mut set = Intervals::empty();
+        for value in values {
+            env.set(name, value);
+            set = set.union(&self.some(rest, inner, env, pos, neg));
+            env.clear(name);
+        }
+        set
+    }
+
+    /// Values of a variable that are worth a look.
+    pub(crate) fn range(&mut self, name: Slot, node: &Node, env: &mut Env) -> BTreeSet<V> {
+        // Where everything is known, the least of what any part of a conjunction leaves is enough.
+        let narrow = if self.known.is_none() { self.narrow(name, node, env) } else { None };
+        let cut = self.as_of();
+        narrow.unwrap_or_else(|| candidates(self, name, node, env, cut, 0))
+    }
+
+    fn narrow(&mut self, name: Slot, node: &Node, env: &mut Env) -> Option<BTreeSet<V>> {
+        if node.mask & bit(name) == 0 {
+            return None;
+        }
+        match &node.kind {
+            Kind::Fact(_, args) | Kind::Call(_, args) | Kind::Breached(_, args) => {
+                let direct = args.iter().any(|arg| matches!(arg, Expr::Slot(slot) if *slot == name));
+                let cut = self.as_of();
+                direct.then(|| self.values(name, node, env, cut))
+            }
+            Kind::Compare(Comparison::Equal, a, b) => [(a, b), (b, a)].into_iter().find_map(|(side, term)| {
+                let direct = matches!(side, Expr::Slot(slot) if *slot == name) && term.mask() & bit(name) == 0;
+                direct.then(|| value(term, env)).flatten().map(|value| BTreeSet::from([value]))
+            }),
+            Kind::And(parts) => {
+                let mut best: Option<BTreeSet<V>> = None;
+                for part in parts {
+                    if let Some(found) = self.narrow(name, part, env)
+                        && best.as_ref().is_none_or(|best| found.len() < best.len())
+                    {
+                        best = Some(found);
+                    }
+                }
+                best
+            }
+            Kind::Or(parts) => {
+                let mut all = BTreeSet::new();
+                for part in parts {
+                    all.extend(self.narrow(name, part, env)?);
+                }
+                Some(all)
+            }
+            Kind::Exists(_, f) | Kind::Once(_, f) | Kind::Since(_, _, f) => self.narrow(name, f, env),
+            _ => None,
+        }
+    }
+
+    /// Where some instance of a rule has been breached.
+    fn breach(&mut self, rule: usize, wanted: Vec<Option<V>>, level: Level) -> Intervals {
+        if wanted.contains(&Some(V::Fresh)) {
+            return Intervals::empty();
+        }
+        let certain = matches!(level, Level::CertainLeast | Level::CertainMost);
+        let rows = self.eval.breached(rule, wanted.clone());
+        let pick = |pair: &crate::facts::Pair| if certain { pair.certain.clone() } else { pair.possible.clone() };
+        let given = rows.iter().map(|(_, pair)| pick(pair)).fold(Intervals::empty(), |set, more| set.union(&more));
+        if self.most(level) || given.is_empty() {
+            return given;
+        }
+        let mut set = Intervals::empty();
+        let (open_pos, open_neg) = if certain {
+            (Level::CertainLeast, Level::PossibleMost)
+        } else {
+            (Level::PossibleLeast, Level::CertainMost)
+        };
+        for opening in self.eval.openings(rule, &wanted) {
+            if opening.opened <= self.as_of() && self.opens(rule, &opening, open_pos, open_neg) {
+                let t = self.violated(rule, &opening, open_neg, open_pos);
+                if t <= self.as_of() && self.lapse(rule, &opening, open_neg, open_pos) >= t {
+                    set = set.union(&Intervals::one(t, NEVER));
+                }
+            }
+        }
+        set
+    }
+
+    pub(crate) fn env(&self, rule: usize, opening: &Opening) -> Env {
+        let duty = &self.eval.program.duties[rule];
+        let mut env = Env::new(duty.slots);
+        for (&slot, &value) in duty.key.iter().zip(&opening.key) {
+            env.set(slot, value);
+        }
+        env
+    }
+
+    /// Whether the rule's opening holds at the instant.
+    fn opens(&mut self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> bool {
+        let program = self.eval.program;
+        let duty = &program.duties[rule];
+        let mut env = self.env(rule, opening);
+        let free: Vec<Slot> = slots(duty.opens.mask & !env.bound).collect();
+        self.some(&free, &duty.opens, &mut env, pos, neg).contains(opening.opened)
+    }
+
+    fn how(&self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> How {
+        let since = self.eval.program.duties[rule].since.map(|_| opening.since);
+        How { pos, neg, since, cut: self.as_of() }
+    }
+
+    /// sat and vio of what is owed, or of a part of it.
+    pub(crate) fn settled(&mut self, node: &Node, env: &mut Env, how: How, at: Instant) -> (Instant, Instant) {
+        let both = settle(self, node, env, how, at, at);
+        (both.sat.at(at), both.vio.at(at))
+    }
+
+    fn owed(&mut self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> (Instant, Instant) {
+        let program = self.eval.program;
+        let mut env = self.env(rule, opening);
+        let how = self.how(rule, opening, pos, neg);
+        self.settled(&program.duties[rule].must, &mut env, how, opening.opened)
+    }
+
+    fn violated(&mut self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> Instant {
+        self.owed(rule, opening, pos, neg).1
+    }
+
+    fn lapse(&mut self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> Instant {
+        let program = self.eval.program;
+        let Some(lapses) = &program.duties[rule].lapses else { return NEVER };
+        let mut env = self.env(rule, opening);
+        self.truth(lapses, &mut env, pos, neg).first_from(opening.opened).unwrap_or(NEVER)
+    }
+
+    /// Whether the state follows from what is known.
+    fn follows(&mut self, goal: &Goal) -> bool {
+        use Level::{CertainLeast, CertainMost, PossibleLeast, PossibleMost};
+        let (rule, opening, as_of) = (goal.rule, &goal.opening, self.as_of());
+        match goal.state {
+            State::Breached => {
+                let opens = self.opens(rule, opening, CertainLeast, PossibleMost);
+                let latest = self.violated(rule, opening, PossibleMost, CertainLeast);
+                let lapse = self.lapse(rule, opening, PossibleMost, CertainLeast);
+                opens && latest <= as_of && lapse >= latest
+            }
+            State::Kept => {
+                let opens = self.opens(rule, opening, PossibleLeast, CertainMost);
+                let (latest, _) = self.owed(rule, opening, CertainLeast, PossibleMost);
+                if !opens || latest <= as_of {
+                    return opens;
+                }
+                let lapse = self.lapse(rule, opening, CertainLeast, PossibleMost);
+                let (_, earliest) = self.owed(rule, opening, CertainLeast, PossibleMost);
+                lapse <= as_of && earliest > lapse
+            }
+            State::Disputed => {
+                let opens = self.opens(rule, opening, PossibleLeast, CertainMost);
+                let latest = self.violated(rule, opening, CertainMost, PossibleLeast);
+                let lapse = self.lapse(rule, opening, CertainMost, PossibleLeast);
+                if !opens || latest > as_of || lapse < latest {
+                    return false;
+                }
+                let earliest = self.violated(rule, opening, PossibleLeast, CertainMost);
+                earliest > as_of
+                    || !self.opens(rule, opening, CertainMost, PossibleLeast)
+                    || self.lapse(rule, opening, PossibleLeast, CertainMost) < earliest
+            }
+            State::Pending => {
+                self.opens(rule, opening, PossibleLeast, CertainMost)
+                    && self.violated(rule, opening, CertainLeast, PossibleMost) > as_of
+                    && self.owed(rule, opening, CertainMost, PossibleLeast).0 > as_of
+                    && self.lapse(rule, opening, CertainMost, PossibleLeast) > as_of
+            }
+        }
+    }
+
+    fn weigh(&mut self, known: Known, asked: &mut dyn FnMut(&mut Self) -> bool) -> bool {
+        self.known = Some(known);
+        self.truths.clear();
+        let follows = asked(self);
+        self.known = None;
+        self.truths.clear();
+        follows
+    }
+
+    /// Everything that was looked at while something was asked where all is known.
+    fn looked_at(&mut self, asked: &mut dyn FnMut(&mut Self) -> bool) -> Known {
+        self.known = None;
+        self.truths.clear();
+        self.touched.clear();
+        self.asked.clear();
+        asked(self);
+        self.truths.clear();
+        let as_of = self.as_of();
+        let gaps = std::mem::take(&mut self.asked);
+        let mut absent: Vec<Gap> =
+            gaps.into_iter().map(|(predicate, args)| Gap { predicate, args, from: SINCE_EVER, to: as_of }).collect();
+        // The more general first: they are dropped first.
+        absent.sort_by_key(|gap| (gap.args.iter().flatten().count(), gap.clone()));
+        Known { present: std::mem::take(&mut self.touched), absent }
+    }
+
+    /// Drops facts as long as what is asked still follows; the greatest ids go first.
+    fn lean(&mut self, mut known: Known, asked: &mut dyn FnMut(&mut Self) -> bool) -> Known {
+        let facts = self.eval.facts;
+        let mut ids: Vec<usize> = known.present.iter().copied().collect();
+        ids.sort_by(|&a, &b| facts.told[b].id.cmp(&facts.told[a].id));
+        // In chunks: a chunk can go at once exactly if its members can go one by one.
+        let mut chunks: Vec<Vec<usize>> = vec![ids];
+        while let Some(mut chunk) = chunks.pop() {
+            if chunk.is_empty() {
+                continue;
+            }
+            let less =
+                Known { present: &known.present - &chunk.iter().copied().collect(), absent: known.absent.clone() };
+            if self.weigh(less.clone(), asked) {
+                known = less;
+            } else if chunk.len() > 1 {
+                let second = chunk.split_off(chunk.len() / 2);
+                chunks.push(second);
+                chunks.push(chunk);
+            }
+        }
+        known
+    }
+
+    /// Drops ranges, then their ends.
+    fn narrowed(&mut self, mut known: Known, asked: &mut dyn FnMut(&mut Self) -> bool) -> Known {
+        let mut i = 0;
+        while i < known.absent.len() {
+            let mut less = known.clone();
+            less.absent.remove(i);
+            if self.weigh(less.clone(), asked) {
+                known = less;
+            } else {
+                i += 1;
+            }
+        }
+        // The line begins before its first instant: a range that must reach that one has no beginning.
+        let since_ever = |from: Instant| if from == SINCE_EVER + 1 { SINCE_EVER } else { from };
+        for i in 0..known.absent.len() {
+            for begin in [true, false] {
+                let gap = &known.absent[i];
+                // The shortest range that will do, by halving: one that will do still will when longer.
+                let (mut short, mut long) = if begin {
+                    (i128::from(gap.to), i128::from(gap.from))
+                } else {
+                    (i128::from(gap.from), i128::from(gap.to))
+                };
+                while (short - long).abs() > 0 {
+                    let middle = if begin { (short + long + 1).div_euclid(2) } else { (short + long).div_euclid(2) };
+                    let Ok(t) = Instant::try_from(middle) else { break };
+                    let mut less = known.clone();
+                    if begin {
+                        less.absent[i].from = t;
+                    } else {
+                        less.absent[i].to = t;
+                    }
+                    if self.weigh(less.clone(), asked) {
+                        known = less;
+                        long = middle;
+                    } else if begin {
+                        short = middle - 1;
+                    } else {
+                        short = middle + 1;
+                    }
+                }
+            }
+        }
+        for gap in &mut known.absent {
+            gap.from = since_ever(gap.from);
+        }
+        known
+    }
+
+    /// Facts that opened an instance.
+    pub(crate) fn opened_by(&mut self, goal: &Goal) -> Vec<FactId> {
+        let (pos, neg) = if goal.opening.certain {
+            (Level::CertainLeast, Level::PossibleMost)
+        } else {
+            (Level::PossibleLeast, Level::CertainMost)
+        };
+        let mut asked = |world: &mut Self| world.opens(goal.rule, &goal.opening, pos, neg);
+        let known = self.looked_at(&mut asked);
+        let known = self.lean(known, &mut asked);
+        self.ids(&known.present)
+    }
+
+    /// Facts present and ranges absent from which alone the state follows and of which none can be dropped.
+    pub(crate) fn minimal(&mut self, goal: &Goal) -> (BTreeSet<usize>, Vec<Absence>) {
+        let mut asked = |world: &mut Self| world.follows(goal);
+        let mut known = self.looked_at(&mut asked);
+        if self.weigh(known.clone(), &mut asked) {
+            known = self.lean(known, &mut asked);
+            known = self.narrowed(known, &mut asked);
+        }
+        let program = self.eval.program;
+        let words = &self.eval.facts.words;
+        let name = |index: usize| program.predicate.iter().find(|&(_, &i)| i == index).map(|(name, _)| name.clone());
+        let mut absent: Vec<Absence> = known
+            .absent
+            .iter()
+            .filter_map(|gap| {
+                let args = gap.args.iter().map(|value| value.map(|v| words.say(v))).collect();
+                Some(Absence { predicate: name(gap.predicate)?, args, from: gap.from, to: gap.to })
+            })
+            .collect();
+        absent.sort();
+        (known.present, absent)
+    }
+
+    pub(crate) fn ids(&self, facts: &BTreeSet<usize>) -> Vec<FactId> {
+        let mut ids: Vec<FactId> = facts.iter().map(|&i| self.eval.facts.told[i].id.clone()).collect();
+        ids.sort();
+        ids
+    }
+
+    pub(crate) fn program(&self) -> &'a crate::program::Program {
+        self.eval.program
+    }
+}
+
+/// How often a flip may be tried before the search gives up.
+const TRIES: usize = 20_000;
+
+/// A smallest set of at most three facts without which an instance that is still open stands otherwise; of several
+/// the first by ids. What is not part of the evidence for a state can go without changing it, so only evidence is
+/// tried, and then the evidence that is left.
+pub(crate) fn flip<'a>(
+    goal: &Goal,
+    world: impl Fn(WhatIf) -> Eval<'a>,
+    state_without: impl Fn(&BTreeSet<usize>) -> Option<State>,
+) -> Option<BTreeSet<usize>> {
+    let order = |set: &BTreeSet<usize>, world: &Evidence<'_>| world.ids(set);
+    let mut tries = 0;
+    let mut rows: BTreeSet<BTreeSet<usize>> = BTreeSet::from([BTreeSet::new()]);
+    for size in 1..=3 {
+        let mut next = BTreeSet::new();
+        let mut found: Vec<BTreeSet<usize>> = Vec::new();
+        for removed in &rows {
+            let mut evidence = Evidence::new(world(WhatIf { removed: removed.clone(), ..WhatIf::default() }));
+            let (present, _) = evidence.minimal(goal);
+            for fact in present {
+                let mut more = removed.clone();
+                more.insert(fact);
+                if next.contains(&more) || found.contains(&more) {
+                    continue;
+                }
+                tries += 1;
+                if tries > TRIES {
+                    return None;
+                }
+                match state_without(&more) {
+                    Some(state) if state != goal.state => found.push(more),
+                    Some(_) if size < 3 => {
+                        next.insert(more);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let names = Evidence::new(world(WhatIf::default()));
+        if let Some(best) = found.into_iter().min_by_key(|set| order(set, &names)) {
+            return Some(best);
+        }
+        rows = next;
+    }
+    None
+}
