@@ -267,8 +267,8 @@ C14 | 02 lodged | 02 lodged, 04 ack |  | 04 ack
 C15 | 02 lodged, 04 ack | 02 lodged, 04 ack, 06 answered_first |  | 06 answered_first
 C16.access | 07 access_req | 07 access_req, 08 access_refused, 09 re_offer |  | 08 access_refused
 C23 | 10 works | 10 works | works_filed ever..-580:00:00 | none
-C24.review | 00 works_filed, 11 objected | 00 works_filed, 11 objected | reviewed 145:00:00..230:00:00, works_filed ever..-215:00:01 | none
-C24.standstill | 00 works_filed, 11 objected | 00 works_filed, 11 objected | reviewed 145:00:00..230:00:00, works 145:00:00..230:00:00, works_filed ever..-215:00:01 | none
+C24.review | 00 works_filed, 11 objected | 00 works_filed, 11 objected | reviewed 145:00:00..230:00:00, works_filed ever..-216:59:59 | none
+C24.standstill | 00 works_filed, 11 objected | 00 works_filed, 11 objected | reviewed 145:00:00..230:00:00, works 145:00:00..230:00:00, works_filed ever..-216:59:59 | none
 C32.lane | 12 closure | 12 closure | closure_notice ever..78:00:00, lane_open 150:00:00..162:00:00 | none
 C32.reason | 12 closure | 12 closure, 13 reason | closure_notice ever..78:00:00 | 13 reason
 C32.reopen | 12 closure | 12 closure | closure_notice ever..78:00:00, consent 150:00:00..222:00:00, gate_reopened 150:00:00..222:00:00 | none";
