@@ -105,3 +105,78 @@ pub(crate) fn hash(text: &str) -> Option<Hash> {
     }
     STANDARD.decode(text).ok()?.try_into().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TEXT: &str = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
+
+    #[test]
+    fn known_checkpoint() {
+        let checkpoint = Checkpoint::parse(TEXT).unwrap();
+        assert_eq!((checkpoint.origin.as_str(), checkpoint.size), ("example.com/behind-the-sofa", 20_852_163));
+        assert_eq!(checkpoint.root[..3], [0x0a, 0xc5, 0x18]);
+        assert_eq!(checkpoint.to_text(), TEXT);
+    }
+
+    #[test]
+    fn form() {
+        let check = |text: &str, expected: &str| {
+            let found = Checkpoint::parse(text).map_or_else(|e| e.to_string(), |c| c.size.to_string());
+            assert!(found.contains(expected), "{text:?}: {found}");
+        };
+        let root = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=";
+        check(&format!("o\n0\n{root}\n"), "0");
+        check(&format!("o\n9223372036854775807\n{root}\n"), "9223372036854775807");
+        check(&format!("o\n9223372036854775808\n{root}\n"), "decimal size");
+        check(&format!("o\n00\n{root}\n"), "decimal size");
+        check(&format!("o\n07\n{root}\n"), "decimal size");
+        check(&format!("o\n+7\n{root}\n"), "decimal size");
+        check(&format!("o\n-1\n{root}\n"), "decimal size");
+        check(&format!("o\n\n{root}\n"), "decimal size");
+        check(&format!("o\n٧\n{root}\n"), "decimal size");
+        check(&format!("\n7\n{root}\n"), "empty origin");
+        check(&format!("o\n7\n{root}"), "no final newline");
+        check(&format!("o\n7\n{root}\nextension\n"), "4 lines");
+        check(&format!("o\n7\n{root}\n\n"), "4 lines");
+        check("o\n7\n", "2 lines");
+        check("", "no final newline");
+        check("o\n7\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2J=\n", "32 bytes"); // tail bits
+        check("o\n7\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I\n", "32 bytes");
+        check("o\n7\nCsUYapGGPo4dkMgIAUqom_Xajj7h2fB2MPA3j2jxq2I=\n", "32 bytes");
+        check("o\n7\nAAAA\n", "32 bytes");
+    }
+
+    #[test]
+    fn opened_only_with_the_key_of_its_origin() {
+        let key = SecretKey::from_seed("o", [1; 32]).unwrap();
+        let checkpoint = Checkpoint { origin: "o".to_owned(), size: 7, root: [3; 32] };
+        let note = checkpoint.sign(&key);
+        let bytes = note.to_text().into_bytes();
+        assert_eq!(Checkpoint::open(&bytes, key.vkey()), Ok((checkpoint.clone(), note)));
+        let stranger = SecretKey::from_seed("o", [2; 32]).unwrap();
+        assert_eq!(Checkpoint::open(&bytes, stranger.vkey()), Err(CheckpointError::Note(NoteError::Unsigned)));
+        let mut other = bytes.clone();
+        other[2] = b'8';
+        let bad = NoteError::BadSignature(key.keyid());
+        assert_eq!(Checkpoint::open(&other, key.vkey()), Err(CheckpointError::Note(bad)));
+        // A key that signs under another origin than its name.
+        let elsewhere = Checkpoint { origin: "p".to_owned(), ..checkpoint }.sign(&key).to_text();
+        let expected = CheckpointError::Origin { found: "p".to_owned(), allowed: "o".to_owned() };
+        assert_eq!(Checkpoint::open(elsewhere.as_bytes(), key.vkey()), Err(expected));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes: Vec<u8>, text in "[^\n]{0,9}\n[0-9]{0,20}\n[A-Za-z0-9+/]{43}=\n") {
+            let key = SecretKey::from_seed("o", [1; 32]).unwrap();
+            let _ = Checkpoint::open(&bytes, key.vkey());
+            let _ = Checkpoint::parse(&String::from_utf8_lossy(&bytes));
+            if let Ok(checkpoint) = Checkpoint::parse(&text) {
+                prop_assert_eq!(checkpoint.to_text(), text);
+            }
+        }
+    }
+}

@@ -46,3 +46,79 @@ pub fn verify(text: &str, signature: &NoteSignature, key: &Vkey) -> Option<u64> 
     let bytes = signature.bytes[8..].try_into().ok()?;
     key.verify(&message(text, time), bytes).then_some(time)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::note::{Note, NoteError};
+
+    const TEXT: &str = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
+
+    #[test]
+    fn what_is_signed() {
+        let expected = format!("cosignature/v1\ntime 1679315147\n{TEXT}");
+        assert_eq!(message(TEXT, 1_679_315_147), expected.as_bytes());
+    }
+
+    /// The example of C2SP tlog-cosignature.
+    #[test]
+    fn known_line() {
+        let line = "— witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==";
+        let signature = NoteSignature::parse_line(line).unwrap();
+        assert_eq!((signature.id, time(&signature)), (0x8d66_cf3f, Some(1_679_315_147)));
+        assert_eq!(signature.to_line(), format!("{line}\n"));
+    }
+
+    #[test]
+    fn times() {
+        let key = SecretKey::cosigner_from_seed("w", [1; 32]).unwrap();
+        let other = SecretKey::cosigner_from_seed("w", [2; 32]).unwrap();
+        for t in [1, 1_679_315_147, TIME_MAX] {
+            let signature = sign(TEXT, t, &key).unwrap();
+            assert_eq!(signature.bytes.len(), 72);
+            assert_eq!(verify(TEXT, &signature, key.vkey()), Some(t));
+            assert_eq!(verify(TEXT, &signature, other.vkey()), None);
+            assert_eq!(verify(&TEXT[1..], &signature, key.vkey()), None);
+            // The time is signed too.
+            let mut later = signature.clone();
+            later.bytes[7] ^= 1;
+            assert_eq!(verify(TEXT, &later, key.vkey()), None);
+        }
+        assert_eq!(sign(TEXT, 0, &key), None);
+        assert_eq!(sign(TEXT, TIME_MAX + 1, &key), None);
+        let mut zero = sign(TEXT, 1, &key).unwrap();
+        zero.bytes[7] = 0;
+        assert_eq!(time(&zero), None);
+        zero.bytes[0] = 0x80;
+        assert_eq!(time(&zero), None);
+    }
+
+    /// One witness may have cosigned twice; a cosignature is never taken for a plain signature or the other way round.
+    #[test]
+    fn in_a_note() {
+        let cosigner = SecretKey::cosigner_from_seed("w", [1; 32]).unwrap();
+        let signer = SecretKey::from_seed("w", [1; 32]).unwrap();
+        let mut note = Note::new(TEXT.to_owned()).unwrap();
+        note.add(sign(TEXT, 7, &cosigner).unwrap());
+        note.add(sign(TEXT, 9, &cosigner).unwrap());
+        let times = note.verify([cosigner.vkey()]).unwrap().iter().map(|v| v.time).collect::<Vec<_>>();
+        assert_eq!(times, [Some(7), Some(9)]);
+        assert_eq!(note.verify([signer.vkey()]), Err(NoteError::Unsigned));
+        let mut plain = NoteSignature::sign(TEXT, &signer);
+        plain.id = cosigner.vkey().id();
+        note.add(plain);
+        assert_eq!(note.verify([cosigner.vkey()]), Err(NoteError::BadSignature(cosigner.keyid())));
+    }
+
+    /// Lines of type 0x06 (ML-DSA-44) are kept and not counted in version 1.
+    #[test]
+    fn lines_of_other_types_are_kept() {
+        let key = SecretKey::from_seed("example.com/behind-the-sofa", [1; 32]).unwrap();
+        let mut note = Note::new(TEXT.to_owned()).unwrap();
+        note.add(NoteSignature::sign(TEXT, &key));
+        note.add(NoteSignature { name: "w".to_owned(), id: 6, bytes: vec![9; 8 + 2420] });
+        let read = Note::parse(note.to_text().as_bytes()).unwrap();
+        assert_eq!(read, note);
+        assert_eq!(read.verify([key.vkey()]).map(|v| v.len()), Ok(1));
+    }
+}

@@ -318,3 +318,233 @@ impl fmt::Debug for SecretKey {
         write!(f, "SecretKey({})", self.keyid())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Keys of the Go checksum database's documentation and of C2SP implementations.
+    const PETER: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    const PETER_SECRET: &str = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
+    const OTHERS: [&str; 4] = [
+        "EnochRoot+af0cfe78+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop",
+        "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k",
+        "TEST+7997405c+AQcC+FTVKf0jlTdHDY3rbevmnKxxPjigCXlVtGe6RIr6",
+        "remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2",
+    ];
+
+    fn bytes<const N: usize>(hex: &str) -> [u8; N] {
+        let byte = |i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap();
+        std::array::from_fn(byte)
+    }
+
+    #[test]
+    fn known_keys_keep_their_text() {
+        for text in OTHERS.into_iter().chain([PETER]) {
+            assert_eq!(text.parse::<Vkey>().unwrap().to_string(), text);
+        }
+        let secret = SecretKey::parse(PETER_SECRET).unwrap();
+        assert_eq!(secret.to_text(), PETER_SECRET);
+        assert_eq!(secret.vkey().to_string(), PETER);
+        assert_eq!(secret.keyid(), "PeterNeumann+c74f20a3");
+        assert_eq!(SecretKey::parse(&format!("{PETER_SECRET}\n")).unwrap().vkey(), secret.vkey());
+        assert_eq!(OTHERS[3].parse::<Vkey>().unwrap().algorithm(), Algorithm::Cosignature);
+    }
+
+    #[test]
+    fn one_seed_as_signer_and_cosigner_has_two_ids() {
+        let (a, b) =
+            (SecretKey::from_seed("w", [1; 32]).unwrap(), SecretKey::cosigner_from_seed("w", [1; 32]).unwrap());
+        assert_ne!(a.vkey().id(), b.vkey().id());
+        assert_eq!(SecretKey::parse(&b.to_text()).unwrap().vkey(), b.vkey());
+    }
+
+    #[test]
+    fn refused_keys() {
+        let check = |text: &str, expected: &str| {
+            let found = text.parse::<Vkey>().unwrap_err().to_string();
+            assert!(found.contains(expected), "{text}: {found}");
+        };
+        check("", "a public key `name+hex8+base64`");
+        check("PeterNeumann+c74f20a3", "a public key");
+        check("PeterNeumann+c74f20A3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", "a public key");
+        check("PeterNeumann+74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", "a public key");
+        check("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW\n", "a public key");
+        check("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq_LDE4izWy10TW", "a public key");
+        check("PeterNeumann+c74f20a4+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", "the key's own is c74f20a3");
+        check("Peter+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", "the key's own is");
+        check("+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", "key name");
+        check("Peter Neumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", "key name");
+        check("Peter\u{2003}Neumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", "key name");
+        check("PeterNeumann+c74f20a3+Bhpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW", "signature type 0x06");
+        let secret = SecretKey::parse("PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALV").unwrap_err().to_string();
+        assert!(!secret.contains("AYEK"), "an error must not repeat a secret: {secret}");
+        assert!(!format!("{:?}", SecretKey::parse(PETER_SECRET)).contains("AYEK"));
+        assert!(
+            SecretKey::parse("PRIVATE+KEY+PeterNeumann+c74f20a4+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz").is_err()
+        );
+    }
+
+    #[test]
+    fn roles() {
+        for role in Role::ALL {
+            assert_eq!(role.name().parse(), Ok(role));
+        }
+        assert!("chief".parse::<Role>().is_err());
+    }
+
+    /// All fourteen encodings of the eight points of small order ("Taming the many EdDSAs", table 6b), and encodings of
+    /// no point, or not the one encoding of it.
+    #[test]
+    fn no_key_of_small_order_or_second_encoding() {
+        for hex in [
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "0000000000000000000000000000000000000000000000000000000000000080",
+            "0100000000000000000000000000000000000000000000000000000000000000",
+            "0100000000000000000000000000000000000000000000000000000000000080",
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+            "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+            "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            // y = 2 is on no point; p + 3 is the second encoding of one of large order.
+            "0200000000000000000000000000000000000000000000000000000000000000",
+            "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        ] {
+            let found = Vkey::new("k", Algorithm::Ed25519, &bytes(hex));
+            assert_eq!(found, Err(KeyError::Point("k".to_owned())), "{hex}");
+        }
+    }
+
+    /// RFC 8032, 7.1, tests 1 and 2.
+    #[test]
+    fn rfc8032() {
+        for (seed, public, message, signature) in [
+            (
+                "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+                "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+                &[][..],
+                "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+            ),
+            (
+                "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+                "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+                &[0x72][..],
+                "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+            ),
+        ] {
+            let key = SecretKey::from_seed("k", bytes(seed)).unwrap();
+            assert_eq!(*key.vkey().public(), bytes(public));
+            assert_eq!(key.sign(message), bytes::<64>(signature));
+            assert!(key.vkey().verify(message, &bytes(signature)));
+        }
+    }
+
+    /// "Taming the many EdDSAs", the published cases: message, key, signature. Implementations differ on them; we accept
+    /// only the fourth, in which A and R have large, mixed order and the cofactorless equation holds.
+    #[test]
+    fn edge_cases_of_ed25519() {
+        let cases = [
+            // 0: A and R of small order, S = 0. 1: A of small order. 2: R of small order.
+            (
+                "8c93255d71dcab10e8f379c26200f3c7bd5f09d9bc3068d3ef4edeb4853022b6",
+                "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+                "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a0000000000000000000000000000000000000000000000000000000000000000",
+            ),
+            (
+                "9bd9f44f4dcc75bd531b56b2cd280b0bb38fc1cd6d1230e14861d861de092e79",
+                "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+                "f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43a5bb704786be79fc476f91d3f3f89b03984d8068dcf1bb7dfc6637b45450ac04",
+            ),
+            (
+                "aebf3f2601a0c8c5d39cc7d8911642f740b78168218da8471772b35f9d35b9ab",
+                "f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43",
+                "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa8c4bd45aecaca5b24fb97bc10ac27ac8751a7dfe1baff8b953ec9f5833ca260e",
+            ),
+            // 3: mixed order, both equations hold. 4, 5: only the cofactored one holds.
+            (
+                "9bd9f44f4dcc75bd531b56b2cd280b0bb38fc1cd6d1230e14861d861de092e79",
+                "cdb267ce40c5cd45306fa5d2f29731459387dbf9eb933b7bd5aed9a765b88d4d",
+                "9046a64750444938de19f227bb80485e92b83fdb4b6506c160484c016cc1852f87909e14428a7a1d62e9f22f3d3ad7802db02eb2e688b6c52fcd6648a98bd009",
+            ),
+            (
+                "e47d62c63f830dc7a6851a0b1f33ae4bb2f507fb6cffec4011eaccd55b53f56c",
+                "cdb267ce40c5cd45306fa5d2f29731459387dbf9eb933b7bd5aed9a765b88d4d",
+                "160a1cb0dc9c0258cd0a7d23e94d8fa878bcb1925f2c64246b2dee1796bed5125ec6bc982a269b723e0668e540911a9a6a58921d6925e434ab10aa7940551a09",
+            ),
+            (
+                "e47d62c63f830dc7a6851a0b1f33ae4bb2f507fb6cffec4011eaccd55b53f56c",
+                "cdb267ce40c5cd45306fa5d2f29731459387dbf9eb933b7bd5aed9a765b88d4d",
+                "21122a84e0b5fca4052f5b1235c80a537878b38f3142356b2c2384ebad4668b7e40bc836dac0f71076f9abe3a53f9c03c1ceeeddb658d0030494ace586687405",
+            ),
+            // 6, 7: S >= L. 8, 9: R is a second encoding of a point of small order.
+            (
+                "85e241a07d148b41e47d62c63f830dc7a6851a0b1f33ae4bb2f507fb6cffec40",
+                "442aad9f089ad9e14647b1ef9099a1ff4798d78589e66f28eca69c11f582a623",
+                "e96f66be976d82e60150baecff9906684aebb1ef181f67a7189ac78ea23b6c0e547f7690a0e2ddcd04d87dbc3490dc19b3b3052f7ff0538cb68afb369ba3a514",
+            ),
+            (
+                "85e241a07d148b41e47d62c63f830dc7a6851a0b1f33ae4bb2f507fb6cffec40",
+                "442aad9f089ad9e14647b1ef9099a1ff4798d78589e66f28eca69c11f582a623",
+                "8ce5b96c8f26d0ab6c47958c9e68b937104cd36e13c33566acd2fe8d38aa19427e71f98a473474f2f13f06f97c20d58cc3f54b8bd0d272f42b695dd7e89a8c22",
+            ),
+            (
+                "fdaebc429f4a735932a160da1301080c13280eea8bc280d1b392c6b9e6ba3a5a",
+                "f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43",
+                "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f454d370c8d9fc323a41450f8d513eafeb5b0697390c1e505a0d4ddc71f566607",
+            ),
+            (
+                "84b698d39be126ff55fe45079e6c8bf64a0d7db6994560b4e96b7021eb39c1a1",
+                "f7badec5b8abeaf699583992219b7b223f1df3fbbea919844e3f7c554a43dd43",
+                "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f084d5b99c2a9463d9c8bd5026916996984eeec87ddf1d3be329006ace1b37b09",
+            ),
+        ];
+        for (i, (message, public, signature)) in cases.into_iter().enumerate() {
+            let accepted = Vkey::new("k", Algorithm::Ed25519, &bytes(public))
+                .is_ok_and(|key| key.verify(&bytes::<32>(message), &bytes(signature)));
+            assert_eq!(accepted, i == 3, "case {i}");
+        }
+    }
+
+    /// S + L signs the same in a lax verifier.
+    #[test]
+    fn no_second_signature_by_adding_the_order() {
+        let order: [u8; 32] = bytes("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");
+        let key = SecretKey::from_seed("k", [5; 32]).unwrap();
+        let mut signature = key.sign(b"m");
+        let mut carry = 0;
+        for (s, l) in signature[32..].iter_mut().zip(order) {
+            let sum = u16::from(*s) + u16::from(l) + carry;
+            *s = sum as u8;
+            carry = sum >> 8;
+        }
+        assert!(key.vkey().verify(b"m", &key.sign(b"m")));
+        assert!(!key.vkey().verify(b"m", &signature));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(text in ".{0,80}", almost in "[a-z]{1,3}\\+[0-9a-f]{8}\\+A[A-Za-z0-9+/]{43}") {
+            for text in [&text, &almost] {
+                let _ = text.parse::<Vkey>();
+                let _ = SecretKey::parse(text);
+                let _ = SecretKey::parse(&format!("PRIVATE+KEY+{text}"));
+            }
+        }
+
+        #[test]
+        fn reads_what_it_writes(name in "[a-z.]{1,20}(/[a-z]{1,9})?", seed: [u8; 32]) {
+            for key in [SecretKey::from_seed(&name, seed).unwrap(), SecretKey::cosigner_from_seed(&name, seed).unwrap()] {
+                prop_assert_eq!(&key.vkey().to_string().parse::<Vkey>().unwrap(), key.vkey());
+                let again = SecretKey::parse(&key.to_text()).unwrap();
+                prop_assert_eq!(again.vkey(), key.vkey());
+            }
+        }
+    }
+}

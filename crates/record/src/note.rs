@@ -192,3 +192,121 @@ fn check_text(bytes: &[u8]) -> Result<&str, NoteError> {
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PETER: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    /// The example of Go's sumdb/note.
+    const SIGNED: &str = "If you think cryptography is the answer to your problem,\n\
+        then you don't know what your problem is.\n\
+        \n\
+        — PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+
+    fn peter() -> Vkey {
+        PETER.parse().unwrap()
+    }
+
+    #[test]
+    fn known_note() {
+        let note = Note::parse(SIGNED.as_bytes()).unwrap();
+        assert_eq!(note.to_text(), SIGNED);
+        let key = peter();
+        assert_eq!(note.verify([&key]), Ok(vec![Verified { key: &key, time: None }]));
+        let secret = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
+        let again = NoteSignature::sign(&note.text, &SecretKey::parse(secret).unwrap());
+        assert_eq!(again, note.signatures[0]);
+    }
+
+    /// C2SP signed-note's own example: the text holds an empty line, the last one parts.
+    #[test]
+    fn the_last_empty_line_parts() {
+        let text = "Ognuno sta solo sul cuor della terra\ntrafitto da un raggio di sole:\n\ned è subito sera.\n";
+        let line = "— quasimodo.example/salvatore NnugSzTjtVAewIS+Z/iJhUPeFDkO/5QQ2i5ddnGITLlC+EhfLW9oJKONrMouFSQU0xMcXxj99ihAQwaqP3ZekRwNtIc=\n";
+        let note = Note::parse(format!("{text}\n{line}").as_bytes()).unwrap();
+        assert_eq!(note.text, text);
+        assert_eq!((note.signatures[0].id, note.signatures[0].bytes.len()), (0x367b_a04b, 64));
+    }
+
+    #[test]
+    fn form() {
+        let check = |text: &str, expected: Result<usize, NoteError>| {
+            assert_eq!(Note::parse(text.as_bytes()).map(|n| n.signatures.len()), expected, "{text:?}");
+        };
+        let line = "— k AAAAAAA=\n";
+        check(&format!("t\n\n{line}"), Ok(1));
+        check(&format!("t\n\n{line}{line}"), Ok(2));
+        check(&format!("\n\n{line}"), Ok(1));
+        check(&format!("t\n{line}"), Err(NoteError::Form));
+        check("t\n\n", Err(NoteError::Form));
+        check("", Err(NoteError::Form));
+        check("t\n\n— k AAAAAAA=", Err(NoteError::Form));
+        check(&format!("t\r\n\r\n{line}"), Err(NoteError::Text));
+        check(&format!("t\t\n\n{line}"), Err(NoteError::Text));
+        check(&format!("t\0\n\n{line}"), Err(NoteError::Text));
+        for bad in [
+            "- k AAAAAAA=",          // no em dash
+            "—  AAAAAAA=",           // no name
+            "— k  AAAAAAA=",         // two spaces
+            "— k+ AAAAAAA=",         // plus
+            "— k\u{2003}x AAAAAAA=", // Unicode space
+            "— k AAAAAA==",          // four bytes: an id and no signature
+            "— k AAAAAAB=",          // tail bits
+            "— k AAAAAAA",           // no padding
+            "— k AAAA_AA=",          // url-safe
+            "— k",
+            "x",
+        ] {
+            check(&format!("t\n\n{line}{bad}\n"), Err(NoteError::SignatureLine(bad.to_owned())));
+        }
+        assert_eq!(Note::parse(b"\xff\n\n- k AAAAAAA=\n"), Err(NoteError::Text));
+    }
+
+    #[test]
+    fn limits() {
+        let lines = |n: usize| format!("t\n\n{}", "— k AAAAAAA=\n".repeat(n));
+        assert_eq!(Note::parse(lines(64).as_bytes()).map(|n| n.signatures.len()), Ok(64));
+        assert_eq!(Note::parse(lines(65).as_bytes()), Err(NoteError::TooMany(65)));
+        let long = vec![b'a'; NOTE_BYTES_MAX + 1];
+        assert_eq!(Note::parse(&long), Err(NoteError::TooLarge(NOTE_BYTES_MAX + 1)));
+    }
+
+    #[test]
+    fn who_signed() {
+        let (a, b) = (SecretKey::from_seed("a", [1; 32]).unwrap(), SecretKey::from_seed("b", [2; 32]).unwrap());
+        // The name of one key with the bytes of another.
+        let twin = SecretKey::from_seed("a", [3; 32]).unwrap();
+        let (ka, kb, kt) = (a.vkey(), b.vkey(), twin.vkey());
+        let mut note = Note::new("t\n".to_owned()).unwrap();
+        assert_eq!(note.verify([ka]), Err(NoteError::Unsigned));
+        assert_eq!(note.verify_any([ka]), Ok(vec![]));
+        note.add(NoteSignature::sign(&note.text, &a));
+        assert_eq!(note.verify([kb]), Err(NoteError::Unsigned));
+        assert_eq!(note.verify([kt]), Err(NoteError::Unsigned), "same name, other id: unknown");
+        assert_eq!(note.verify([ka, kb]).map(|v| v.len()), Ok(1));
+        note.add(NoteSignature::sign(&note.text, &b));
+        note.add(NoteSignature::sign(&note.text, &b));
+        assert_eq!(note.verify([ka, kb]).map(|v| v.len()), Ok(2));
+        // A known key that fails refuses the note; the same line is ignored if the key is unknown.
+        note.signatures[1].bytes[5] ^= 1;
+        assert_eq!(note.verify([ka, kb]), Err(NoteError::BadSignature(kb.keyid())));
+        assert_eq!(note.verify([ka]).map(|v| v.len()), Ok(1));
+        note.signatures[1].bytes.pop();
+        assert_eq!(note.verify([ka, kb]), Err(NoteError::BadSignature(kb.keyid())));
+        assert_eq!(Note::new("t".to_owned()), Err(NoteError::Form));
+        assert_eq!(Note::new("t\u{1}\n".to_owned()), Err(NoteError::Text));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes: Vec<u8>, text in "(.|\n){0,60}\n\n(— .{0,60}\n){0,3}") {
+            let _ = Note::parse(&bytes);
+            if let Ok(note) = Note::parse(text.as_bytes()) {
+                prop_assert_eq!(note.to_text(), text);
+                let _ = note.verify([&peter()]);
+            }
+        }
+    }
+}

@@ -308,3 +308,151 @@ fn read_key(line: usize, word: &[u8]) -> Result<Vkey, PolicyError> {
     let text = String::from_utf8_lossy(word);
     text.parse().map_err(|error| PolicyError::Key { line, error })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::SecretKey;
+    use proptest::prelude::*;
+
+    fn log(n: u8) -> Vkey {
+        SecretKey::from_seed(&format!("log{n}"), [n; 32]).unwrap().vkey().clone()
+    }
+
+    fn witness(n: u8) -> Vkey {
+        SecretKey::cosigner_from_seed(&format!("w{n}.example"), [100 + n; 32]).unwrap().vkey().clone()
+    }
+
+    fn read(text: &str) -> Result<Policy, PolicyError> {
+        // `L1` and `W1` stand for keys.
+        let mut text = text.to_owned();
+        for n in 1..7 {
+            text = text
+                .replace(&format!("$L{n}"), &log(n).to_string())
+                .replace(&format!("$W{n}"), &witness(n).to_string());
+        }
+        Policy::parse(text.as_bytes())
+    }
+
+    #[track_caller]
+    fn refused(text: &str, expected: &str) {
+        let found = read(text).map_or_else(|e| e.to_string(), |_| "accepted".to_owned());
+        assert!(found.contains(expected), "{text:?}: {found}");
+    }
+
+    /// The example of C2SP tlog-policy: two of three and any of three.
+    const NESTED: &str = "# two institutions\nlog $L1 https://log.example\n\nwitness X1 $W1\nwitness\tX2  $W2\n  witness X3 $W3 https://x3 \n\
+        group X-witnesses 2 X1 X2 X3\nwitness Y1 $W4\nwitness Y2 $W5\nwitness Y3 $W6\ngroup Y-witnesses any Y1 Y2 Y3\n\
+        group X-and-Y all X-witnesses Y-witnesses\nquorum X-and-Y\n";
+
+    #[test]
+    fn groups_of_groups() {
+        let policy = read(NESTED).unwrap();
+        assert_eq!((policy.logs().len(), policy.witnesses().len()), (1, 6));
+        assert_eq!(policy.logs()[0].url.as_deref(), Some(&b"https://log.example"[..]));
+        let quorum = |ns: &[u8]| policy.is_quorum(&ns.iter().map(|n| witness(*n)).collect::<Vec<_>>());
+        assert!(quorum(&[1, 2, 4]));
+        assert!(quorum(&[1, 3, 4, 6]));
+        assert!(!quorum(&[1, 2, 3]));
+        assert!(!quorum(&[1, 4, 5, 6]));
+        assert!(!quorum(&[1, 1, 4]), "one witness counts once");
+        assert!(!quorum(&[]));
+        assert_eq!(policy.numbers(), None);
+        assert_eq!(policy.counted().len(), 6);
+    }
+
+    #[test]
+    fn quorums() {
+        assert!(read("quorum none\n").unwrap().is_quorum([]));
+        assert_eq!(read("quorum none\n").unwrap().numbers(), None);
+        let one = read("witness A $W1\nwitness B $W2\nquorum B\n").unwrap();
+        assert!(one.is_quorum([&witness(2)]) && !one.is_quorum([&witness(1)]));
+        assert_eq!(one.counted().iter().map(|m| m.name.as_slice()).collect::<Vec<_>>(), [b"B"]);
+        // Names are octets: the Kelvin sign is not K.
+        assert!(read("witness K $W1\nwitness \u{212a} $W2\nquorum \u{212a}\n").unwrap().is_quorum([&witness(2)]));
+        let text = b"witness \xff\xfe $\nquorum \xff\xfe\n";
+        let mut bytes = text[..11].to_vec();
+        bytes.extend_from_slice(witness(1).to_string().as_bytes());
+        bytes.extend_from_slice(&text[12..]);
+        assert!(Policy::parse(&bytes).unwrap().is_quorum([&witness(1)]));
+    }
+
+    #[test]
+    fn refusals() {
+        refused("", "no quorum line");
+        refused("log $L1\n", "no quorum line");
+        refused("quorum none\nquorum none\n", "one quorum line");
+        refused("quorum none", "end in a newline");
+        refused("quorum A\n", "defined earlier");
+        refused("quorum A\nwitness A $W1\n", "policy line 1");
+        refused("quorum\n", "quorum <name|none>");
+        refused("quorum none x\n", "quorum <name|none>");
+        refused("log $L1\nlog $L1\nquorum none\n", "each log key once");
+        refused("witness A $W1\nwitness B $W1\nquorum A\n", "each witness key once");
+        refused("witness A $W1\nwitness A $W2\nquorum A\n", "not yet defined");
+        refused("witness none $W1\nquorum none\n", "not yet defined");
+        refused("witness A $W1\ngroup A any A\nquorum A\n", "not yet defined");
+        refused("log $W1\nquorum none\n", "type 0x01");
+        refused("witness A $L1\nquorum A\n", "type 0x04");
+        refused("log x\nquorum none\n", "policy line 1");
+        refused("log $L1 u v\nquorum none\n", "log <vkey> [url]");
+        refused("witness A $W1\ngroup G 0 A\nquorum G\n", "from 1 to");
+        refused("witness A $W1\ngroup G 2 A\nquorum G\n", "from 1 to");
+        refused("witness A $W1\ngroup G 01 A\nquorum G\n", "from 1 to");
+        refused("witness A $W1\ngroup G most A\nquorum G\n", "from 1 to");
+        refused("group G any\nquorum G\n", "group <name>");
+        refused("group G any A\nwitness A $W1\nquorum G\n", "defined earlier");
+        refused("witness A $W1\ngroup G any none A\nquorum G\n", "defined earlier");
+        refused("witness A $W1\ngroup G any A A\nquorum G\n", "in no group yet");
+        refused("witness A $W1\nwitness B $W2\ngroup G any A\ngroup H any A B\nquorum H\n", "in no group yet");
+        refused("quorum none\r\n", "byte 0x0d");
+        refused("# \u{7f}\nquorum none\n", "byte 0x7f");
+        refused("quorum\u{a0}none\n", "quorum <name|none>");
+        refused("mirror x\nquorum none\n", "log <vkey> [url]");
+        // A key has one role, whatever it is called.
+        let twin = SecretKey::cosigner_from_seed("other", [1; 32]).unwrap();
+        refused(&format!("log $L1\nwitness A {}\nquorum A\n", twin.vkey()), "each witness key once");
+        assert_eq!(Policy::parse(&vec![b'#'; POLICY_BYTES_MAX + 1]), Err(PolicyError::TooLarge(POLICY_BYTES_MAX + 1)));
+    }
+
+    #[test]
+    fn at_least_32_of_each() {
+        let mut text = String::new();
+        for n in 0..32u8 {
+            let log = SecretKey::from_seed(&format!("l{n}"), [n; 32]).unwrap();
+            let witness = SecretKey::cosigner_from_seed(&format!("w{n}"), [n + 64; 32]).unwrap();
+            text += &format!("log {}\nwitness W{n} {}\ngroup G{n} any W{n}\n", log.vkey(), witness.vkey());
+        }
+        text += "quorum G31\n";
+        assert_eq!(Policy::parse(text.as_bytes()).map(|p| (p.logs().len(), p.witnesses().len())), Ok((32, 32)));
+    }
+
+    /// record.md, section 4.
+    #[test]
+    fn numbers() {
+        let check = |n, q, f, v| assert_eq!(Numbers::of(n, q), Numbers { n, f, q, v });
+        check(4, 3, 1, 3);
+        check(5, 4, 1, 3);
+        check(7, 5, 2, 5);
+        check(3, 2, 0, 2);
+        check(3, 3, 1, 2);
+        check(2, 2, 0, 1);
+        check(1, 1, 0, 1);
+        for n in 1..40 {
+            for q in 1..=n {
+                let Numbers { f, v, .. } = Numbers::of(n, q);
+                assert!(v >= 1 && (q <= n / 2 || q == (n + f) / 2 + 1), "{q} of {n}: f {f}");
+            }
+        }
+        let text = write(&log(1), [("A", &witness(1)), ("B", &witness(2)), ("C", &witness(3)), ("D", &witness(4))], 3);
+        assert_eq!(Policy::parse(text.as_bytes()).unwrap().numbers(), Some(Numbers { n: 4, f: 1, q: 3, v: 3 }));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes: Vec<u8>, words in "((log|witness|group|quorum|none|A|B|2|any|all|x\\+00000000\\+AA| |\t|\n)){0,40}\n") {
+            let _ = Policy::parse(&bytes);
+            let _ = Policy::parse(words.as_bytes());
+        }
+    }
+}

@@ -242,3 +242,203 @@ fn short_decimal(text: &str) -> Option<u16> {
     let digits = text.len() <= 3 && text.bytes().all(|b| b.is_ascii_digit());
     text.parse().ok().filter(|_| digits && (text == "0" || !text.starts_with('0')))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::merkle::{leaf_hash, prove_consistency, prove_inclusion, verify_consistency, verify_inclusion};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn check(path: &str, expected: Option<(Level, u64, u16)>) {
+        let found = Tile::parse(path).ok();
+        assert_eq!(found.map(|t| (t.level, t.n, t.width)), expected, "{path}");
+        if let Some(tile) = found {
+            assert_eq!(tile.to_string(), path);
+        }
+    }
+
+    #[test]
+    fn paths() {
+        use Level::{Entries, Hashes};
+        check("tile/0/x001/x234/067", Some((Hashes(0), 1_234_067, 256)));
+        check("tile/0/000", Some((Hashes(0), 0, 256)));
+        check("tile/0/000.p/1", Some((Hashes(0), 0, 1)));
+        check("tile/0/999.p/255", Some((Hashes(0), 999, 255)));
+        check("tile/63/x001/000", Some((Hashes(63), 1000, 256)));
+        check("tile/entries/x001/x000/000.p/70", Some((Entries, 1_000_000, 70)));
+        check("tile/entries/x018/x446/x744/x073/x709/x551/615", Some((Entries, u64::MAX, 256)));
+        for path in [
+            "",
+            "tile",
+            "tile/0",
+            "tile/0/",
+            "tile/64/000",
+            "tile/00/000",
+            "tile/-1/000",
+            "tile/8/0000",
+            "tile/0/00",
+            "tile/0/x000/001", // a leading group of zeros
+            "tile/0/x001/234/067",
+            "tile/0/x001",
+            "tile/0/001/x000",
+            "tile/0/000.p/0",
+            "tile/0/000.p/256",
+            "tile/0/000.p/01",
+            "tile/0/000.p/",
+            "tile/0/000.p",
+            "tile/0/000.p/1/",
+            "tile/0/000.p/1.p/1",
+            "/tile/0/000",
+            "tile/data/000",
+            "tile/entries/x018/x446/x744/x073/x709/x551/616",
+            "tile/0/x999/x999/x999/x999/x999/x999/x999/999",
+            "tile/0/٠٠٠",
+            "tile/0/../000",
+        ] {
+            check(path, None);
+        }
+    }
+
+    #[test]
+    fn which_tiles_a_size_has() {
+        let all = |size| Tile::all(size).map(|t| t.to_string()).collect::<Vec<_>>();
+        assert!(all(0).is_empty());
+        assert_eq!(all(1), ["tile/entries/000.p/1", "tile/0/000.p/1"]);
+        assert_eq!(all(256), ["tile/entries/000", "tile/0/000", "tile/1/000.p/1"]);
+        assert_eq!(
+            all(513),
+            [
+                "tile/entries/000",
+                "tile/entries/001",
+                "tile/entries/002.p/1",
+                "tile/0/000",
+                "tile/0/001",
+                "tile/0/002.p/1",
+                "tile/1/000.p/2"
+            ]
+        );
+        // C2SP's example: a tree of 70,000 has 273 full tiles and one of 112, one full tile and one of 17, one of 1.
+        let tiles: Vec<Tile> = Tile::all(70_000).collect();
+        let of = |level| tiles.iter().filter(|t| t.level == Level::Hashes(level)).map(|t| t.width).collect::<Vec<_>>();
+        assert_eq!((of(0).len(), of(0)[272], of(0)[273]), (274, 256, 112));
+        assert_eq!((of(1), of(2), of(3)), (vec![256, 17], vec![1], vec![]));
+    }
+
+    #[test]
+    fn growing_creates_what_is_new() {
+        for (old, size) in [(0, 1), (1, 1), (1, 2), (255, 256), (255, 257), (256, 257), (300, 70_000), (65_535, 65_536)]
+        {
+            let before: Vec<Tile> = Tile::all(old).collect();
+            let expected: Vec<Tile> = Tile::all(size).filter(|t| !before.contains(t)).collect();
+            assert_eq!(Tile::new_since(old, size).collect::<Vec<_>>(), expected, "{old} to {size}");
+        }
+    }
+
+    #[test]
+    fn hash_tiles() {
+        let tile = Tile::parse("tile/0/000.p/2").unwrap();
+        assert_eq!(tile.hashes(&[7; 64]).unwrap(), [[7; 32], [7; 32]]);
+        for length in [0, 32, 63, 65, 96] {
+            let expected = TileError::Length { tile, found: length, allowed: 64 };
+            assert_eq!(tile.hashes(&vec![7; length]), Err(expected));
+        }
+        assert_eq!(Tile::parse("tile/0/000").unwrap().hashes(&[1; 8192]).map(|h| h.len()), Ok(256));
+    }
+
+    #[test]
+    fn bundles() {
+        let tile = Tile::parse("tile/entries/000.p/3").unwrap();
+        let mut bundle = vec![];
+        for entry in [&b"abc"[..], b"", b"d"] {
+            assert!(push_entry(&mut bundle, entry));
+        }
+        assert_eq!(bundle, b"\0\x03abc\0\0\0\x01d");
+        assert_eq!(tile.entries(&bundle).unwrap(), [&b"abc"[..], b"", b"d"]);
+        for end in 0..bundle.len() {
+            assert!(tile.entries(&bundle[..end]).is_err(), "cut at {end}");
+        }
+        bundle.push(0);
+        assert_eq!(tile.entries(&bundle), Err(TileError::Bundle { tile, found: 3, rest: 1 }));
+        let longest = vec![1; ENTRY_BYTES_MAX];
+        let mut bundle = vec![];
+        assert!(push_entry(&mut bundle, &longest));
+        assert!(!push_entry(&mut bundle, &vec![1; ENTRY_BYTES_MAX + 1]));
+        assert_eq!(Tile { width: 1, ..tile }.entries(&bundle).unwrap(), [&longest]);
+    }
+
+    #[test]
+    fn entries_and_hashes_lie_in() {
+        let of_entry = |index, size| Tile::of_entry(index, size).map(|(t, i)| (t.to_string(), i));
+        assert_eq!(of_entry(0, 1), Some(("tile/entries/000.p/1".to_owned(), 0)));
+        assert_eq!(of_entry(255, 256), Some(("tile/entries/000".to_owned(), 255)));
+        assert_eq!(of_entry(256, 300), Some(("tile/entries/001.p/44".to_owned(), 0)));
+        assert_eq!(of_entry(300, 300), None);
+        let of_hash = |level, n, size| Tile::of_hash(level, n, size).map(|t| t.to_string());
+        assert_eq!(of_hash(7, 1, 300).as_deref(), Some("tile/0/000"));
+        assert_eq!(of_hash(8, 0, 300).as_deref(), Some("tile/1/000.p/1"));
+        assert_eq!(of_hash(3, 32, 300).as_deref(), Some("tile/0/001.p/44"));
+        assert_eq!(of_hash(255, u64::MAX, u64::MAX), None);
+        assert_eq!(hash_at(&[[0; 32]; 3], 2, 0), None);
+        assert!(hash_at(&[[0; 32]; 256], 7, u64::MAX).is_some());
+    }
+
+    /// Tiles written as the tree grows serve every proof.
+    #[test]
+    fn proofs_from_tiles() {
+        let size = 70_000u64;
+        let mut edge = merkle::Edge::new();
+        let mut levels: BTreeMap<u8, Vec<Hash>> = BTreeMap::new();
+        let mut roots = vec![edge.root()];
+        for i in 0..size {
+            edge.push(leaf_hash(&i.to_be_bytes()), |level, _, hash| {
+                if level % 8 == 0 {
+                    levels.entry(level / 8).or_default().push(hash);
+                }
+            });
+            roots.push(edge.root());
+        }
+        let reader = |size: u64| {
+            let levels = &levels;
+            move |level: u8, n: u64| {
+                let tile = Tile::of_hash(level, n, size).ok_or("no such tile")?;
+                let Level::Hashes(l) = tile.level else { return Err("no tile of hashes") };
+                let start = tile.start() as usize;
+                hash_at(&levels[&l][start..start + usize::from(tile.width)], level, n).ok_or("beyond the tile")
+            }
+        };
+        for n in [1, 255, 256, 257, 65_535, 65_536, 65_537, size] {
+            assert_eq!(merkle::root(n, reader(n)), Ok(roots[n as usize]), "{n}");
+            for index in [0, n / 3, n - 1] {
+                let proof = prove_inclusion(index, n, reader(n)).unwrap().unwrap();
+                assert!(verify_inclusion(&leaf_hash(&index.to_be_bytes()), index, n, &proof, &roots[n as usize]));
+            }
+            for old in [1, n / 2, n - 1, n].into_iter().filter(|o| *o > 0) {
+                let proof = prove_consistency(old, n, reader(n)).unwrap().unwrap();
+                assert!(verify_consistency(old, &roots[old as usize], n, &roots[n as usize], &proof));
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(path in "(tile/)?([0-9]{1,2}|entries)/(x?[0-9]{1,3}/){0,3}[0-9]{3}(\\.p/[0-9]{0,3})?", other in ".{0,40}", bytes: Vec<u8>) {
+            for path in [&path, &other] {
+                if let Ok(tile) = Tile::parse(path) {
+                    prop_assert_eq!(&tile.to_string(), path);
+                    let _ = (tile.start(), tile.entries(&bytes).is_ok(), tile.hashes(&bytes).is_ok());
+                }
+            }
+        }
+
+        #[test]
+        fn bundles_read_what_was_written(entries in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..257)) {
+            let mut bundle = vec![];
+            for entry in &entries {
+                prop_assert!(push_entry(&mut bundle, entry));
+            }
+            let tile = Tile { level: Level::Entries, n: 0, width: entries.len() as u16 };
+            prop_assert_eq!(tile.entries(&bundle).unwrap(), entries);
+        }
+    }
+}
