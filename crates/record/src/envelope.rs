@@ -201,3 +201,166 @@ fn read_signature(
     fields.end("keyid, sig")?;
     Ok(EnvelopeSignature { keyid, sig })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key(name: &str) -> SecretKey {
+        SecretKey::from_seed(name, [name.len() as u8; 32]).unwrap()
+    }
+
+    fn text(envelope: &Envelope) -> String {
+        String::from_utf8(envelope.to_leaf()).unwrap()
+    }
+
+    /// The example of the DSSE protocol.
+    #[test]
+    fn what_is_signed() {
+        assert_eq!(pae(b"hello world"), b"DSSEv1 28 application/vnd.in-toto+json 11 hello world");
+        assert_eq!(pae(b""), b"DSSEv1 28 application/vnd.in-toto+json 0 ");
+    }
+
+    #[test]
+    fn leaf() {
+        let envelope = Envelope::sign(b"{}".to_vec(), &[&key("zz"), &key("a"), &key("a")]);
+        let leaf = text(&envelope);
+        let (a, zz) = (&envelope.signatures[0], &envelope.signatures[1]);
+        assert_eq!(
+            leaf,
+            format!(
+                "{{\"payload\":\"e30=\",\"payloadType\":\"application/vnd.in-toto+json\",\"signatures\":[\
+                 {{\"keyid\":\"{}\",\"sig\":\"{}\"}},{{\"keyid\":\"{}\",\"sig\":\"{}\"}}]}}",
+                a.keyid,
+                STANDARD.encode(&a.sig),
+                zz.keyid,
+                STANDARD.encode(&zz.sig)
+            )
+        );
+        assert_eq!(a.keyid, key("a").keyid());
+        assert_eq!(Envelope::parse_leaf(leaf.as_bytes()), Ok(envelope.clone()));
+        assert_eq!(Envelope::parse_intake(leaf.as_bytes()), Ok(envelope));
+    }
+
+    /// Other spellings are rewritten at intake and refused in a log.
+    #[test]
+    fn other_spellings() {
+        let payload = vec![0xfb, 0xff, 0xfe, b'x'];
+        let envelope = Envelope::sign(payload, &[&key("a"), &key("bb")]);
+        let leaf = text(&envelope);
+        let (a, b) = (&envelope.signatures[0], &envelope.signatures[1]);
+        let item =
+            |s: &EnvelopeSignature| format!("{{\"keyid\":\"{}\",\"sig\":\"{}\"}}", s.keyid, STANDARD.encode(&s.sig));
+        let spellings = [
+            format!("{leaf}\n"),
+            leaf.replacen(':', " : ", 1),
+            leaf.replace("+//+eA==", "-__-eA=="),
+            leaf.replace("+//+eA==", "+//+eA"),
+            leaf.replace("+//+eA==", "-__-eA"),
+            leaf.replace("application/vnd", "application\\/vnd"),
+            format!(
+                "{{\"payloadType\":\"{PAYLOAD_TYPE}\",\"payload\":\"+//+eA==\",\"signatures\":[{},{}]}}",
+                item(a),
+                item(b)
+            ),
+            format!(
+                "{{\"payload\":\"+//+eA==\",\"payloadType\":\"{PAYLOAD_TYPE}\",\"signatures\":[{},{}]}}",
+                item(b),
+                item(a)
+            ),
+            leaf.replace("\"keyid\"", "\"\\u006beyid\""),
+        ];
+        for spelling in spellings {
+            assert_ne!(spelling, leaf);
+            let read = Envelope::parse_intake(spelling.as_bytes()).unwrap();
+            assert_eq!(text(&read), leaf, "{spelling}");
+            assert!(Envelope::parse_leaf(spelling.as_bytes()).is_err(), "{spelling}");
+        }
+    }
+
+    #[test]
+    fn refusals() {
+        let leaf = text(&Envelope::sign(b"{}".to_vec(), &[&key("a")]));
+        let check = |from: &str, to: &str, expected: Reason| {
+            let spoiled = leaf.replace(from, to);
+            assert_ne!(spoiled, leaf);
+            for found in [Envelope::parse_intake(spoiled.as_bytes()), Envelope::parse_leaf(spoiled.as_bytes())] {
+                assert_eq!(found.map_err(|r| r.reason), Err(expected), "{spoiled}");
+            }
+        };
+        check("e30=", "e31=", Reason::BadBase64); // tail bits
+        check("e30=", "e3 0=", Reason::BadBase64);
+        check("e30=", "-/A=", Reason::BadBase64); // two alphabets at once
+        check("\"e30=\"", "7", Reason::BadJson);
+        check("\"payload\":\"e30=\",", "", Reason::BadJson);
+        check("\"payload\"", "\"body\"", Reason::BadJson);
+        check("in-toto+json", "in-toto", Reason::BadField);
+        check("]}", "],\"x\":1}", Reason::UnknownField);
+        check("{\"keyid\"", "{\"cert\":\"\",\"keyid\"", Reason::UnknownField);
+        check("{\"payload\":\"e30=\"", "{\"payload\":\"e30=\",\"payload\":\"e30=\"", Reason::BadJson);
+        check("[{", "[[],{", Reason::BadJson);
+        let none = "{\"payload\":\"e30=\",\"payloadType\":\"application/vnd.in-toto+json\",\"signatures\":[]}";
+        assert_eq!(Envelope::parse_intake(none.as_bytes()).unwrap_err().reason, Reason::MissingSignature);
+        assert_eq!(Envelope::parse_intake(b"\xff").unwrap_err().reason, Reason::NotUtf8);
+        assert_eq!(Envelope::parse_intake(b"[]").unwrap_err().reason, Reason::BadJson);
+        // The same key twice.
+        let mut twice = Envelope::sign(b"{}".to_vec(), &[&key("a")]);
+        twice.signatures.push(EnvelopeSignature { sig: vec![1; 64], ..twice.signatures[0].clone() });
+        assert_eq!(Envelope::parse_intake(&twice.to_leaf()).unwrap_err().reason, Reason::BadField);
+    }
+
+    #[test]
+    fn limits() {
+        let keys: Vec<SecretKey> = (0..9).map(|n| key(&"k".repeat(n + 1))).collect();
+        let sign = |payload: usize, count: usize| {
+            Envelope::sign(vec![b' '; payload], &keys[..count].iter().collect::<Vec<_>>()).to_leaf()
+        };
+        let check = |leaf: &[u8], expected: Option<Reason>| {
+            for found in [Envelope::parse_intake(leaf), Envelope::parse_leaf(leaf)] {
+                assert_eq!(found.err().map(|r| r.reason), expected, "{} bytes", leaf.len());
+            }
+        };
+        check(&sign(2, 8), None);
+        check(&sign(2, 9), Some(Reason::TooLarge));
+        check(&sign(PAYLOAD_BYTES_MAX, 8), None);
+        check(&sign(PAYLOAD_BYTES_MAX + 1, 1), Some(Reason::TooLarge));
+        // A signature of an unknown type may fill the leaf, to the byte.
+        let filled = |extra: usize| {
+            let mut envelope = Envelope::sign(vec![b' '; PAYLOAD_BYTES_MAX], &[&keys[0]]);
+            let room = LEAF_BYTES_MAX - envelope.to_leaf().len() - "{\"keyid\":\"\",\"sig\":\"\"},".len();
+            envelope
+                .signatures
+                .push(EnvelopeSignature { keyid: "z".repeat(room % 4 + extra), sig: vec![7; room / 4 * 3] });
+            envelope.to_leaf()
+        };
+        assert_eq!(filled(0).len(), LEAF_BYTES_MAX);
+        check(&filled(0), None);
+        check(&filled(1), Some(Reason::TooLarge));
+        assert_eq!(Envelope::parse_intake(&[b' '; INTAKE_BYTES_MAX + 1]).unwrap_err().reason, Reason::TooLarge);
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes: Vec<u8>, noise in "[{}\\[\\]\",:a-z0-9\\\\]{0,60}") {
+            let leaf = text(&Envelope::sign(b"{}".to_vec(), &[&key("a")]));
+            for bytes in [bytes, noise.clone().into_bytes(), leaf.replacen("e30=", &noise, 1).into_bytes()] {
+                if let Ok(envelope) = Envelope::parse_intake(&bytes) {
+                    prop_assert_eq!(Envelope::parse_leaf(&envelope.to_leaf()), Ok(envelope));
+                }
+            }
+        }
+
+        #[test]
+        fn one_leaf_for_one_envelope(payload: Vec<u8>, names in prop::collection::btree_set("\\PC{1,12}", 1..8), sig: Vec<u8>) {
+            let signatures = names.into_iter().map(|keyid| EnvelopeSignature { keyid, sig: sig.clone() }).collect();
+            let envelope = Envelope { payload, signatures };
+            let leaf = envelope.to_leaf();
+            match Envelope::parse_leaf(&leaf) {
+                Ok(read) => prop_assert_eq!(read, envelope),
+                // Names with controls that turn the reading direction.
+                Err(refusal) => prop_assert_eq!(refusal.reason, Reason::BadJson),
+            }
+        }
+    }
+}

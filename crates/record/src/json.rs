@@ -75,11 +75,11 @@ impl Value<'_> {
         E::custom("refused")
     }
 
-    fn within(&self, outer: &str) {
+    /// Notes on the way out where the reader stopped, for its own complaints too.
+    fn within(&self, outer: &str, error: &impl fmt::Display) {
         let mut refusal = self.refusal.borrow_mut();
-        if let Some(inner) = refusal.take() {
-            *refusal = Some(inner.within(outer));
-        }
+        let inner = refusal.take().unwrap_or_else(|| Refusal::new(Reason::BadJson, "", error, "strict JSON"));
+        *refusal = Some(inner.within(outer));
     }
 
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
@@ -147,7 +147,7 @@ impl<'de> Visitor<'de> for Value<'_> {
                 Ok(Some(value)) => list.push(value),
                 Ok(None) => return Ok(Json::List(list)),
                 Err(error) => {
-                    self.within(&format!("[{}]", list.len()));
+                    self.within(&format!("[{}]", list.len()), &error);
                     return Err(error);
                 }
             }
@@ -162,7 +162,7 @@ impl<'de> Visitor<'de> for Value<'_> {
             match access.next_value_seed(inner) {
                 Ok(value) => members.push((key, value)),
                 Err(error) => {
-                    self.within(&key);
+                    self.within(&key, &error);
                     return Err(error);
                 }
             }

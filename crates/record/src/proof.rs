@@ -149,3 +149,128 @@ impl Proof {
         Ok(checkpoint)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cosignature;
+    use crate::key::SecretKey;
+    use crate::merkle::{Edge, leaf_hash, prove_inclusion};
+    use crate::note::NoteError;
+    use crate::policy;
+    use proptest::prelude::*;
+    use std::convert::Infallible;
+
+    fn leaf(i: u64) -> Hash {
+        leaf_hash(&i.to_be_bytes())
+    }
+
+    fn log() -> SecretKey {
+        SecretKey::from_seed("example.com/log", [1; 32]).unwrap()
+    }
+
+    fn witness(n: u8) -> SecretKey {
+        SecretKey::cosigner_from_seed(&format!("w{n}"), [100 + n; 32]).unwrap()
+    }
+
+    fn two_of_three() -> Policy {
+        let keys: Vec<SecretKey> = (1..4).map(witness).collect();
+        let text = policy::write(log().vkey(), keys.iter().map(|k| (k.vkey().name(), k.vkey())), 2);
+        Policy::parse(text.as_bytes()).unwrap()
+    }
+
+    /// Entry 4 of 7, cosigned by these.
+    fn proof(cosigners: &[u8]) -> Proof {
+        let mut edge = Edge::new();
+        let mut hashes = std::collections::BTreeMap::new();
+        for i in 0..7 {
+            edge.push(leaf(i), |level, n, hash| {
+                hashes.insert((level, n), hash);
+            });
+        }
+        let read = |level, n| Ok::<_, Infallible>(hashes[&(level, n)]);
+        let checkpoint = Checkpoint { origin: "example.com/log".to_owned(), size: 7, root: edge.root() };
+        let mut note = checkpoint.sign(&log());
+        for n in cosigners {
+            note.add(cosignature::sign(&note.text, 1_795_550_400, &witness(*n)).unwrap());
+        }
+        Proof { extra: None, index: 4, hashes: prove_inclusion(4, 7, read).unwrap().unwrap(), note: note.to_text() }
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        let mut proof = proof(&[1, 3]);
+        let text = proof.to_text();
+        assert!(text.starts_with("c2sp.org/tlog-proof@v1\nindex 4\n"), "{text}");
+        assert_eq!(Proof::parse(text.as_bytes()), Ok(proof.clone()));
+        proof.extra = Some(b"more".to_vec());
+        assert!(proof.to_text().starts_with("c2sp.org/tlog-proof@v1\nextra bW9yZQ==\nindex 4\n"));
+        assert_eq!(Proof::parse(proof.to_text().as_bytes()), Ok(proof));
+    }
+
+    #[test]
+    fn verifies() {
+        let policy = two_of_three();
+        assert_eq!(proof(&[1, 3]).verify(&leaf(4), &policy).map(|c| c.size), Ok(7));
+        assert!(matches!(proof(&[1]).verify(&leaf(4), &policy), Err(ProofError::Quorum { .. })));
+        assert!(matches!(proof(&[1, 9]).verify(&leaf(4), &policy), Err(ProofError::Quorum { .. })));
+        assert_eq!(proof(&[1, 2]).verify(&leaf(5), &policy), Err(ProofError::NotIncluded { index: 4, size: 7 }));
+        // Extra data is carried and has no say.
+        let extra = Proof { extra: Some(vec![1]), ..proof(&[1, 2]) };
+        assert!(extra.verify(&leaf(4), &policy).is_ok());
+        let mut moved = proof(&[1, 2]);
+        moved.index = 5;
+        assert!(moved.verify(&leaf(4), &policy).is_err());
+        let mut forged = proof(&[1, 2]);
+        forged.note = forged.note.replacen("\n7\n", "\n8\n", 1);
+        let bad = NoteError::BadSignature(log().keyid());
+        assert_eq!(forged.verify(&leaf(4), &policy), Err(ProofError::Checkpoint(CheckpointError::Note(bad))));
+        let mut elsewhere = proof(&[1, 2]);
+        elsewhere.note = elsewhere.note.replace("example.com/log", "example.com/other");
+        assert_eq!(elsewhere.verify(&leaf(4), &policy), Err(ProofError::Log("example.com/other".to_owned())));
+    }
+
+    #[test]
+    fn form() {
+        let good = proof(&[1, 3]).to_text();
+        let check = |from: &str, to: &str, expected: &str| {
+            let spoiled = good.replacen(from, to, 1);
+            assert_ne!(spoiled, good);
+            let found = Proof::parse(spoiled.as_bytes()).map_or_else(|e| e.to_string(), |_| "accepted".to_owned());
+            assert!(found.contains(expected), "{spoiled}: {found}");
+        };
+        check("@v1", "@v2", "proof line 1");
+        check("index 4", "index 04", "proof line 2");
+        check("index 4", "index", "proof line 2");
+        check("index 4", "index  4", "proof line 2");
+        check("index 4\n", "", "proof line 2");
+        check("index 4", "extra ****\nindex 4", "proof line 2");
+        check("index 4", "extra AA==\nextra AA==\nindex 4", "proof line 3");
+        check("index 4", "index 4\nAAAA", "proof line 3");
+        check("\n\n", "\n", "proof line 6");
+        check(
+            "index 4",
+            &format!("index 4\n{}", [format!("{}=", "A".repeat(43)).as_str(); 63].join("\n")),
+            "at most 63 hashes",
+        );
+        assert!(Proof::parse(good.split_once("\n\n").unwrap().0.as_bytes()).is_err());
+        assert!(Proof::parse(b"\xff").is_err());
+        assert!(Proof::parse(&vec![b'\n'; PROOF_BYTES_MAX + 1]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes: Vec<u8>, cut in 0usize..600, noise in ".{0,9}") {
+            let mut text = proof(&[1, 3]).to_text();
+            if text.is_char_boundary(cut) {
+                text.insert_str(cut, &noise);
+            }
+            for bytes in [&bytes[..], text.as_bytes()] {
+                if let Ok(proof) = Proof::parse(bytes) {
+                    prop_assert_eq!(Proof::parse(proof.to_text().as_bytes()), Ok(proof.clone()));
+                    let _ = proof.verify(&leaf(4), &two_of_three());
+                }
+            }
+        }
+    }
+}

@@ -1119,6 +1119,7 @@ impl Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const ID: &str = "0193a1b2-c3d4-7e5f-8a9b-0123456789ab";
 
@@ -1176,5 +1177,265 @@ mod tests {
             "{text}"
         );
         assert!(text.contains(r#""place":{"lat_e7":341200000,"lon_e7":711500000,"precision_m":3000}"#), "{text}");
+    }
+
+    /// Replaces text in the payload of [`full`]; what comes out is read.
+    fn spoiled(changes: &[(&str, &str)]) -> Result<Statement, Refusal> {
+        let mut text = String::from_utf8(full().to_payload()).unwrap();
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from} in {text}");
+            text = text.replacen(from, to, 1);
+        }
+        Statement::parse(text.as_bytes())
+    }
+
+    #[track_caller]
+    fn check(from: &str, to: &str, expected: Result<(), (Reason, &str)>) {
+        let found = spoiled(&[(from, to)]);
+        match (&found, expected) {
+            (Ok(_), Ok(())) => {}
+            (Err(r), Err((reason, field))) if (r.reason, r.field.as_str()) == (reason, field) => {}
+            _ => panic!("{from} as {to}: expected {expected:?}, found {found:?}"),
+        }
+    }
+
+    #[test]
+    fn the_form_of_a_payload() {
+        check("statement:v1", "statement:v2", Err((Reason::BadField, "predicateType")));
+        check("Statement/v1", "Statement/v0.1", Err((Reason::BadField, "_type")));
+        check("{\"_type\"", "{\"x\":1,\"_type\"", Err((Reason::UnknownField, "x")));
+        check("\"name\":\"agreement\"", "\"name\":\"accord\"", Err((Reason::BadField, "subject[0].name")));
+        check(
+            "\"digest\":{\"sha256\":\"9f",
+            "\"digest\":{\"sha256\":\"9F",
+            Err((Reason::BadField, "subject[0].digest.sha256")),
+        );
+        check(
+            "\"digest\":{\"sha256\":\"9f",
+            "\"digest\":{\"sha512\":\"9f",
+            Err((Reason::BadField, "subject[0].digest.sha256")),
+        );
+        check("\"digest\":{", "\"uri\":\"x\",\"digest\":{", Err((Reason::UnknownField, "subject[0].uri")));
+        // One subject for each file, in their order.
+        check("{\"name\":\"f1\",\"digest\"", "{\"name\":\"f2\",\"digest\"", Err((Reason::BadField, "subject")));
+        check("{\"name\":\"f1\",\"bytes\"", "{\"name\":\"f2\",\"bytes\"", Err((Reason::BadField, "subject")));
+        let mut s = full();
+        s.files.clear();
+        let text = String::from_utf8(s.to_payload()).unwrap();
+        let two = text.replacen(
+            "}],\"predicate\"",
+            &format!("}},{{\"name\":\"f1\",\"digest\":{{\"sha256\":\"{}\"}}}}],\"predicate\"", hex(&[1; 32])),
+            1,
+        );
+        assert_eq!(Statement::parse(two.as_bytes()).unwrap_err().field, "subject");
+        assert_eq!(Statement::parse(b"[]").unwrap_err().reason, Reason::BadField);
+    }
+
+    #[test]
+    fn members_of_the_predicate() {
+        let p = |field: &'static str| format!("predicate.{field}");
+        let bad = |from: &str, to: &str, reason, field: &'static str| check(from, to, Err((reason, &p(field))));
+        bad("\"act\":\"observe\"", "\"act\":\"saw\"", Reason::UnknownAct, "act");
+        bad("\"act\":\"observe\",", "", Reason::BadField, "act");
+        bad("\"kind\":\"fire\"", "\"kind\":\"Fire\"", Reason::BadField, "kind");
+        bad("\"kind\":\"fire\"", "\"kind\":\"verdict\"", Reason::UnknownKind, "kind");
+        bad("-7e5f-", "-4e5f-", Reason::BadField, "id");
+        bad("-8a9b-", "-ca9b-", Reason::BadField, "id");
+        bad("0193a1b2", "0193A1B2", Reason::BadField, "id");
+        bad("\"party\":\"P1\"", "\"party\":\"P 1\"", Reason::BadField, "party");
+        bad("\"party\":\"P1\"", "\"party\":\"\"", Reason::BadField, "party");
+        bad("p1/post-07", "p1/post 07", Reason::BadField, "source");
+        bad("\"seq\":812", "\"seq\":-1", Reason::BadField, "seq");
+        bad("\"seq\":812", "\"seq\":\"812\"", Reason::BadField, "seq");
+        bad("\"seq\":812", "\"seq\":0", Reason::BadRef, "prev");
+        bad("\"prev\":\"", "\"prev\":\"0", Reason::BadField, "prev");
+        bad("\"home\":\"p1.example/hamsaya/1\"", "\"home\":\"*\"", Reason::WrongHome, "home");
+        bad("[\"P2\"]", "[\"P2\",\"P2\"]", Reason::BadField, "to");
+        bad("[\"P2\"]", "\"P2\"", Reason::BadField, "to");
+        bad("2026-11-24T20:00:00Z", "2026-11-24T20:00:60Z", Reason::BadTime, "stated_at");
+        bad("2026-11-24T20:00:00Z", "2026-11-24T20:00:00.0Z", Reason::BadTime, "stated_at");
+        bad(
+            "\"stated_at\":",
+            "\"logged_at\":\"2026-11-24T20:00:00Z\",\"stated_at\":",
+            Reason::UnknownField,
+            "logged_at",
+        );
+        bad("T18:59:59Z", "T17:59:59Z", Reason::BadTime, "occurred_at.to");
+        bad("\"precision\":\"hour\"", "\"precision\":\"month\"", Reason::BadTime, "occurred_at.precision");
+        bad("2026-11-24T18~", "<b>", Reason::BadField, "occurred_at.edtf");
+        bad("\"lat_e7\":341200000", "\"lat_e7\":900000001", Reason::BadPlace, "place.lat_e7");
+        bad("\"lon_e7\":711500000", "\"lon_e7\":-1800000001", Reason::BadPlace, "place.lon_e7");
+        bad("\"lat_e7\":341200000,", "", Reason::BadPlace, "place.s_e7");
+        bad("\"lat_e7\":341200000", "\"lat_e7\":34.12", Reason::BadJson, "place.lat_e7");
+        bad("\"precision_m\":3000", "\"precision_m\":-1", Reason::BadPlace, "place");
+        bad("\"precision_m\":3000", "\"precision_m\":30000000", Reason::BadPlace, "place.precision_m");
+        bad("TLP:AMBER", "TLP:WHITE", Reason::BadField, "marking");
+        bad("\"source_grade\":\"B\"", "\"source_grade\":\"G\"", Reason::BadField, "source_grade");
+        bad("\"info_grade\":2", "\"info_grade\":7", Reason::BadField, "info_grade");
+        bad("\"rel\":\"same_incident_as\"", "\"rel\":\"like\"", Reason::BadRef, "refs[0].rel");
+        bad("\"working_copy\":true", "\"working_copy\":1", Reason::BadField, "files[0].working_copy");
+        bad("\"bytes\":48211", "\"bytes\":-1", Reason::BadField, "files[0].bytes");
+        bad("\"size\":912", "\"size\":9.12", Reason::BadJson, "seen[0].size");
+        bad("\"marking\"", "\"drill\":0,\"marking\"", Reason::BadField, "drill");
+        for marking in MARKINGS.into_iter().filter(|m| *m != "TLP:RED") {
+            check("\"TLP:AMBER\"", &format!("\"{marking}\""), Ok(()));
+        }
+    }
+
+    #[test]
+    fn boxes() {
+        let (from, rest) = ("\"lat_e7\":341200000,\"lon_e7\":711500000", "\"n_e7\":3,\"e_e7\":4");
+        check(from, &format!("\"s_e7\":1,\"w_e7\":2,{rest}"), Ok(()));
+        check(from, &format!("\"s_e7\":4,\"w_e7\":2,{rest}"), Err((Reason::BadPlace, "predicate.place")));
+        check(from, &format!("\"s_e7\":1,\"w_e7\":5,{rest}"), Err((Reason::BadPlace, "predicate.place")));
+        check(from, &format!("\"w_e7\":2,{rest}"), Err((Reason::BadPlace, "predicate.place.s_e7")));
+        check(from, &format!("{from},{rest}"), Err((Reason::UnknownField, "predicate.place.n_e7")));
+        let read = spoiled(&[(from, &format!("\"s_e7\":1,\"w_e7\":2,{rest}"))]).unwrap();
+        assert_eq!(Statement::parse(&read.to_payload()), Ok(read));
+    }
+
+    /// Commitments of states, never persons.
+    #[test]
+    fn no_field_for_a_person() {
+        for name in
+            ["name", "ethnicity", "tribe", "faith", "religion", "politics", "biometric", "phone", "plate", "passport"]
+        {
+            let member = format!("\"{name}\":\"x\",");
+            for (at, field) in
+                [("\"act\":", format!("predicate.{name}")), ("\"bursts\":", format!("predicate.fields.{name}"))]
+            {
+                let refusal = spoiled(&[(at, &format!("{member}{at}"))]).unwrap_err();
+                assert_eq!((refusal.reason, &refusal.field), (Reason::UnknownField, &field));
+                assert!(refusal.hint.contains("no field for persons"), "{refusal}");
+            }
+            let inner = format!("{{\"{name}\":\"x\"}}");
+            assert_eq!(
+                spoiled(&[("\"bursts\":3", &format!("\"bursts\":[{inner}]"))]).unwrap_err().reason,
+                Reason::UnknownField
+            );
+        }
+        for name in ["commander_phone", "driver_passport", "Tribe", "fingerprint_hash", "national_id", "person"] {
+            assert_eq!(
+                spoiled(&[("\"bursts\":", &format!("\"{name}\":1,\"bursts\":"))]).unwrap_err().reason,
+                Reason::UnknownField
+            );
+        }
+        for name in ["sector", "crossing", "team", "politely", "plateau", "phonetic"] {
+            check("\"bursts\":", &format!("\"{name}\":1,\"bursts\":"), Ok(()));
+        }
+    }
+
+    #[test]
+    fn fields_of_a_kind() {
+        check("\"bursts\":3", "\"bursts\":{\"a\":[1,{\"b\":false}],\"c\":\"د\"}", Ok(()));
+        check("\"bursts\":3", "\"bursts\":null", Err((Reason::BadJson, "predicate.fields.bursts")));
+        check("\"bursts\":3", "\"bursts\":9007199254740992", Err((Reason::BadJson, "predicate.fields.bursts")));
+        check("\"bursts\":3", "\"bursts\":\"a\\u0000\"", Err((Reason::BadJson, "predicate.fields.bursts")));
+        check("\"bursts\":3", "\"bursts\":\"a\\u202E\"", Err((Reason::BadJson, "predicate.fields.bursts")));
+        check("\"bursts\":3", "\"bursts\":3,\"bursts\":3", Err((Reason::BadJson, "predicate.fields")));
+        check("\"bursts\":3", "\"Bursts\":3", Err((Reason::UnknownField, "predicate.fields.Bursts")));
+        check("\"bursts\":3", "\"_sd_alg\":\"sha-256\"", Err((Reason::UnknownField, "predicate.fields._sd_alg")));
+        check("\"bursts\":3", "\"a\":{\"_sd\":[]}", Err((Reason::UnknownField, "predicate.fields.a._sd")));
+    }
+
+    #[test]
+    fn salted_digests() {
+        let (a, b) = (URL_SAFE_NO_PAD.encode([0; 32]), URL_SAFE_NO_PAD.encode([0x80; 32]));
+        let pair = format!("[\"{a}\",\"{b}\"]");
+        check(&pair, &format!("[\"{b}\",\"{a}\"]"), Err((Reason::BadField, "predicate.fields._sd")));
+        check(&pair, &format!("[\"{a}\",\"{a}\"]"), Err((Reason::BadField, "predicate.fields._sd")));
+        check(&pair, &format!("[\"{a}=\"]"), Err((Reason::BadBase64, "predicate.fields._sd")));
+        check(&pair, "[\"AAAA\"]", Err((Reason::BadBase64, "predicate.fields._sd")));
+        check(&pair, "[]", Ok(()));
+    }
+
+    #[test]
+    fn limits() {
+        let mut s = full();
+        s.refs = vec![Reference { rel: Rel::Cites, id: StatementId([1; 32]) }; 64];
+        assert!(Statement::parse(&s.to_payload()).is_ok());
+        s.refs.push(s.refs[0].clone());
+        assert_eq!(Statement::parse(&s.to_payload()).unwrap_err().reason, Reason::TooLarge);
+        let mut s = full();
+        s.files = vec![s.files[0].clone(); 64];
+        assert!(Statement::parse(&s.to_payload()).is_ok());
+        s.files.push(s.files[0].clone());
+        assert_eq!(Statement::parse(&s.to_payload()).unwrap_err().reason, Reason::TooLarge);
+        let mut s = full();
+        s.salted = (0..65u8).map(|n| [n; 32]).collect();
+        s.salted.sort_by_key(|d| URL_SAFE_NO_PAD.encode(d));
+        assert_eq!(Statement::parse(&s.to_payload()).unwrap_err().reason, Reason::TooLarge);
+        s.salted.pop();
+        assert!(Statement::parse(&s.to_payload()).is_ok());
+        let nested = |n: usize| (0..n).fold(FieldValue::Int(1), |inner, _| FieldValue::List(vec![inner]));
+        // Payload, predicate and fields are three levels.
+        s.fields.insert("deep".to_owned(), nested(13));
+        assert!(Statement::parse(&s.to_payload()).is_ok());
+        s.fields.insert("deep".to_owned(), nested(14));
+        assert_eq!(Statement::parse(&s.to_payload()).unwrap_err().reason, Reason::BadJson);
+    }
+
+    #[test]
+    fn red_is_salted() {
+        let red = |to: &str| {
+            let tool = ",\"tool\":\"camera 3\"";
+            spoiled(&[("TLP:AMBER", "TLP:RED"), (tool, ""), ("\"bursts\":3", to)]).map_err(|r| (r.reason, r.field))
+        };
+        assert!(red("\"bursts\":3,\"allegation\":\"A1\"").is_ok());
+        let refused = |field: &str| Err((Reason::RedInClear, format!("predicate.fields.{field}")));
+        assert_eq!(red("\"note\":\"seen from the tower\"").map(drop), refused("note"));
+        assert_eq!(red("\"notes\":[{\"a\":\"two words\"}]").map(drop), refused("notes"));
+        let tool = spoiled(&[("TLP:AMBER", "TLP:RED")]).unwrap_err();
+        assert_eq!((tool.reason, tool.field.as_str()), (Reason::RedInClear, "predicate.files"));
+    }
+
+    #[test]
+    fn closed_sets_keep_their_names() {
+        for act in Act::ALL {
+            assert_eq!(Act::from_name(act.name()), Some(act));
+        }
+        for rel in Rel::ALL {
+            assert_eq!(Rel::from_name(rel.name()), Some(rel));
+        }
+        for precision in Precision::ALL {
+            assert_eq!(Precision::from_name(precision.name()), Some(precision));
+        }
+        assert_eq!(hex(&[0x0f; 32]).parse(), Ok(StatementId([0x0f; 32])));
+        for text in ["", "0f", &"0F".repeat(32), &"0f".repeat(33), &"0g".repeat(32)] {
+            assert!(text.parse::<StatementId>().is_err());
+        }
+    }
+
+    fn value() -> impl Strategy<Value = FieldValue> {
+        let leaf = prop_oneof![
+            any::<bool>().prop_map(FieldValue::Bool),
+            (-json::INT_MAX..=json::INT_MAX).prop_map(FieldValue::Int),
+            "[^\u{0}\u{202a}-\u{202e}]{0,12}".prop_map(FieldValue::Text),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(FieldValue::List),
+                prop::collection::btree_map("x[a-z]{0,3}", inner, 0..4).prop_map(FieldValue::Map),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_fields_are_read_back(fields in prop::collection::btree_map("x[a-z0-9_]{0,8}", value(), 0..6)) {
+            let s = Statement { fields, ..full() };
+            prop_assert_eq!(Statement::parse(&s.to_payload()), Ok(s));
+        }
+
+        #[test]
+        fn never_panics(bytes: Vec<u8>, at in 0usize..1600, cut in 0usize..9, noise in "[{}\\[\\]\",:a-z0-9]{0,9}") {
+            let _ = Statement::parse(&bytes);
+            let mut payload = full().to_payload();
+            let at = at.min(payload.len());
+            payload.splice(at..(at + cut).min(payload.len()), noise.bytes());
+            if let Ok(s) = Statement::parse(&payload) {
+                prop_assert_eq!(Statement::parse(&s.to_payload()), Ok(s));
+            }
+        }
     }
 }
