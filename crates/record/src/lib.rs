@@ -25,6 +25,7 @@ pub mod statement;
 pub mod store;
 pub mod tile;
 pub mod tiles;
+pub mod timing;
 pub mod witness;
 
 pub use instant::Instant;

@@ -1,6 +1,16 @@
 //! The verified entries of every log under given heads: all that a judgment reads.
+//!
+//! ```text
+//! let logs = Logs::verified(&founding, vec![p1, p2, g1, g2]);
+//! logs.heads()                          (origin, size, root) of each, sorted
+//! logs.logged_at(n, known_by)           when the n-th entry is proven to have been logged
+//! logs.cut(&heads)                      the same, as it was at earlier heads
+//! ```
+use crate::founding::Founding;
 use crate::instant::Instant;
 use crate::statement::{Statement, StatementId};
+use crate::timing::{Sighting, Times};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// One log under judgment: the sorted `(origin, size, root)` of a judgment's header.
@@ -49,21 +59,68 @@ pub struct Entry {
     pub signers: Vec<Signer>,
 }
 
-/// Verified logs. Built by [`crate::logs`] from folders or a node's memory; given to `judge`.
+/// One log, verified: its head, the entries that acceptance lets count, and the cosignatures that its `checkpoints`
+/// entries carry (see [`crate::timing::sightings`]).
+#[derive(Clone, Debug)]
+pub struct VerifiedLog {
+    /// Its head.
+    pub head: Head,
+    /// Accepted entries in order; an entry that was refused is missing here.
+    pub entries: Vec<Arc<Entry>>,
+    /// Cosignatures of any log that its entries carry.
+    pub sightings: Vec<Sighting>,
+}
+
+/// Verified logs, given to `judge`.
 #[derive(Clone, Debug, Default)]
 pub struct Logs {
     heads: Vec<Head>,
-    entries: Vec<Entry>,
-    fixed_times: Option<Vec<LoggedAt>>,
+    entries: Vec<Arc<Entry>>,
+    times: Clocks,
+}
+
+#[derive(Clone, Debug)]
+enum Clocks {
+    /// By origin, from cosignatures.
+    Witnessed { founding: Arc<Founding>, sightings: Vec<Sighting>, times: BTreeMap<String, Times> },
+    /// Given beforehand, an interval an entry.
+    Fixed(Vec<LoggedAt>),
+}
+
+impl Default for Clocks {
+    fn default() -> Clocks {
+        Clocks::Fixed(Vec::new())
+    }
 }
 
 impl Logs {
+    /// Logs under their heads. The order in which they are given does not matter; of two with one origin the longer
+    /// counts.
+    pub fn verified(founding: &Arc<Founding>, logs: Vec<VerifiedLog>) -> Logs {
+        let mut by_origin: BTreeMap<String, VerifiedLog> = BTreeMap::new();
+        for log in logs {
+            match by_origin.get(&log.head.origin) {
+                Some(held) if held.head.size >= log.head.size => (),
+                _ => {
+                    by_origin.insert(log.head.origin.clone(), log);
+                }
+            }
+        }
+        let (mut heads, mut entries, mut sightings) = (Vec::new(), Vec::new(), Vec::new());
+        for log in by_origin.into_values() {
+            heads.push(log.head);
+            entries.extend(log.entries);
+            sightings.extend(log.sightings);
+        }
+        Logs { heads, entries, times: Clocks::witnessed(founding, sightings) }
+    }
+
     /// Entries with the interval of each given beforehand, for literate cases and tests; the heads are empty.
     pub fn with_times(timed: Vec<(Entry, LoggedAt)>) -> Logs {
         let mut timed = timed;
         timed.sort_by(|(a, _), (b, _)| (&a.origin, a.index).cmp(&(&b.origin, b.index)));
-        let (entries, times) = timed.into_iter().unzip();
-        Logs { heads: Vec::new(), entries, fixed_times: Some(times) }
+        let (entries, times) = timed.into_iter().map(|(entry, at)| (Arc::new(entry), at)).unzip();
+        Logs { heads: Vec::new(), entries, times: Clocks::Fixed(times) }
     }
 
     /// Heads of all logs, sorted by origin.
@@ -72,14 +129,54 @@ impl Logs {
     }
 
     /// All entries, sorted by origin, then index. Founding and `checkpoints` entries are among them.
-    pub fn entries(&self) -> &[Entry] {
+    pub fn entries(&self) -> &[Arc<Entry>] {
         &self.entries
     }
 
     /// When the `n`-th of [`Logs::entries`] is proven to have been logged by cosignatures with times up to `known_by`;
     /// `None`: not proven by then, so nobody is held to know it.
     pub fn logged_at(&self, n: usize, known_by: Instant) -> Option<LoggedAt> {
-        let times = self.fixed_times.as_ref()?;
-        times.get(n).copied().filter(|t| t.hi <= known_by)
+        let entry = self.entries.get(n)?;
+        match &self.times {
+            Clocks::Fixed(times) => times.get(n).copied().filter(|t| t.hi <= known_by),
+            Clocks::Witnessed { times, .. } => times.get(&*entry.origin)?.logged_at(entry.index, known_by),
+        }
+    }
+
+    /// The same logs as they were at earlier heads: what two nodes compare at. Logs without a head here are left out, and
+    /// so are cosignatures that were logged later. The caller vouches for the roots.
+    pub fn cut(&self, heads: &[Head]) -> Logs {
+        let sizes: BTreeMap<&str, u64> = heads.iter().map(|h| (h.origin.as_str(), h.size)).collect();
+        let kept = |origin: &str, index: u64| sizes.get(origin).is_some_and(|size| index < *size);
+        let mut cut_heads: Vec<Head> = heads
+            .iter()
+            .filter(|h| self.heads.iter().any(|own| own.origin == h.origin && own.size >= h.size))
+            .cloned()
+            .collect();
+        cut_heads.sort();
+        let entries = self.entries.iter().filter(|e| kept(&e.origin, e.index)).cloned().collect();
+        let times = match &self.times {
+            Clocks::Fixed(times) => {
+                let timed = self.entries.iter().zip(times).filter(|(e, _)| kept(&e.origin, e.index));
+                Clocks::Fixed(timed.map(|(_, t)| *t).collect())
+            }
+            Clocks::Witnessed { founding, sightings, .. } => {
+                let earlier = sightings.iter().filter(|s| kept(&s.logged_in, s.logged_index)).cloned().collect();
+                Clocks::witnessed(founding, earlier)
+            }
+        };
+        Logs { heads: cut_heads, entries, times }
+    }
+}
+
+impl Clocks {
+    fn witnessed(founding: &Arc<Founding>, sightings: Vec<Sighting>) -> Clocks {
+        let mut times = BTreeMap::new();
+        for origin in founding.origins() {
+            if let Some(numbers) = founding.policy(origin).and_then(|p| p.numbers()) {
+                times.insert(origin.to_string(), Times::new(numbers, sightings.iter().filter(|s| s.log == origin)));
+            }
+        }
+        Clocks::Witnessed { founding: founding.clone(), sightings, times }
     }
 }

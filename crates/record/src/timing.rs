@@ -1,0 +1,227 @@
+//! When an entry was logged, as the witnesses' cosignatures prove it.
+//!
+//! ```text
+//! witness   cosigned size at time            entry 7        n = 4, q = 3, v = 3
+//! P2        7 at 100, 9 at 160        e = 160  l = 100
+//! G1        7 at 101, 8 at 158        e = 158  l = 101      hi = third smallest e = 160
+//! G2        6 at  90, 9 at 161        e = 161  l =  90      lo = third largest  l =  90
+//! O1        9 at 159                  e = 159
+//! ```
+//! Only notes that stand in `checkpoints` entries count, so that everybody who holds the same logs computes the same times.
+//! For a witness, e is its smallest time on a size beyond the entry, l its largest on a size that does not reach it. **hi**
+//! is the q-th smallest e: by then q-f honest witnesses had it. **lo** is the v-th largest l: before it they had not
+//! (record.md, section 4).
+use crate::checkpoint::Checkpoint;
+use crate::founding::Founding;
+use crate::instant::Instant;
+use crate::logs::{Entry, LoggedAt};
+use crate::note::Note;
+use crate::policy::Numbers;
+use crate::statement::FieldValue;
+use std::collections::BTreeMap;
+
+/// One cosignature that stands in a `checkpoints` entry and verified.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sighting {
+    /// Origin of the log that was cosigned.
+    pub log: String,
+    /// `<name>+<hex8>` of the witness's key.
+    pub witness: String,
+    /// Size that it cosigned.
+    pub size: u64,
+    /// When, by its clock.
+    pub time: Instant,
+    /// Origin of the log in which this was logged.
+    pub logged_in: String,
+    /// Index there.
+    pub logged_index: u64,
+}
+
+/// The sightings that an entry of kind `checkpoints` carries in `fields.notes`; none for other kinds. A note that its
+/// log's policy does not trust carries none.
+pub fn sightings(entry: &Entry, founding: &Founding) -> Vec<Sighting> {
+    if entry.statement.kind != "checkpoints" || entry.statement.drill {
+        return Vec::new();
+    }
+    let Some(FieldValue::List(notes)) = entry.statement.fields.get("notes") else { return Vec::new() };
+    let mut found = Vec::new();
+    for note in notes {
+        let FieldValue::Text(note) = note else { continue };
+        for (checkpoint, witness, time) in cosignatures(note.as_bytes(), founding) {
+            found.push(Sighting {
+                log: checkpoint.origin,
+                witness,
+                size: checkpoint.size,
+                time,
+                logged_in: entry.origin.to_string(),
+                logged_index: entry.index,
+            });
+        }
+    }
+    found
+}
+
+/// The verified cosignatures of a note by the witnesses that its log's policy counts: checkpoint, keyid, time.
+pub fn cosignatures(note: &[u8], founding: &Founding) -> Vec<(Checkpoint, String, Instant)> {
+    let Ok(note) = Note::parse(note) else { return Vec::new() };
+    let Ok(checkpoint) = Checkpoint::parse(&note.text) else { return Vec::new() };
+    let (Some(log), Some(policy)) = (founding.log_key(&checkpoint.origin), founding.policy(&checkpoint.origin)) else {
+        return Vec::new();
+    };
+    let witnesses = policy.counted();
+    let known = witnesses.iter().map(|w| &w.vkey).chain([log]);
+    let Ok(verified) = note.verify(known) else { return Vec::new() };
+    if !verified.iter().any(|v| v.key == log) {
+        return Vec::new();
+    }
+    let times = verified.iter().filter_map(|v| Some((v.key.keyid(), Instant(i64::try_from(v.time?).ok()?))));
+    times.map(|(keyid, time)| (checkpoint.clone(), keyid, time)).collect()
+}
+
+/// What one witness saw of one log, by size.
+#[derive(Clone, Debug, Default)]
+struct Watch {
+    /// Sizes, ascending, with the time on each.
+    seen: Vec<(u64, Instant)>,
+    /// Smallest time on this or a later size.
+    earliest: Vec<Instant>,
+    /// Largest time on this or an earlier size.
+    latest: Vec<Instant>,
+}
+
+impl Watch {
+    fn finish(&mut self) {
+        self.seen.sort_unstable();
+        self.seen.dedup();
+        self.earliest = self.seen.iter().map(|(_, t)| *t).collect();
+        self.latest = self.earliest.clone();
+        for n in (1..self.earliest.len()).rev() {
+            self.earliest[n - 1] = self.earliest[n - 1].min(self.earliest[n]);
+        }
+        for n in 1..self.latest.len() {
+            self.latest[n] = self.latest[n].max(self.latest[n - 1]);
+        }
+    }
+
+    /// Smallest time on a size beyond `index`, if it is known by then.
+    fn first_with(&self, index: u64, known_by: Instant) -> Option<Instant> {
+        let at = self.seen.partition_point(|(size, _)| *size <= index);
+        self.earliest.get(at).copied().filter(|t| *t <= known_by)
+    }
+
+    /// Largest time, known by then, on a size that does not reach `index`.
+    fn last_without(&self, index: u64, known_by: Instant) -> Option<Instant> {
+        let at = self.seen.partition_point(|(size, _)| *size <= index);
+        let largest = *self.latest.get(at.checked_sub(1)?)?;
+        if largest <= known_by {
+            return Some(largest);
+        }
+        self.seen[..at].iter().map(|(_, t)| *t).filter(|t| *t <= known_by).max()
+    }
+}
+
+/// What all witnesses saw of one log.
+#[derive(Clone, Debug)]
+pub struct Times {
+    numbers: Numbers,
+    watches: Vec<Watch>,
+}
+
+impl Times {
+    /// The times of one log. `numbers` are those of its policy.
+    pub fn new<'s>(numbers: Numbers, sightings: impl IntoIterator<Item = &'s Sighting>) -> Times {
+        let mut watches: BTreeMap<&str, Watch> = BTreeMap::new();
+        for sighting in sightings {
+            watches.entry(&sighting.witness).or_default().seen.push((sighting.size, sighting.time));
+        }
+        let mut watches: Vec<Watch> = watches.into_values().collect();
+        watches.iter_mut().for_each(Watch::finish);
+        Times { numbers, watches }
+    }
+
+    /// When entry `index` was logged, by cosignatures with times up to `known_by`; `None` while fewer than q witnesses
+    /// prove it.
+    pub fn logged_at(&self, index: u64, known_by: Instant) -> Option<LoggedAt> {
+        let Numbers { q, v, .. } = self.numbers;
+        let mut with: Vec<Instant> = self.watches.iter().filter_map(|w| w.first_with(index, known_by)).collect();
+        with.sort_unstable();
+        let hi = *with.get(q.checked_sub(1)?)?;
+        let mut without: Vec<Instant> = self.watches.iter().filter_map(|w| w.last_without(index, known_by)).collect();
+        without.sort_unstable_by(|a, b| b.cmp(a));
+        let lo = v.checked_sub(1).and_then(|n| without.get(n)).copied().unwrap_or(Instant(i64::MIN));
+        Some(LoggedAt { lo, hi })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn sighting(witness: &str, size: u64, time: i64) -> Sighting {
+        let logged_in = String::new();
+        Sighting {
+            log: String::new(),
+            witness: witness.to_string(),
+            size,
+            time: Instant(time),
+            logged_in,
+            logged_index: 0,
+        }
+    }
+
+    fn times(seen: &[(&str, u64, i64)]) -> Times {
+        let sightings: Vec<Sighting> = seen.iter().map(|(w, s, t)| sighting(w, *s, *t)).collect();
+        Times::new(Numbers::of(4, 3), &sightings)
+    }
+
+    #[test]
+    fn the_third_of_four_proves() {
+        let seen = [
+            ("P2", 7, 100),
+            ("P2", 9, 160),
+            ("G1", 7, 101),
+            ("G1", 8, 158),
+            ("G2", 6, 90),
+            ("G2", 9, 161),
+            ("O1", 9, 159),
+        ];
+        for (index, known_by, expected) in [
+            (7, 1000, Some((90, 160))),
+            (7, 160, Some((90, 160))),
+            (7, 159, None),
+            (8, 1000, Some((90, 161))),
+            (9, 1000, None),
+            (6, 1000, Some((i64::MIN, 159))),
+        ] {
+            let found = times(&seen).logged_at(index, Instant(known_by)).map(|t| (t.lo.0, t.hi.0));
+            assert_eq!(found, expected, "entry {index}, known by {known_by}");
+        }
+    }
+
+    #[test]
+    fn one_witness_counts_once_however_often_it_signs() {
+        let seen = [("P2", 5, 10), ("P2", 6, 11), ("P2", 7, 12), ("G1", 5, 10)];
+        assert_eq!(times(&seen).logged_at(0, Instant(99)), None);
+    }
+
+    /// The definition, word for word.
+    fn naive(seen: &[(u8, u64, i64)], index: u64, known_by: i64) -> Option<(i64, i64)> {
+        let known = |w: u8| seen.iter().filter(move |s| s.0 == w && s.2 <= known_by);
+        let mut e: Vec<i64> = (0..4).filter_map(|w| known(w).filter(|s| s.1 > index).map(|s| s.2).min()).collect();
+        let mut l: Vec<i64> = (0..4).filter_map(|w| known(w).filter(|s| s.1 <= index).map(|s| s.2).max()).collect();
+        e.sort();
+        l.sort();
+        l.reverse();
+        Some((l.get(2).copied().unwrap_or(i64::MIN), *e.get(2)?))
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_definition(seen in prop::collection::vec((0u8..4, 0u64..8, 1i64..20), 0..30), index in 0u64..8, known_by in 0i64..22) {
+            let sightings: Vec<Sighting> = seen.iter().map(|(w, s, t)| sighting(&format!("W{w}"), *s, *t)).collect();
+            let found = Times::new(Numbers::of(4, 3), &sightings).logged_at(index, Instant(known_by));
+            prop_assert_eq!(found.map(|t| (t.lo.0, t.hi.0)), naive(&seen, index, known_by));
+        }
+    }
+}
