@@ -1,13 +1,31 @@
 //! The agreement: articles that people read, rules that nodes run.
 //!
+//! ```text
+//! commitment C14 : result, severity C
+//!   opens      lodged(allegation: a, by: x, against: y)
+//!   bearer y   toward x
+//!   must       ack(allegation: a, by: y)  within 6 h
+//!   exception  flash: within 1 h  when flash(allegation: a)
+//!   remedy     M1
+//! ```
+//!
 //! `judge(agreement, logs, as_of, known_by) -> Judgment` is a pure function: any order of arrival, any machine, the
 //! same bytes. No transport, no storage, no probabilities, no prose in one language.
+//!
+//! `article`, `annex` and `block` read the folder; `lower` turns rules into the monitor's; `facts` turns a record into
+//! facts by the agreement's own Article 1; `judgment` asks the monitor and names what it answers.
 #![deny(clippy::float_arithmetic)]
 
+mod annex;
+mod article;
+mod block;
 mod digest;
 pub mod distance;
 mod judgment;
+mod lower;
 mod source;
 
 pub use judgment::{Because, Change, Cite, JudgeError, Judgment, Missing, Reason, Reasons, State, Verdict, judge};
-pub use source::{Agreement, Commitment, Diagnostic, Diagnostics, Kind, Member, MemberRole, Misfit};
+pub use source::{
+    Agreement, Article, Commitment, Diagnostic, Diagnostics, Kind, Member, MemberRole, Misfit, Paragraph, Speech,
+};

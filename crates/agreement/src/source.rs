@@ -1,11 +1,34 @@
 //! The agreement folder, parsed.
-use hamsaya_record::statement::Statement;
+//!
+//! ```text
+//! agreement.toml                title, members, roles, languages
+//! 01-terms.md … 10-life.md      articles: text in several languages, a rule block under each paragraph
+//! annexes/kinds.toml            kinds of statement with their act and typed fields, said or seen
+//! ```
+//!
+//! [`Agreement::parse`] takes the bytes of these files and gives either an agreement that can judge or every reason why it
+//! cannot. Reading folders is left to others.
+use crate::annex::{self, Charter, KindRule, Kinds, Type};
+use crate::article::{self, RuleBlock};
+use crate::block::{self, Item};
+use crate::lower::{self, Program};
+use hamsaya_record::instant::Instant;
+use hamsaya_record::statement::{Act, FieldValue, Statement};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// A parsed, checked and compiled agreement.
 #[derive(Clone, Debug)]
-pub struct Agreement {}
+pub struct Agreement {
+    digest: [u8; 32],
+    charter: Charter,
+    articles: Vec<Article>,
+    commitments: Vec<Commitment>,
+    kinds: Vec<Kind>,
+    rules: Kinds,
+    program: Program,
+}
 
 /// A node that the agreement names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +50,36 @@ pub enum MemberRole {
     Witness,
 }
 
+/// An article as people read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Article {
+    /// `art_4`.
+    pub address: String,
+    /// Title by language.
+    pub title: BTreeMap<String, String>,
+    /// Text that stands under the article's own heading, by language.
+    pub text: BTreeMap<String, String>,
+    /// Its paragraphs, in order.
+    pub paragraphs: Vec<Paragraph>,
+    /// File within the folder.
+    pub file: String,
+}
+
+/// A paragraph of an article.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paragraph {
+    /// `art_4__para_14`.
+    pub address: String,
+    /// `14`, as the heading counts it; empty if it does not begin with a number.
+    pub number: String,
+    /// Title by language.
+    pub title: BTreeMap<String, String>,
+    /// Text by language.
+    pub text: BTreeMap<String, String>,
+    /// Line of its heading.
+    pub line: usize,
+}
+
 /// One commitment, or one named part of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commitment {
@@ -36,11 +89,11 @@ pub struct Commitment {
     pub part: Option<String>,
     /// `art_4__para_16`.
     pub address: String,
-    /// Title, by language (`en`, `fa-AF`, `ps`, `ur`), from the paragraph's heading and title lines.
+    /// Title, by language (`en`, `fa-AF`, `ps`, `ur`), from the paragraph's heading and title blocks.
     pub title: BTreeMap<String, String>,
     /// Text of the paragraph, by language.
     pub text: BTreeMap<String, String>,
-    /// The rule block as written.
+    /// The commitment's rule as written, all parts.
     pub rule: String,
     /// `conduct`, `result`, `prohibition`, `power`, `permission`.
     pub nature: String,
@@ -48,6 +101,21 @@ pub struct Commitment {
     pub severity: String,
     /// Remedies, as written.
     pub remedies: Vec<String>,
+    /// Who looks, if no rule can.
+    pub audited: Option<String>,
+}
+
+/// How a kind becomes a fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Speech {
+    /// By being logged.
+    Said,
+    /// When it occurred, asserted by whoever states it.
+    Seen,
+    /// Never: it is background.
+    Background,
+    /// Never: it is the mechanism's own.
+    Mechanism,
 }
 
 /// One kind of statement from `annexes/kinds.toml`.
@@ -57,9 +125,11 @@ pub struct Kind {
     pub name: String,
     /// The act by which it is stated, as in record.
     pub act: String,
-    /// Said (true) or seen (false).
+    /// Said (true) or not (false).
     pub said: bool,
-    /// Field name and type, in order; a trailing `?` on the type: may be absent.
+    /// Said, seen, or neither.
+    pub speech: Speech,
+    /// Field name and type, sorted by name; a trailing `?` on the type: may be absent.
     pub fields: Vec<(String, String)>,
 }
 
@@ -99,7 +169,7 @@ impl std::error::Error for Diagnostics {}
 /// Why a statement does not fit the annexes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {
-    /// `unknown_kind`, `bad_field`, `unknown_field` or `missing_signature`, as record.md names refusals.
+    /// `unknown_kind`, `bad_field`, `unknown_field`, `bad_time` or `unknown_act`, as record.md names refusals.
     pub reason: &'static str,
     /// Which field.
     pub field: String,
@@ -113,31 +183,331 @@ pub struct Misfit {
 
 impl Agreement {
     /// Reads an agreement from its files (path within the folder, bytes).
-    pub fn parse(_files: &BTreeMap<String, Vec<u8>>) -> Result<Agreement, Diagnostics> {
-        unimplemented!()
+    pub fn parse(files: &BTreeMap<String, Vec<u8>>) -> Result<Agreement, Diagnostics> {
+        let mut problems = Vec::new();
+        let charter = text_of(files, "agreement.toml", &mut problems)
+            .map(|text| annex::charter("agreement.toml", text, &mut problems))
+            .unwrap_or_default();
+        let rules = text_of(files, "annexes/kinds.toml", &mut problems)
+            .map(|text| annex::kinds("annexes/kinds.toml", text, &mut problems))
+            .unwrap_or_default();
+        let (articles, blocks) = read_articles(files, &charter, &mut problems);
+        let mut commitments = Vec::new();
+        let mut items = Vec::new();
+        for (article, block) in &blocks {
+            for item in block::read(&block.file, block.first_line, &block.text, &mut problems) {
+                let first = commitments.len();
+                if let Item::Commitment(c) = &item {
+                    describe(&articles[*article], block, c, &mut commitments, &mut problems);
+                }
+                items.push(lower::Source { file: block.file.clone(), first_commitment: first, item });
+            }
+        }
+        // What follows would only repeat what was said above in other words.
+        let program = if problems.is_empty() {
+            lower::compile(&charter, &rules, &items, &mut problems)
+        } else {
+            Program::default()
+        };
+        if !problems.is_empty() {
+            problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
+            problems.dedup();
+            return Err(Diagnostics(problems));
+        }
+        let kinds = rules.kinds.values().map(KindRule::public).collect();
+        Ok(Agreement { digest: digest(files), charter, articles, commitments, kinds, rules, program })
     }
-    /// SHA-256 over the sorted list of (path, SHA-256 of bytes): names the agreement.
+    /// SHA-256 over the lines `<hex sha256>  <path>\n` of all files, sorted by path: names the agreement.
     pub fn digest(&self) -> [u8; 32] {
-        unimplemented!()
+        self.digest
     }
     /// Title by language.
     pub fn title(&self) -> &BTreeMap<String, String> {
-        unimplemented!()
+        &self.charter.title
+    }
+    /// Languages in which its text may stand, sorted.
+    pub fn languages(&self) -> impl Iterator<Item = &str> {
+        self.charter.languages.iter().map(String::as_str)
+    }
+    /// From when it binds, if it says so.
+    pub fn in_force(&self) -> Option<Instant> {
+        self.charter.in_force
     }
     /// Parties, guarantors and witness-only institutions.
     pub fn members(&self) -> &[Member] {
-        unimplemented!()
+        &self.charter.members
+    }
+    /// All articles, in order, as people read them.
+    pub fn articles(&self) -> &[Article] {
+        &self.articles
     }
     /// All commitments and their parts, in the order of the text.
     pub fn commitments(&self) -> &[Commitment] {
-        unimplemented!()
+        &self.commitments
     }
     /// All kinds, sorted by name.
     pub fn kinds(&self) -> &[Kind] {
-        unimplemented!()
+        &self.kinds
     }
     /// Whether a statement's kind, act and fields fit the annexes. Asked at intake and again when judging.
-    pub fn fits(&self, _statement: &Statement) -> Result<(), Misfit> {
-        unimplemented!()
+    pub fn fits(&self, statement: &Statement) -> Result<(), Misfit> {
+        let misfit = |reason, field: &str, found: String, allowed: String, hint: &str| {
+            Err(Misfit { reason, field: field.into(), found, allowed, hint: hint.into() })
+        };
+        let Some(kind) = self.rules.kinds.get(&statement.kind) else {
+            let near = lower::nearest(&statement.kind, self.rules.kinds.keys().map(String::as_str));
+            let hint = near.map_or("kinds stand in annexes/kinds.toml".into(), |n| format!("did you mean `{n}`?"));
+            return misfit("unknown_kind", "kind", statement.kind.clone(), "a kind of the agreement's annex".into(), &hint);
+        };
+        if act_name(statement.act) != kind.act {
+            let found = act_name(statement.act).to_string();
+            return misfit("bad_field", "act", found, kind.act.clone(), "annexes/kinds.toml gives the act of a kind");
+        }
+        if kind.speech == Speech::Seen && statement.occurred_at.is_none() {
+            let allowed = "an interval from its first to its last possible instant".into();
+            return misfit("bad_time", "occurred_at", "nothing".into(), allowed, "say when it happened");
+        }
+        // The mechanism's own statements are the record's to check: their fields are not simple values.
+        if kind.speech == Speech::Mechanism && kind.fields.is_empty() {
+            return Ok(());
+        }
+        for (name, value) in &statement.fields {
+            let path = format!("fields.{name}");
+            // Salted digests (RFC 9901) stand beside the fields that rules judge.
+            if name == "_sd" || name == "_sd_alg" {
+                continue;
+            }
+            let Some((_, wanted, _)) = kind.fields.iter().find(|(f, ..)| f == name) else {
+                let allowed = kind.fields.iter().map(|(f, ..)| f.as_str()).collect::<Vec<_>>().join(", ");
+                return misfit("unknown_field", &path, shown(value), allowed, "the closed list stands in annexes/kinds.toml");
+            };
+            if let Err(allowed) = self.typed(wanted, value) {
+                return misfit("bad_field", &path, shown(value), allowed, "annexes/kinds.toml gives the type of a field");
+            }
+        }
+        for (name, wanted, optional) in &kind.fields {
+            if !optional && !statement.fields.contains_key(name) {
+                let path = format!("fields.{name}");
+                let hint = "a field without `?` in annexes/kinds.toml is always there";
+                return misfit("bad_field", &path, "nothing".into(), self.allowed(wanted), hint);
+            }
+        }
+        Ok(())
+    }
+
+    fn typed(&self, wanted: &Type, value: &FieldValue) -> Result<(), String> {
+        let fits = match (wanted, value) {
+            (Type::Id | Type::Text | Type::Entry, FieldValue::Text(t)) => !t.is_empty(),
+            (Type::Party, FieldValue::Text(t)) => self.is_party(t),
+            (Type::Instant, FieldValue::Text(t)) => t.parse::<Instant>().is_ok(),
+            (Type::Duration | Type::Count, FieldValue::Int(n)) => *n >= 0,
+            (Type::Truth, FieldValue::Bool(_)) => true,
+            (Type::Enum(e), FieldValue::Text(t)) => self.rules.enums.get(e).is_some_and(|e| e.has(t)),
+            (Type::Place, FieldValue::Map(_)) => true,
+            _ => false,
+        };
+        if fits { Ok(()) } else { Err(self.allowed(wanted)) }
+    }
+
+    fn is_party(&self, name: &str) -> bool {
+        self.charter.members.iter().any(|m| m.name == name) || self.charter.roles.values().any(|r| r == name)
+    }
+
+    fn allowed(&self, wanted: &Type) -> String {
+        match wanted {
+            Type::Id | Type::Text | Type::Entry => "a text that is not empty".into(),
+            Type::Party => {
+                let members = self.charter.members.iter().map(|m| m.name.as_str());
+                members.collect::<Vec<_>>().join(", ")
+            }
+            Type::Instant => "an instant like 2026-11-24T20:00:00Z".into(),
+            Type::Duration => "whole seconds, 0 or more".into(),
+            Type::Count => "a whole number, 0 or more".into(),
+            Type::Truth => "true or false".into(),
+            Type::Enum(e) => self.rules.enums.get(e).map(annex::Enumeration::listed).unwrap_or_default(),
+            Type::Place => "a place".into(),
+        }
+    }
+
+    pub(crate) fn rules(&self) -> &Kinds {
+        &self.rules
+    }
+    pub(crate) fn charter(&self) -> &Charter {
+        &self.charter
+    }
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
+    }
+}
+
+fn shown(value: &FieldValue) -> String {
+    match value {
+        FieldValue::Bool(b) => b.to_string(),
+        FieldValue::Int(n) => n.to_string(),
+        FieldValue::Text(t) => t.chars().take(60).collect(),
+        FieldValue::List(_) => "a list".into(),
+        FieldValue::Map(_) => "an object".into(),
+    }
+}
+
+/// The act's word in statements and in `annexes/kinds.toml`.
+pub(crate) fn act_name(act: Act) -> &'static str {
+    match act {
+        Act::Observe => "observe",
+        Act::Allege => "allege",
+        Act::Request => "request",
+        Act::Answer => "answer",
+        Act::Notify => "notify",
+        Act::Alert => "alert",
+        Act::Undertake => "undertake",
+        Act::Verify => "verify",
+        Act::Find => "find",
+        Act::Consent => "consent",
+        Act::Withdraw => "withdraw",
+        Act::Estimate => "estimate",
+        Act::Record => "record",
+    }
+}
+
+/// The act that a word of `annexes/kinds.toml` names; that file's reader lets no other word through.
+pub(crate) fn act_named(word: &str) -> Act {
+    match word {
+        "observe" => Act::Observe,
+        "allege" => Act::Allege,
+        "request" => Act::Request,
+        "answer" => Act::Answer,
+        "notify" => Act::Notify,
+        "alert" => Act::Alert,
+        "undertake" => Act::Undertake,
+        "verify" => Act::Verify,
+        "find" => Act::Find,
+        "consent" => Act::Consent,
+        "withdraw" => Act::Withdraw,
+        "estimate" => Act::Estimate,
+        _ => Act::Record,
+    }
+}
+
+fn digest(files: &BTreeMap<String, Vec<u8>>) -> [u8; 32] {
+    let mut all = Sha256::new();
+    for (path, bytes) in files {
+        all.update(format!("{}  {path}\n", hex(&Sha256::digest(bytes))).as_bytes());
+    }
+    all.finalize().into()
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn text_of<'f>(
+    files: &'f BTreeMap<String, Vec<u8>>,
+    path: &str,
+    problems: &mut Vec<Diagnostic>,
+) -> Option<&'f str> {
+    let mut problem = |line: usize, message: String, hint: &str| {
+        problems.push(Diagnostic { file: path.into(), line, column: 1, message, hint: Some(hint.into()) });
+    };
+    let Some(bytes) = files.get(path) else {
+        problem(1, format!("found no file `{path}`"), "an agreement folder holds agreement.toml, articles and annexes/kinds.toml");
+        return None;
+    };
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(e) => {
+            let line = bytes[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+            problem(line, "found bytes that are not UTF-8".into(), "save the file as UTF-8");
+            None
+        }
+    }
+}
+
+/// Articles stand in the folder itself, in files whose names begin with their number.
+fn read_articles(
+    files: &BTreeMap<String, Vec<u8>>,
+    charter: &Charter,
+    problems: &mut Vec<Diagnostic>,
+) -> (Vec<Article>, Vec<(usize, RuleBlock)>) {
+    let (mut articles, mut blocks) = (Vec::<Article>::new(), Vec::new());
+    let is_article = |p: &str| !p.contains('/') && p.ends_with(".md") && p.starts_with(|c: char| c.is_ascii_digit());
+    for path in files.keys().filter(|p| is_article(p)) {
+        let Some(text) = text_of(files, path, problems) else { continue };
+        let Some((article, rules)) = article::read(path, text, &charter.languages, problems) else { continue };
+        if let Some(other) = articles.iter().find(|a| a.address == article.address) {
+            problems.push(Diagnostic {
+                file: path.clone(),
+                line: 1,
+                column: 1,
+                message: format!("found a second article `{}`; the first stands in {}", article.address, other.file),
+                hint: Some("every article has an address of its own".into()),
+            });
+        }
+        blocks.extend(rules.into_iter().map(|r| (articles.len(), r)));
+        articles.push(article);
+    }
+    if articles.is_empty() {
+        problems.push(Diagnostic {
+            file: "agreement.toml".into(),
+            line: 1,
+            column: 1,
+            message: "found no article".into(),
+            hint: Some("articles stand beside agreement.toml in files like 04-territory.md".into()),
+        });
+    }
+    (articles, blocks)
+}
+
+/// What people read of a commitment and its parts.
+fn describe(
+    article: &Article,
+    block: &RuleBlock,
+    commitment: &block::CommitmentBlock,
+    into: &mut Vec<Commitment>,
+    problems: &mut Vec<Diagnostic>,
+) {
+    let mut problem = |message: String, hint: &str| {
+        problems.push(Diagnostic {
+            file: block.file.clone(),
+            line: commitment.id.at.line,
+            column: commitment.id.at.column,
+            message,
+            hint: Some(hint.into()),
+        });
+    };
+    if into.iter().any(|c| c.id == commitment.id.name) {
+        problem(format!("found a second commitment {}", commitment.id.name), "its parts stand in one block");
+    }
+    let Some(paragraph) = block.paragraph.and_then(|p| article.paragraphs.get(p)) else {
+        problem(
+            format!("commitment {} stands under no paragraph", commitment.id.name),
+            "put it under a heading like `## 14 Acknowledge {#art_4__para_14}`",
+        );
+        return;
+    };
+    let rule = block
+        .text
+        .lines()
+        .skip(commitment.lines.0)
+        .take(commitment.lines.1.saturating_sub(commitment.lines.0) + 1)
+        .collect::<Vec<_>>()
+        .join("\n");
+    let part = |part: Option<String>, remedies: Vec<String>| Commitment {
+        id: commitment.id.name.clone(),
+        part,
+        address: paragraph.address.clone(),
+        title: paragraph.title.clone(),
+        text: paragraph.text.clone(),
+        rule: rule.clone(),
+        nature: commitment.nature.clone(),
+        severity: commitment.severity.clone(),
+        remedies,
+        audited: commitment.audited.clone(),
+    };
+    if commitment.parts.is_empty() {
+        into.push(part(None, Vec::new()));
+    }
+    for clauses in &commitment.parts {
+        into.push(part(clauses.part.as_ref().map(|p| p.name.clone()), clauses.remedies.clone()));
     }
 }
