@@ -478,6 +478,9 @@ fn kind(
         wrong.push((id_at, format!("{what}: identifying field `{field}` is no field of it")));
     }
     for (fact, field) in &kind.also {
+        if kind.speech != Speech::Said {
+            wrong.push((also_at, format!("{what}: `also` adds a fact to a kind that is said, this one is not")));
+        }
         if !has(field, Some(&Type::Instant)) {
             wrong.push((also_at, format!("{what}: `{fact}` is at the instant in `{field}`, which is no field of type instant")));
         }

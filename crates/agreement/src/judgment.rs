@@ -1,8 +1,22 @@
 //! Judging a record by an agreement.
-use crate::source::Agreement;
+//!
+//! ```text
+//! C16.access(Q1, P1)   kept   margin 19:00
+//!   opened by  #6 access_req by P2
+//!   because    #8 access_refused by P1, #9 re_offer by P1
+//! ```
+//!
+//! [`judge`] turns the record into facts (`facts`), asks the monitor how every clock stands, and names what it answers:
+//! which paragraph, which entries, what is missing. Explanations are data; words come from `locales/`.
+use crate::annex::Type;
+use crate::facts::{self, Facts, reader_name, shown};
+use crate::lower::{Bearer, Clock, Program, nothing};
+use crate::source::{Agreement, hex};
+use hamsaya_monitor::{Absence, Instance, Monitor, NEVER, Proof, SINCE_EVER, State as Settled, Value};
 use hamsaya_record::instant::Instant;
 use hamsaya_record::logs::{Head, LoggedAt, Logs};
 use hamsaya_record::statement::StatementId;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How an instance stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -128,6 +142,8 @@ pub struct Judgment {
     pub known_by: Instant,
     /// Sorted as in the digest.
     pub verdicts: Vec<Verdict>,
+    /// Which statements were taken back, and by which entry.
+    withdrawn: BTreeMap<StatementId, Cite>,
 }
 
 /// What moved a verdict.
@@ -168,21 +184,284 @@ pub enum JudgeError {
 /// Judges `logs` by `agreement`: what is owed, kept, late and disputed at `as_of`, by what the witnesses prove to have
 /// been logged by `known_by`. Pure; see agreement.md, "The judgment".
 pub fn judge(
-    _agreement: &Agreement,
-    _logs: &Logs,
-    _as_of: Instant,
-    _known_by: Instant,
+    agreement: &Agreement,
+    logs: &Logs,
+    as_of: Instant,
+    known_by: Instant,
 ) -> Result<Judgment, JudgeError> {
-    unimplemented!()
+    let foundings = logs.entries().iter().filter(|e| e.statement.kind == "founding");
+    if let Some(other) = foundings.map(|e| e.statement.agreement).find(|a| *a != agreement.digest()) {
+        return Err(JudgeError::OtherAgreement { found: hex(&other), allowed: hex(&agreement.digest()) });
+    }
+    let mut facts = facts::facts(agreement, logs, as_of, known_by);
+    let told = std::mem::take(&mut facts.facts);
+    let mut monitor = facts::monitor(&agreement.program().upper, told);
+    monitor.advance(as_of.0);
+    let bench = Bench { agreement, program: agreement.program(), facts: &facts, monitor: &monitor };
+    let mut verdicts = bench.verdicts();
+    crate::digest::sort(agreement, &mut verdicts);
+    let withdrawn = facts.withdrawals.iter().map(|(target, by)| (*target, bench.cite(*by))).collect();
+    Ok(Judgment { agreement: agreement.digest(), heads: logs.heads().to_vec(), as_of, known_by, verdicts, withdrawn })
+}
+
+/// What stands on the table while verdicts are written.
+struct Bench<'a> {
+    agreement: &'a Agreement,
+    program: &'a Program,
+    facts: &'a Facts<'a>,
+    monitor: &'a Monitor,
+}
+
+impl Bench<'_> {
+    fn verdicts(&self) -> Vec<Verdict> {
+        // Columns that no reader knows can split what is one instance to people, as when two statements open it at the
+        // same instant. The one that still has its ground stands for both.
+        let mut seen: BTreeMap<(usize, String, Vec<Value>, Instant), (bool, Verdict)> = BTreeMap::new();
+        for instance in self.monitor.relation() {
+            let Some(clock) = self.program.clocks.get(&instance.key.rule) else { continue };
+            let bearer = bearer(&clock.bearer, &instance.key.valuation);
+            let visible = clock.visible.iter().filter_map(|(n, ..)| instance.key.valuation.get(*n).cloned()).collect();
+            let key = (clock.commitment, bearer.clone(), visible, Instant(instance.key.opened));
+            let stands = seen.get(&key).is_none_or(|(lapsed, _)| *lapsed && !instance.lapsed);
+            if stands {
+                let verdict = self.verdict(instance, clock, bearer);
+                seen.insert(key, (instance.lapsed, verdict));
+            }
+        }
+        seen.into_values().map(|(_, v)| v).collect()
+    }
+
+    fn verdict(&self, instance: &Instance, clock: &Clock, bearer: String) -> Verdict {
+        let commitment = &self.agreement.commitments()[clock.commitment];
+        let values = &instance.key.valuation;
+        let valuation: Vec<(String, String)> = clock
+            .visible
+            .iter()
+            .filter_map(|(n, name, kind)| Some((name.clone(), shown(kind, values.get(*n)?))))
+            .collect();
+        let ids = clock.visible.iter().filter(|(.., kind)| *kind == Type::Id).filter_map(|(n, _, kind)| {
+            Some(shown(kind, values.get(*n)?))
+        });
+        let inner: Vec<String> = ids.chain([bearer.clone()]).collect();
+        let part = commitment.part.as_ref().map(|p| format!(".{p}")).unwrap_or_default();
+        let state = match instance.state {
+            Settled::Kept => State::Kept,
+            Settled::Breached => State::Breached,
+            Settled::Pending => State::Pending,
+            Settled::Disputed => State::Disputed,
+        };
+        let reason = match state {
+            State::Kept if instance.lapsed => Reason::Discharged,
+            State::Kept => Reason::Performed,
+            State::Breached if clock.prohibition => Reason::Contravened,
+            State::Breached => Reason::NotPerformed,
+            State::Pending => Reason::Open,
+            State::Disputed => Reason::OnDisputedFacts,
+        };
+        let due = instance.due.filter(|_| !clock.immediate).map(Instant);
+        let kept_at = instance.kept_at.map(Instant).filter(|_| state == State::Kept);
+        let margin_s = match (reason, due, kept_at) {
+            (Reason::Performed, Some(due), Some(kept_at)) => Some(due.0.saturating_sub(kept_at.0)),
+            _ => None,
+        };
+        Verdict {
+            label: format!("{}{part}({})", commitment.id, inner.join(", ")),
+            commitment: commitment.id.clone(),
+            part: commitment.part.clone(),
+            address: commitment.address.clone(),
+            valuation,
+            bearer,
+            since: Instant(instance.since),
+            opened: Instant(instance.key.opened),
+            due,
+            until: instance.until.filter(|_| !clock.immediate).map(Instant),
+            state,
+            reason,
+            breached_since: instance.breached_since.map(Instant).filter(|_| state == State::Breached),
+            kept_at,
+            margin_s,
+            reasons: self.reasons(instance),
+        }
+    }
+
+    fn cite(&self, known: usize) -> Cite {
+        let k = &self.facts.known[known];
+        Cite {
+            origin: k.entry.origin.to_string(),
+            index: k.entry.index,
+            statement_id: k.entry.statement_id,
+            kind: k.entry.statement.kind.clone(),
+            party: k.entry.statement.party.clone(),
+            logged_at: k.at,
+        }
+    }
+
+    fn cites(&self, entries: &BTreeSet<usize>) -> Vec<Cite> {
+        let mut cites: Vec<Cite> = entries.iter().map(|n| self.cite(*n)).collect();
+        cites.sort();
+        cites
+    }
+
+    fn reasons(&self, instance: &Instance) -> Reasons {
+        let behind = |facts: &[hamsaya_monitor::FactId]| -> BTreeSet<usize> {
+            facts.iter().flat_map(|f| self.facts.entries_behind(f)).collect()
+        };
+        let mut reasons = Reasons { disputed: self.cites(&behind(&instance.disputed)), ..Reasons::default() };
+        let Some(explanation) = self.monitor.explain(&instance.key) else { return reasons };
+        let opened_by = behind(&explanation.opened_by);
+        // What opened the clock is said once; who states the same thing is cited beside whoever settles it.
+        let settles: Vec<_> =
+            explanation.present.iter().filter(|f| !explanation.opened_by.contains(f)).cloned().collect();
+        let mut because = behind(&settles);
+        let corroborating: Vec<usize> = because.iter().flat_map(|n| self.facts.corroborating(*n)).collect();
+        because.extend(corroborating);
+        reasons.opened_by = self.cites(&opened_by);
+        reasons.because = self.cites(&because);
+        reasons.missing = self.missing(&explanation.absent);
+        if let Some(flip) = &explanation.flip {
+            reasons.flip = self.cites(&self.smallest(flip));
+        }
+        self.proof(&explanation.proof, 0, &mut reasons.proof);
+        reasons
+    }
+
+    /// The fewest entries that take all these facts with them: one entry may stand behind several.
+    fn smallest(&self, facts: &[hamsaya_monitor::FactId]) -> BTreeSet<usize> {
+        let mut left: Vec<Vec<usize>> =
+            facts.iter().map(|f| self.facts.entries_behind(f)).filter(|e| !e.is_empty()).collect();
+        let mut chosen = BTreeSet::new();
+        while !left.is_empty() {
+            let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+            for entry in left.iter().flatten() {
+                *counts.entry(*entry).or_default() += 1;
+            }
+            let Some(best) = counts.iter().max_by_key(|(n, count)| (**count, usize::MAX - **n)).map(|(n, _)| *n) else {
+                break;
+            };
+            chosen.insert(best);
+            left.retain(|entries| !entries.contains(&best));
+        }
+        chosen
+    }
+
+    fn missing(&self, absences: &[Absence]) -> Vec<Missing> {
+        let mut all = BTreeSet::new();
+        for absence in absences {
+            let Some((kind, placed)) = reader_name(&absence.predicate) else { continue };
+            let Some(columns) = self.program.columns.get(kind) else { continue };
+            let fields = columns
+                .iter()
+                .zip(&absence.args)
+                .filter(|(column, _)| !column.name.starts_with('$') && !(placed && column.name == "by"))
+                .filter_map(|(column, value)| {
+                    let value = value.as_ref().filter(|v| **v != nothing(&column.kind))?;
+                    Some((column.name.clone(), shown(&column.kind, value)))
+                })
+                .collect();
+            all.insert(Missing {
+                kind: kind.to_string(),
+                fields,
+                from: (absence.from != SINCE_EVER).then_some(Instant(absence.from)),
+                to: (absence.to != NEVER).then_some(Instant(absence.to)),
+            });
+        }
+        all.into_iter().collect()
+    }
+
+    fn proof(&self, proof: &Proof, depth: usize, into: &mut Vec<String>) {
+        let at = |t: i64| match t {
+            NEVER => "never".to_string(),
+            SINCE_EVER => "always".to_string(),
+            t => Instant(t).to_string(),
+        };
+        let cited: BTreeSet<usize> = proof.facts.iter().flat_map(|f| self.facts.entries_behind(f)).collect();
+        let cited: Vec<String> = cited
+            .iter()
+            .map(|n| format!(" [{} {}]", self.facts.known[*n].entry.origin, self.facts.known[*n].entry.index))
+            .collect();
+        into.push(format!(
+            "{}{} @ {}: {}, settled {}{}",
+            "  ".repeat(depth),
+            proof.node,
+            at(proof.at),
+            proof.holds,
+            at(proof.settled),
+            cited.concat()
+        ));
+        for child in &proof.children {
+            self.proof(child, depth + 1, into);
+        }
+    }
+}
+
+fn bearer(bearer: &Bearer, values: &[Value]) -> String {
+    match bearer {
+        Bearer::Named(name) => name.clone(),
+        Bearer::Key(n) => values.get(*n).map(|v| shown(&Type::Party, v)).unwrap_or_default(),
+        Bearer::Jointly(all) => all.iter().map(|b| self::bearer(b, values)).collect::<Vec<_>>().join(" & "),
+    }
 }
 
 impl Judgment {
-    /// The digest that nodes sign and compare.
-    pub fn digest(&self) -> [u8; 32] {
-        unimplemented!()
-    }
     /// What differs from an earlier judgment, and why, in the order of the digest.
-    pub fn changes_since(&self, _before: &Judgment) -> Vec<Change> {
-        unimplemented!()
+    pub fn changes_since(&self, before: &Judgment) -> Vec<Change> {
+        type Key<'v> = (&'v str, &'v [(String, String)], Instant);
+        fn key(v: &Verdict) -> Key<'_> {
+            (&v.label, &v.valuation, v.opened)
+        }
+        let was: BTreeMap<Key<'_>, &Verdict> = before.verdicts.iter().map(|v| (key(v), v)).collect();
+        let is: BTreeSet<Key<'_>> = self.verdicts.iter().map(key).collect();
+        let mut changes = Vec::new();
+        for verdict in &self.verdicts {
+            let earlier = was.get(&key(verdict)).copied();
+            if earlier.is_none_or(|e| differs(e, verdict)) {
+                let because = self.because(before, earlier, Some(verdict));
+                changes.push(Change { before: earlier.cloned(), after: Some(verdict.clone()), because });
+            }
+        }
+        for verdict in before.verdicts.iter().filter(|v| !is.contains(&key(v))) {
+            let because = self.because(before, Some(verdict), None);
+            changes.push(Change { before: Some(verdict.clone()), after: None, because });
+        }
+        changes
     }
+
+    /// Entries that the later verdict cites and the earlier did not, and the withdrawals of those that it no longer cites:
+    /// if none of them is new, only time passed.
+    fn because(&self, before: &Judgment, was: Option<&Verdict>, is: Option<&Verdict>) -> Because {
+        let cited = |v: Option<&Verdict>| -> BTreeMap<StatementId, Cite> {
+            let of = |r: &Reasons| [r.opened_by.clone(), r.because.clone(), r.disputed.clone()].concat();
+            v.map(|v| of(&v.reasons)).unwrap_or_default().into_iter().map(|c| (c.statement_id, c)).collect()
+        };
+        let (old, new) = (cited(was), cited(is));
+        let mut entries: BTreeSet<Cite> = BTreeSet::new();
+        for (id, cite) in &new {
+            if old.get(id).is_none_or(|o| o.logged_at != cite.logged_at) {
+                entries.insert(cite.clone());
+            }
+        }
+        for (id, cite) in old.iter().filter(|(id, _)| !new.contains_key(id)) {
+            let withdrawn = self.withdrawn.get(id).filter(|w| before.withdrawn.get(id) != Some(w));
+            match withdrawn {
+                Some(by) => {
+                    entries.insert(by.clone());
+                }
+                // The earlier one knew more, as when it is asked what was known before.
+                None if cite.logged_at.hi > self.known_by => {
+                    entries.insert(cite.clone());
+                }
+                None => {}
+            }
+        }
+        let (earlier, later) = (before.known_by.min(self.known_by), before.known_by.max(self.known_by));
+        let moved = entries.iter().any(|c| c.logged_at.hi > earlier && c.logged_at.hi <= later)
+            || before.heads != self.heads && !entries.is_empty();
+        if moved { Because::Entries(entries.into_iter().collect()) } else { Because::Clock }
+    }
+}
+
+/// Whether people would see another verdict; reasons aside.
+fn differs(a: &Verdict, b: &Verdict) -> bool {
+    (a.state, a.reason, a.since, a.due, a.until, a.breached_since, a.kept_at)
+        != (b.state, b.reason, b.since, b.due, b.until, b.breached_since, b.kept_at)
 }

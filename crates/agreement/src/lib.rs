@@ -19,12 +19,15 @@
 mod annex;
 mod article;
 mod block;
+pub mod case;
 mod digest;
 pub mod distance;
+mod facts;
 mod judgment;
 mod lower;
 mod source;
 
+pub use digest::{Child, Difference, Hash};
 pub use judgment::{Because, Change, Cite, JudgeError, Judgment, Missing, Reason, Reasons, State, Verdict, judge};
 pub use source::{
     Agreement, Article, Commitment, Diagnostic, Diagnostics, Kind, Member, MemberRole, Misfit, Paragraph, Speech,

@@ -858,7 +858,7 @@ impl Compiler<'_> {
             self.problem(at, format!("{name}: found no {}", missing.join(", no ")), "a clock has opens, bearer, must and remedy");
         }
         let lets = lets(block, clauses);
-        let mut put = |this: &mut Self, formula: &Expr| {
+        let put = |this: &mut Self, formula: &Expr| {
             let put = put_in(formula, &lets);
             if put.is_none() {
                 this.problem(at, format!("{name}: its `let`s grow beyond 10,000 formulas or 200 deep"), "use `define`");

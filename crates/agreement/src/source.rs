@@ -273,10 +273,6 @@ impl Agreement {
         }
         for (name, value) in &statement.fields {
             let path = format!("fields.{name}");
-            // Salted digests (RFC 9901) stand beside the fields that rules judge.
-            if name == "_sd" || name == "_sd_alg" {
-                continue;
-            }
             let Some((_, wanted, _)) = kind.fields.iter().find(|(f, ..)| f == name) else {
                 let allowed = kind.fields.iter().map(|(f, ..)| f.as_str()).collect::<Vec<_>>().join(", ");
                 return misfit("unknown_field", &path, shown(value), allowed, "the closed list stands in annexes/kinds.toml");
@@ -331,9 +327,6 @@ impl Agreement {
 
     pub(crate) fn rules(&self) -> &Kinds {
         &self.rules
-    }
-    pub(crate) fn charter(&self) -> &Charter {
-        &self.charter
     }
     pub(crate) fn program(&self) -> &Program {
         &self.program

@@ -1,0 +1,514 @@
+//! From a record to facts, by the agreement's own Article 1.
+//!
+//! ```text
+//! #18  G2  lane_open(closure: "K1")  occurred [H 160, H 160]  logged [H 260, H 260]
+//!   lower stratum   word(#18, lane_open, G2, H 160, H 160, H 260) at H 260
+//!                   Article 1: not absent, admitted (a guarantor's word, †), agreed with #17
+//!   upper stratum   lane_open(…, by G2) at H 160        lane_open.late(…, by G2) at H 260
+//!                   lane_open.agreed(…, by G2) at H 160 lane_open.word(…, by G2) at H 260 if it is the first
+//! ```
+//!
+//! The lower stratum knows all that was known by `known_by`, whenever that was: whether a statement counts is a matter of
+//! knowledge. The upper one holds facts at their own instants, and the monitor drops those after `as_of`.
+use crate::annex::{KindRule, Type};
+use crate::distance;
+use crate::lower::{Stratum, WITHDRAWN, nothing};
+use crate::source::{Agreement, MemberRole, Speech, hex};
+use hamsaya_monitor::{Fact, FactId, Monitor, NEVER, Reading, SINCE_EVER, Value};
+use hamsaya_record::instant::Instant;
+use hamsaya_record::logs::{Entry, LoggedAt, Logs};
+use hamsaya_record::statement::{FieldValue, Occurred, Rel, StatementId};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// An entry that counts for something: its kind is said or seen, it fits, it was known.
+pub(crate) struct Known<'a> {
+    pub entry: &'a Entry,
+    pub at: LoggedAt,
+    kind: &'a KindRule,
+    /// Its statement id, as rules see it.
+    id: Value,
+    /// For what was seen.
+    occurred: Option<&'a Occurred>,
+    /// The author speaks of its own act.
+    own: bool,
+}
+
+/// Facts of the upper stratum, and which entries stand behind each.
+pub(crate) struct Facts<'a> {
+    pub known: Vec<Known<'a>>,
+    pub facts: Vec<(FactId, Fact)>,
+    /// Positions in `known`.
+    behind: BTreeMap<FactId, Vec<usize>>,
+    /// What Article 1 says of seen statements, by position in `known`.
+    agreed: BTreeMap<usize, BTreeSet<usize>>,
+    /// Statements that a withdrawal takes back: withdrawn statement, withdrawing position.
+    pub withdrawals: Vec<(StatementId, usize)>,
+    lower: Monitor,
+}
+
+impl Facts<'_> {
+    /// Entries behind a fact, as positions in `known`, sorted.
+    pub(crate) fn entries_behind(&self, fact: &FactId) -> Vec<usize> {
+        let mut all = BTreeSet::new();
+        self.collect(fact, &mut all, 0);
+        all.into_iter().collect()
+    }
+
+    fn collect(&self, fact: &FactId, into: &mut BTreeSet<usize>, depth: usize) {
+        match self.behind.get(fact) {
+            Some(entries) => into.extend(entries),
+            // An assertion: what made its formula hold in the lower stratum.
+            None if depth == 0 => {
+                for instance in self.lower.relation() {
+                    let key = &instance.key;
+                    if assertion_id(&key.rule, &key.valuation) == *fact
+                        && let Some(explanation) = self.lower.explain(key)
+                    {
+                        for fact in explanation.opened_by.iter().chain(&explanation.present) {
+                            self.collect(fact, into, depth + 1);
+                        }
+                    }
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Entries that state the same thing as this one, compatibly.
+    pub(crate) fn corroborating(&self, entry: usize) -> impl Iterator<Item = usize> {
+        self.agreed.get(&entry).into_iter().flatten().copied()
+    }
+}
+
+/// `backed("A1", "P1")` asserted and `backed.admitted("A1", "P1")` are one fact.
+fn assertion_id(rule: &str, valuation: &[Value]) -> FactId {
+    let name = rule.trim_start_matches("assert ").trim_end_matches(".admitted");
+    FactId::new(format!("~{name}{valuation:?}"))
+}
+
+/// Turns a record into facts.
+pub(crate) fn facts<'a>(agreement: &'a Agreement, logs: &'a Logs, as_of: Instant, known_by: Instant) -> Facts<'a> {
+    let known = known(agreement, logs, known_by);
+    let by_id = first_copies(&known);
+    let program = agreement.program();
+
+    let mut lower = Emission::new(&program.lower);
+    record_facts(agreement, &known, &by_id, &mut lower);
+    said_facts(&known, &by_id, &mut lower);
+    let lower_behind = std::mem::take(&mut lower.behind);
+    let mut lower = monitor(&program.lower, lower.facts);
+    // Silence after what is known; never before what is judged.
+    let judged_at = as_of.max(known_by).0;
+    lower.advance(judged_at);
+
+    let mut upper = Emission::new(&program.upper);
+    let agreed = seen_facts(&known, &by_id, &lower, judged_at, &mut upper);
+    said_facts(&known, &by_id, &mut upper);
+    record_facts(agreement, &known, &by_id, &mut upper);
+    for assert in &program.asserts {
+        let admitted: BTreeSet<Vec<Value>> = if assert.has_admitted {
+            let name = format!("{}.admitted", assert.name);
+            lower.derived(&name, judged_at, Reading::Possible).into_iter().collect()
+        } else {
+            BTreeSet::new()
+        };
+        for args in lower.derived(&assert.name, judged_at, Reading::Possible) {
+            let id = assertion_id(&assert.name, &args);
+            let admitted = admitted.contains(&args);
+            upper.always(id, &assert.name, args, admitted);
+        }
+    }
+    let withdrawals = withdrawals(&known, &by_id);
+    for (target, by) in &withdrawals {
+        let args = vec![Value::text(hex(&target.0))];
+        upper.event(WITHDRAWN, "", args, known[*by].at.hi, true, vec![*by]);
+    }
+    let mut behind = upper.behind;
+    behind.extend(lower_behind);
+    Facts { known, facts: upper.facts, behind, agreed, withdrawals, lower }
+}
+
+/// A monitor that holds these facts.
+pub(crate) fn monitor(stratum: &Stratum, facts: Vec<(FactId, Fact)>) -> Monitor {
+    let mut monitor = Monitor::new(&stratum.rules, &stratum.signature)
+        .expect("the agreement was refused at parsing if its rules cannot be watched");
+    for (id, fact) in facts {
+        monitor.insert(id, fact).expect("facts are built by the columns that the rules were compiled for");
+    }
+    monitor
+}
+
+fn known<'a>(agreement: &'a Agreement, logs: &'a Logs, known_by: Instant) -> Vec<Known<'a>> {
+    let mut all = Vec::new();
+    for (n, entry) in logs.entries().iter().enumerate() {
+        let statement = &entry.statement;
+        let Some(kind) = agreement.rules().kinds.get(&statement.kind) else { continue };
+        if !matches!(kind.speech, Speech::Said | Speech::Seen)
+            || statement.drill
+            || statement.agreement != agreement.digest()
+            || agreement.fits(statement).is_err()
+        {
+            continue;
+        }
+        let Some(at) = logs.logged_at(n, known_by) else { continue };
+        let actor = match kind.actor.as_deref() {
+            Some("by") | None => Some(statement.party.as_str()),
+            Some(field) => match statement.fields.get(field) {
+                Some(FieldValue::Text(actor)) => Some(actor.as_str()),
+                _ => None,
+            },
+        };
+        all.push(Known {
+            entry,
+            at,
+            kind,
+            id: Value::text(hex(&entry.statement_id.0)),
+            occurred: statement.occurred_at.as_ref().filter(|_| kind.speech == Speech::Seen),
+            own: actor == Some(statement.party.as_str()),
+        });
+    }
+    all
+}
+
+/// A statement that stands in several places counts once, by its first logged copy. Gives positions by statement.
+fn first_copies(known: &[Known<'_>]) -> BTreeMap<StatementId, usize> {
+    let mut first: BTreeMap<StatementId, usize> = BTreeMap::new();
+    for (n, k) in known.iter().enumerate() {
+        let earlier = first.entry(k.entry.statement_id).or_insert(n);
+        if order(k) < order(&known[*earlier]) {
+            *earlier = n;
+        }
+    }
+    first
+}
+
+/// Earlier logged, then by origin and index.
+fn order<'k>(k: &'k Known<'_>) -> (Instant, &'k str, u64) {
+    (k.at.hi, &k.entry.origin, k.entry.index)
+}
+
+/// Facts on their way into a monitor: only predicates that it watches.
+struct Emission<'p> {
+    stratum: &'p Stratum,
+    facts: Vec<(FactId, Fact)>,
+    behind: BTreeMap<FactId, Vec<usize>>,
+}
+
+impl<'p> Emission<'p> {
+    fn new(stratum: &'p Stratum) -> Self {
+        Emission { stratum, facts: Vec::new(), behind: BTreeMap::new() }
+    }
+
+    fn watches(&self, predicate: &str) -> bool {
+        self.stratum.signature.contains_key(predicate)
+    }
+
+    fn event(&mut self, predicate: &str, mark: &str, args: Vec<Value>, at: Instant, admitted: bool, behind: Vec<usize>) {
+        let Some((name, _)) = self.stratum.signature.get_key_value(predicate) else { return };
+        // Entries are in the order of origin and index, so ids sort as they do.
+        let places = behind.iter().map(|n| format!("{n:012}")).collect::<Vec<_>>().join("+");
+        let id = FactId::new(format!("{places} {predicate}{mark}"));
+        self.facts.push((
+            id.clone(),
+            Fact { predicate: name.clone(), args, from: at.0, to: at.0, admitted },
+        ));
+        self.behind.insert(id, behind);
+    }
+
+    fn always(&mut self, id: FactId, predicate: &str, args: Vec<Value>, admitted: bool) {
+        let Some((name, _)) = self.stratum.signature.get_key_value(predicate) else { return };
+        self.facts.push((id, Fact { predicate: name.clone(), args, from: SINCE_EVER, to: NEVER, admitted }));
+    }
+
+    /// What holds whatever is said.
+    fn constant(&mut self, predicate: &str, args: Vec<Value>) {
+        if self.watches(predicate) {
+            let id = FactId::new(format!("={predicate}{args:?}"));
+            self.behind.insert(id.clone(), Vec::new());
+            self.always(id, predicate, args, true);
+        }
+    }
+}
+
+/// What the record says of statements, for Article 1's block.
+fn record_facts(
+    agreement: &Agreement,
+    known: &[Known<'_>],
+    by_id: &BTreeMap<StatementId, usize>,
+    into: &mut Emission<'_>,
+) {
+    let members = agreement.members();
+    for member in members {
+        let name = Value::text(&member.name);
+        match member.role {
+            MemberRole::Party => {
+                into.constant("party", vec![name.clone()]);
+                for other in members.iter().filter(|m| m.role == MemberRole::Party && m.name != member.name) {
+                    into.constant("counterparty", vec![name.clone(), Value::text(&other.name)]);
+                }
+            }
+            MemberRole::Guarantor => into.constant("guarantor", vec![name]),
+            MemberRole::Witness => {}
+        }
+    }
+    for kind in agreement.rules().kinds.values() {
+        if kind.guarantor_admits {
+            into.constant("dagger", vec![Value::text(&kind.name)]);
+        }
+        if kind.harms {
+            into.constant("harms", vec![Value::text(&kind.name)]);
+        }
+    }
+    let signs: BTreeSet<&str> = members
+        .iter()
+        .filter(|m| matches!(m.role, MemberRole::Party | MemberRole::Guarantor))
+        .map(|m| m.name.as_str())
+        .collect();
+    for &n in by_id.values() {
+        let k = &known[n];
+        let by = || Value::text(&k.entry.statement.party);
+        if let Some(occurred) = k.occurred {
+            let args = vec![
+                k.id.clone(),
+                Value::text(&k.kind.name),
+                by(),
+                Value::Int(occurred.from.0),
+                Value::Int(occurred.to.0),
+                Value::Int(k.at.hi.0),
+            ];
+            into.event("word", "", args, k.at.hi, true, vec![n]);
+            if k.own {
+                into.event("own", "", vec![k.id.clone()], k.at.hi, true, vec![n]);
+            }
+        }
+        if into.watches("signed") {
+            let signers: BTreeSet<&str> = k.entry.signers.iter().map(|s| s.node.as_str()).collect();
+            for (i, signer) in signers.intersection(&signs).enumerate() {
+                let args = vec![k.id.clone(), Value::text(signer)];
+                into.event("signed", &format!(" {i}"), args, k.at.hi, true, vec![n]);
+            }
+        }
+        for (i, reference) in k.entry.statement.refs.iter().enumerate() {
+            let target = Value::text(hex(&reference.id.0));
+            let mark = format!(" {i}");
+            let pair = vec![k.id.clone(), target.clone()];
+            match reference.rel {
+                // Only the author takes a statement back.
+                Rel::Withdraws => {
+                    let theirs = by_id.get(&reference.id).map(|t| &known[*t].entry.statement.party);
+                    if theirs == Some(&k.entry.statement.party) {
+                        into.event("withdraws", &mark, pair, k.at.hi, true, vec![n]);
+                    }
+                }
+                Rel::Cites => into.event("cites", &mark, pair, k.at.hi, true, vec![n]),
+                _ => {}
+            }
+            if !matches!(reference.rel, Rel::Withdraws | Rel::Supersedes) {
+                for (predicate, word) in [("contests", "contested"), ("consents", "consent")] {
+                    if k.kind.name == word {
+                        let args = vec![k.id.clone(), target.clone(), by()];
+                        into.event(predicate, &mark, args, k.at.hi, true, vec![n]);
+                    }
+                }
+            }
+        }
+    }
+    if into.watches("same") || into.watches("before") {
+        for (a, b) in same(known, by_id) {
+            for (one, other) in [(a, b), (b, a)] {
+                let pair = vec![known[one].id.clone(), known[other].id.clone()];
+                let at = known[one].at.hi.max(known[other].at.hi);
+                into.event("same", "", pair.clone(), at, true, vec![one, other]);
+                if order(&known[one]) < order(&known[other]) {
+                    into.event("before", "", pair, at, true, vec![one, other]);
+                }
+            }
+        }
+    }
+}
+
+/// Pairs of seen statements that speak of one thing: of one kind, with the same identifying fields or one confirming the
+/// other, at places that may be one.
+fn same(known: &[Known<'_>], by_id: &BTreeMap<StatementId, usize>) -> BTreeSet<(usize, usize)> {
+    let mut pairs = BTreeSet::new();
+    let mut groups: BTreeMap<(&str, Vec<Value>), Vec<usize>> = BTreeMap::new();
+    let fits = |a: usize, b: usize| {
+        let place = |n: usize| known[n].entry.statement.place.as_ref();
+        match (place(a), place(b)) {
+            (Some(a), Some(b)) => distance::overlap(a, b),
+            _ => true,
+        }
+    };
+    for &n in by_id.values().filter(|n| known[**n].occurred.is_some()) {
+        let k = &known[n];
+        if !k.kind.id.is_empty() {
+            let id = k.kind.id.iter().map(|field| value_of(k, field)).collect();
+            groups.entry((&k.kind.name, id)).or_default().push(n);
+        }
+        for reference in k.entry.statement.refs.iter().filter(|r| r.rel == Rel::Confirms) {
+            if let Some(&other) = by_id.get(&reference.id)
+                && other != n
+                && known[other].kind.name == k.kind.name
+                && fits(n, other)
+            {
+                pairs.insert((n.min(other), n.max(other)));
+            }
+        }
+    }
+    for group in groups.values_mut() {
+        group.sort_unstable();
+        for (i, &a) in group.iter().enumerate() {
+            for &b in &group[i + 1..] {
+                if fits(a, b) {
+                    pairs.insert((a, b));
+                }
+            }
+        }
+    }
+    pairs
+}
+
+/// A field's value as the monitor has it.
+fn value_of(k: &Known<'_>, field: &str) -> Value {
+    if field == "by" {
+        return Value::text(&k.entry.statement.party);
+    }
+    let kind = k.kind.fields.iter().find(|(n, ..)| n == field).map_or(&Type::Text, |(_, t, _)| t);
+    match k.entry.statement.fields.get(field) {
+        Some(FieldValue::Int(n)) => Value::Int(*n),
+        Some(FieldValue::Bool(b)) => Value::Int(i64::from(*b)),
+        Some(FieldValue::Text(t)) if *kind == Type::Instant => {
+            t.parse::<Instant>().map_or_else(|_| nothing(kind), |i| Value::Int(i.0))
+        }
+        Some(FieldValue::Text(t)) if !kind.is_int() => Value::text(t),
+        _ => nothing(kind),
+    }
+}
+
+/// Columns of a statement: its fields, then `by` and `entry`, then those that no reader knows.
+fn columns(k: &Known<'_>) -> Vec<Value> {
+    let mut columns: Vec<Value> =
+        k.kind.fields.iter().filter(|(_, t, _)| *t != Type::Place).map(|(n, ..)| value_of(k, n)).collect();
+    columns.push(Value::text(&k.entry.statement.party));
+    columns.push(k.id.clone());
+    match k.occurred {
+        Some(occurred) => {
+            columns.push(Value::Int(occurred.from.0));
+            columns.push(Value::Int(i64::from(k.own)));
+        }
+        None => columns.push(k.id.clone()),
+    }
+    columns
+}
+
+/// Said kinds are facts by being logged, at hi, and admitted; extra facts stand at the instant that a field names.
+fn said_facts(known: &[Known<'_>], by_id: &BTreeMap<StatementId, usize>, into: &mut Emission<'_>) {
+    for &n in by_id.values() {
+        let k = &known[n];
+        if k.kind.speech != Speech::Said {
+            continue;
+        }
+        if into.watches(&k.kind.name) {
+            into.event(&k.kind.name, "", columns(k), k.at.hi, true, vec![n]);
+        }
+        for (fact, field) in &k.kind.also {
+            if into.watches(fact)
+                && let Value::Int(at) = value_of(k, field)
+                && at != i64::MIN
+            {
+                into.event(fact, "", columns(k), Instant(at), true, vec![n]);
+            }
+        }
+    }
+}
+
+/// Seen kinds, as Article 1 lets them through. Gives which statements corroborate which.
+fn seen_facts(
+    known: &[Known<'_>],
+    by_id: &BTreeMap<StatementId, usize>,
+    lower: &Monitor,
+    judged_at: i64,
+    into: &mut Emission<'_>,
+) -> BTreeMap<usize, BTreeSet<usize>> {
+    let position: BTreeMap<&Value, usize> = by_id.values().map(|n| (&known[*n].id, *n)).collect();
+    let rows = |name: &str| lower.derived(name, judged_at, Reading::Possible);
+    let set = |name: &str| -> BTreeSet<usize> {
+        rows(name).iter().filter_map(|row| position.get(row.first()?).copied()).collect()
+    };
+    let (absent, admitted, first) = (set("absent"), set("admitted"), set("first"));
+    let mut agreed: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for row in rows("agreed") {
+        if let [one, other] = row.as_slice()
+            && let (Some(&one), Some(&other)) = (position.get(one), position.get(other))
+            && one != other
+            && !absent.contains(&one)
+            && !absent.contains(&other)
+        {
+            agreed.entry(one).or_default().insert(other);
+        }
+    }
+    for &n in by_id.values() {
+        let k = &known[n];
+        let Some(occurred) = k.occurred.filter(|_| !absent.contains(&n)) else { continue };
+        let kind = k.kind.name.as_str();
+        if !into.watches(kind) {
+            continue;
+        }
+        let admitted = admitted.contains(&n);
+        let args = columns(k);
+        into.event(kind, "", args.clone(), occurred.to, admitted, vec![n]);
+        into.event(&format!("{kind}.late"), "", args.clone(), k.at.hi, admitted, vec![n]);
+        for &other in agreed.get(&n).into_iter().flatten() {
+            let end = known[other].occurred.map_or(occurred.to, |o| o.to).min(occurred.to);
+            into.event(&format!("{kind}.agreed"), "", args.clone(), end, admitted, vec![n, other]);
+        }
+        if first.contains(&n) {
+            if k.own {
+                into.event(&format!("{kind}.own"), "", args.clone(), occurred.to, admitted, vec![n]);
+            }
+            into.event(&format!("{kind}.word"), "", args, k.at.hi, admitted, vec![n]);
+        }
+    }
+    agreed
+}
+
+/// Statements taken back by their own author, each by its first withdrawal.
+fn withdrawals(known: &[Known<'_>], by_id: &BTreeMap<StatementId, usize>) -> Vec<(StatementId, usize)> {
+    let mut first: BTreeMap<StatementId, usize> = BTreeMap::new();
+    for &n in by_id.values() {
+        let statement = &known[n].entry.statement;
+        for reference in statement.refs.iter().filter(|r| r.rel == Rel::Withdraws) {
+            let theirs = by_id.get(&reference.id).map(|t| &known[*t].entry.statement.party);
+            if theirs != Some(&statement.party) {
+                continue;
+            }
+            let earlier = first.entry(reference.id).or_insert(n);
+            if order(&known[n]) < order(&known[*earlier]) {
+                *earlier = n;
+            }
+        }
+    }
+    first.into_iter().collect()
+}
+
+/// For readers of a column's value: instants and truths are numbers to the monitor.
+pub(crate) fn shown(kind: &Type, value: &Value) -> String {
+    match (kind, value) {
+        (Type::Instant, Value::Int(n)) => Instant(*n).to_string(),
+        (Type::Truth, Value::Int(n)) => (*n != 0).to_string(),
+        (_, Value::Int(n)) => n.to_string(),
+        (_, Value::Text(t)) => t.to_string(),
+    }
+}
+
+/// A name in the upper stratum, back to the kind that a reader knows, and whether its `by` was put in by the compiler.
+pub(crate) fn reader_name(predicate: &Arc<str>) -> Option<(&str, bool)> {
+    if predicate.starts_with('$') {
+        return None;
+    }
+    match predicate.split_once('.') {
+        Some((kind, _)) => Some((kind, true)),
+        None => Some((predicate, false)),
+    }
+}
