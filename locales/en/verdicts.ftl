@@ -35,6 +35,8 @@ counts = { $kept } kept, { $breached } breached, { $pending } pending, { $disput
 # What moved a verdict.
 because-clock = the clock
 because-entries = { $entries }
+because-late = late evidence: { $entries }
+because-withdrawn = evidence withdrawn: { $entries }
 change = { $label } { $before } -> { $after } ({ $because })
 change-opened = { $label } opens: { $after } ({ $because })
 change-gone = { $label } falls away ({ $because })

@@ -31,6 +31,8 @@ counts = { $kept } رعایت‌شده، { $breached } نقض‌شده، { $pend
 
 because-clock = ساعت
 because-entries = { $entries }
+because-late = شواهد دیررس: { $entries }
+because-withdrawn = شواهد پس‌گرفته: { $entries }
 change = { $label } { $before } -> { $after } ({ $because })
 change-opened = { $label } آغاز می‌شود: { $after } ({ $because })
 change-gone = { $label } از میان می‌رود ({ $because })

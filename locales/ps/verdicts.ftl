@@ -31,6 +31,8 @@ counts = { $kept } ترسره شوي، { $breached } مات شوي، { $pending 
 
 because-clock = ساعت
 because-entries = { $entries }
+because-late = ناوخته شواهد: { $entries }
+because-withdrawn = بېرته اخیستل شوي شواهد: { $entries }
 change = { $label } { $before } -> { $after } ({ $because })
 change-opened = { $label } پیلېږي: { $after } ({ $because })
 change-gone = { $label } له منځه ځي ({ $because })

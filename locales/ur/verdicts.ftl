@@ -31,6 +31,8 @@ counts = { $kept } پورے ہوئے، { $breached } خلاف ورزی، { $pend
 
 because-clock = گھڑی
 because-entries = { $entries }
+because-late = تاخیر سے شہادت: { $entries }
+because-withdrawn = واپس لی گئی شہادت: { $entries }
 change = { $label } { $before } -> { $after } ({ $because })
 change-opened = { $label } شروع: { $after } ({ $because })
 change-gone = { $label } ختم ({ $because })

@@ -1,8 +1,9 @@
 //! What can be asked of the command; a module each.
 mod agreement;
 mod completions;
+mod demo;
 mod import;
-mod init;
+pub mod init;
 mod keys;
 mod record;
 mod reference;
@@ -25,6 +26,7 @@ pub struct Hamsaya {
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(demo::Demo),
     Init(init::Init),
     Keys(keys::Keys),
     Agreement(agreement::Agreement),
@@ -58,6 +60,7 @@ impl Hamsaya {
     /// Does what was asked.
     pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
         match &self.command {
+            Command::Demo(c) => c.run(out),
             Command::Init(c) => c.run(out),
             Command::Keys(c) => c.run(out),
             Command::Agreement(c) => c.run(out),

@@ -35,6 +35,9 @@ use hamsaya_record::statement::{Occurred, Place, Precision};
 use std::fmt;
 use std::io::Read;
 
+/// The sample that ships, for a demo without the data set: data/README.md says where it comes from.
+pub const SAMPLE: &str = include_str!("../../../data/incidents-sample.csv");
+
 /// One event, without anybody's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incident {
@@ -315,5 +318,102 @@ mod tests {
             text.starts_with("error: the header has no column `type_of_violence`, `latitude`, `longitude`"),
             "{text}"
         );
+    }
+
+    /// The header of the yearly release.
+    const RELEASE: &str = "id,relid,year,active_year,code_status,type_of_violence,conflict_dset_id,conflict_new_id,\
+        conflict_name,dyad_dset_id,dyad_new_id,dyad_name,side_a_dset_id,side_a_new_id,side_a,side_b_dset_id,side_b_new_id,\
+        side_b,number_of_sources,source_article,source_office,source_date,source_headline,source_original,where_prec,\
+        where_coordinates,where_description,adm_1,adm_2,latitude,longitude,geom_wkt,priogrid_gid,country,country_id,\
+        region,event_clarity,date_prec,date_start,date_end,deaths_a,deaths_b,deaths_civilians,deaths_unknown,best,high,\
+        low,gwnoa,gwnob";
+
+    /// A row of made-up values under a header, by column.
+    fn row(header: &str, values: &[(&str, &str)]) -> String {
+        let find = |column: &str| values.iter().find(|(c, _)| *c == column).map_or("x", |(_, v)| v);
+        header.split(',').map(find).collect::<Vec<_>>().join(",")
+    }
+
+    const VALUES: [(&str, &str); 12] = [
+        ("id", "54936"),
+        ("date_start", "1992-09-15 00:00:00.000"),
+        ("date_end", "1992-09-18 00:00:00.000"),
+        ("date_prec", "2"),
+        ("where_prec", "3"),
+        ("type_of_violence", "2"),
+        ("latitude", "33.710172"),
+        ("longitude", "70.340096"),
+        ("best", "50"),
+        ("low", "40"),
+        ("high", "60"),
+        ("event_clarity", "1"),
+    ];
+
+    #[track_caller]
+    fn check_form(text: &str) {
+        let read: Vec<_> = Rows::new(text.as_bytes()).unwrap().collect();
+        let incident = read[0].as_ref().unwrap();
+        assert_eq!(read.len(), 1);
+        assert_eq!((incident.number.as_str(), incident.event, incident.counts), ("54936", "non_state", [50, 40, 60]));
+        assert_eq!((incident.place.s_e7, incident.place.w_e7), (337_101_720, 703_400_960));
+        assert_eq!((incident.place_precision, incident.date_precision, incident.info_grade), ("district", "week", 2));
+    }
+
+    #[test]
+    fn the_release_has_49_columns() {
+        assert_eq!(RELEASE.split(',').count(), 49);
+        check_form(&format!("{RELEASE}\n{}\n", row(RELEASE, &VALUES)));
+    }
+
+    #[test]
+    fn the_export_for_one_country_has_tags_under_its_header() {
+        let header = RELEASE.replace("gwnoa,gwnob", "gwnoa");
+        let tags = header.split(',').map(|c| format!("#{c}")).collect::<Vec<_>>().join(",");
+        check_form(&format!("\u{feff}{header}\r\n{tags}\r\n{}\r\n", row(&header, &VALUES)));
+    }
+
+    #[test]
+    fn an_extract_may_write_whole_numbers_with_a_point() {
+        let header = "id,relid,date_start,date_end,date_prec,where_prec,event_clarity,type_of_violence,side_a,latitude,\
+            longitude,best,high,low";
+        let values = VALUES.map(|(c, v)| match c {
+            "date_start" | "date_end" => (c, v.split(' ').next().unwrap().to_string()),
+            "latitude" | "longitude" => (c, v.to_string()),
+            _ => (c, format!("{v}.0")),
+        });
+        let values: Vec<(&str, &str)> = values.iter().map(|(c, v)| (*c, v.as_str())).collect();
+        check_form(&format!("{header}\n{}\n", row(header, &values)));
+    }
+
+    #[test]
+    fn a_row_is_refused_with_its_line_and_reason() {
+        let header = "id,date_start,date_end,date_prec,where_prec,type_of_violence,latitude,longitude,best,low,high";
+        let rows = "7,1992-09-15,1992-09-15,1,1,4,33,70,1,1,1\n8,1992-09-15,1992-09-15,1,1,1,93,70,1,1,1\n";
+        let said: Vec<String> = Rows::new(format!("{header}\n{rows}").as_bytes())
+            .unwrap()
+            .map(|r| r.map_or_else(|refused| refused.to_string(), |_| "accepted".into()))
+            .collect();
+        assert_eq!(
+            said,
+            ["line 2: type_of_violence `4` is not 1 to 3", "line 3: latitude `93` is not within 90 degrees"]
+        );
+    }
+
+    #[test]
+    fn the_sample_that_ships_reads() {
+        assert_eq!(Rows::new(SAMPLE.as_bytes()).unwrap().filter(Result::is_ok).count(), SAMPLE.lines().count() - 1);
+    }
+
+    /// Third-party data that is not part of the project: read where it is at hand.
+    #[test]
+    fn every_event_of_the_border_zone_reads() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+        let path = root.join("shared/data/forecast/ucdp_ged_border_zone_1992_2017.csv");
+        let Ok(file) = std::fs::File::open(&path) else {
+            println!("skipped: {} is not there", path.display());
+            return;
+        };
+        let read: Vec<_> = Rows::new(std::io::BufReader::new(file)).unwrap().collect();
+        assert_eq!(read.iter().filter(|r| r.is_ok()).count(), 5_022, "{:?}", read.iter().find(|r| r.is_err()));
     }
 }

@@ -12,6 +12,7 @@ mod client;
 mod clock;
 mod commands;
 mod complaint;
+mod demo;
 mod draft;
 mod folder;
 mod founding;

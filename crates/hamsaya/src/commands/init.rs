@@ -239,6 +239,13 @@ pub struct DemoNode {
     pub folder: Folder,
 }
 
+impl DemoNode {
+    /// A witness keeps none, and judges nothing.
+    pub fn keeps_a_log(&self) -> bool {
+        self.role != NodeRole::Witness
+    }
+}
+
 /// The five nodes of the demo.
 const DEMO: [(&str, NodeRole); 5] = [
     ("P1", NodeRole::Party),

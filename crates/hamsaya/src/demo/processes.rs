@@ -25,8 +25,7 @@ impl Process {
     /// Starts `hamsaya serve` on a folder and waits until it answers.
     pub fn start(name: &str, dir: &Path, url: &str) -> Result<Process> {
         let child = spawn(dir)?;
-        let mut process =
-            Process { name: name.into(), dir: dir.to_path_buf(), client: NodeClient::new(url), child };
+        let mut process = Process { name: name.into(), dir: dir.to_path_buf(), client: NodeClient::new(url), child };
         process.wait_until_it_answers()?;
         Ok(process)
     }
