@@ -3,4 +3,3 @@ pub mod expect;
 pub mod narrate;
 pub mod play;
 pub mod processes;
-pub mod script;

@@ -1,13 +1,16 @@
 //! `hamsaya agreement show|check|cases`.
 use super::{Format, Outcome};
 use crate::agreements;
+use crate::complaint::Complaint;
 use crate::words::Language;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use hamsaya_agreement::Commitment;
+use hamsaya_agreement::case::Case;
 use serde_json::{Value, json};
+use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Read an agreement, check it, run its cases
 #[derive(Args)]
@@ -36,6 +39,12 @@ enum Verb {
     Check {
         /// Folder of the agreement
         dir: PathBuf,
+    },
+    /// Play literate cases and compare the verdicts; exit code 1 if one is not as expected
+    Cases {
+        /// Cases, or folders of cases; each names its agreement, which is looked for beside the folder `cases`
+        #[arg(default_value = "agreements/cases/good")]
+        paths: Vec<PathBuf>,
     },
 }
 
@@ -66,9 +75,57 @@ impl Agreement {
                 writeln!(out, "{title}: {parts} commitments and parts, {kinds} kinds of statements, nothing is wrong")?;
                 writeln!(out, "digest {}", crate::verdicts::hex(&agreement.digest()))?;
             }
+            Verb::Cases { paths } => return cases(paths, out),
         }
         Ok(Outcome::NoBreach)
     }
+}
+
+/// Plays every case; says what differs, line by line.
+fn cases(paths: &[PathBuf], out: &mut dyn Write) -> Result<Outcome> {
+    let mut outcome = Outcome::NoBreach;
+    for path in paths.iter().map(|p| files_of(p)).collect::<Result<Vec<_>>>()?.concat() {
+        let name = path.display().to_string();
+        let source = fs::read_to_string(&path).with_context(|| format!("{name} cannot be read"))?;
+        let case = Case::parse(&name, &source)?;
+        let agreement = agreements::read(&beside_cases(&path, &case.agreement)?)?;
+        let logs = case.play(&name, &agreement)?;
+        let mismatches = case.check(&agreement, &logs)?;
+        let (rows, blocks) = (case.rows.len(), case.expected.len());
+        let said = if mismatches.is_empty() { "as expected" } else { "differs" };
+        writeln!(out, "{name}: {rows} rows, {blocks} blocks of verdicts, {said}")?;
+        for mismatch in mismatches {
+            outcome = Outcome::Found;
+            writeln!(out, "  {name}:{}", mismatch.line)?;
+            for (what, lines) in [("expected", &mismatch.expected), ("found   ", &mismatch.found)] {
+                lines.iter().try_for_each(|line| writeln!(out, "    {what} {line}"))?;
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))? {
+        let path = entry?.path();
+        files.extend(path.extension().is_some_and(|e| e == "md").then_some(path));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// `agreements/<name>` for `agreements/cases/good/x.md`.
+fn beside_cases(case: &Path, name: &str) -> Result<PathBuf> {
+    let cases = case.ancestors().find(|a| a.file_name().is_some_and(|n| n == "cases"));
+    let folder = cases.and_then(Path::parent).map(|beside| beside.join(name));
+    Ok(folder.ok_or_else(|| {
+        Complaint::new(format!("the case lies in no folder `cases`, so `{name}` cannot be found beside it"))
+            .at(case.display())
+    })?)
 }
 
 fn name(commitment: &Commitment) -> String {

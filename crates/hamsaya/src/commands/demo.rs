@@ -8,12 +8,12 @@ use crate::complaint::Complaint;
 use crate::demo::expect::{first_difference, line};
 use crate::demo::narrate::{Because, hours, moved};
 use crate::demo::play::{Town, withdraws};
-use crate::demo::script::{Block, Script, Step};
 use crate::folder::Folder;
 use crate::verdicts::{self, Row};
 use crate::words::{Language, Words};
 use anyhow::{Context, Result};
 use clap::Args;
+use hamsaya_agreement::case::{Case, Expected, Row as Step};
 use hamsaya_record::Instant;
 use indicatif::ProgressBar;
 use serde_json::Value;
@@ -62,10 +62,10 @@ pub struct Demo {
 impl Demo {
     pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
         let words = Words::of(self.lang)?;
-        let script = Script::shipped("golden-scenario")?;
+        let script = Case::parse(SCENARIO, &agreements::shipped_text(SCENARIO)?)?;
         let place = self.place()?;
         writeln!(out, "place: {}", place.display())?;
-        let first = script.steps.first().map_or(script.start, |s| s.at);
+        let first = script.rows.first().map_or(script.start, |s| s.at);
         let nodes = demo_place(&place, self.port, first.plus(-3600))?;
         if let Some(kill) = &self.kill
             && !nodes.iter().any(|n| n.name == *kill)
@@ -76,14 +76,14 @@ impl Demo {
                 .into());
         }
         let agreement = agreements::read(&nodes[0].folder.path("agreement"))?;
-        let mut town = Town::start(&nodes, agreement.digest(), agreement.kinds())?;
+        let mut town = Town::start(&nodes, &agreement)?;
         for node in &nodes {
             writeln!(out, "{:3} {}  {}", node.name, node.url, node.folder.dir().display())?;
         }
         writeln!(out)?;
         let mut play = Play { demo: self, script: &script, words: &words, out, faults: Vec::new() };
         play.steps(&mut town)?;
-        let end = script.end();
+        let end = end_of(&script);
         play.import(&town, &nodes[3].folder, end)?;
         play.close(&town, end)?;
         let outcome = if play.faults.is_empty() { Outcome::NoBreach } else { Outcome::Found };
@@ -125,10 +125,18 @@ impl Demo {
     }
 }
 
+const SCENARIO: &str = "cases/good/golden-scenario.md";
+
+/// The last instant of a scenario.
+fn end_of(script: &Case) -> Instant {
+    let steps = script.rows.iter().map(|s| s.at);
+    steps.chain(script.expected.iter().map(|b| b.as_of)).max().unwrap_or(script.start)
+}
+
 /// The play, as it goes on.
 struct Play<'a> {
     demo: &'a Demo,
-    script: &'a Script,
+    script: &'a Case,
     words: &'a Words,
     out: &'a mut dyn Write,
     /// What is not as it must be, in the order in which it was found.
@@ -137,13 +145,13 @@ struct Play<'a> {
 
 impl Play<'_> {
     fn steps(&mut self, town: &mut Town) -> Result<()> {
-        let first = self.script.steps.first().map_or(self.script.start, |s| s.at);
+        let first = self.script.rows.first().map_or(self.script.start, |s| s.at);
         town.set_clock(first.plus(-3600))?;
         town.agree(first.plus(-3600), first.plus(-3600))?;
         let mut before = Vec::new();
-        let mut blocks = self.script.blocks.iter().filter(|b| b.known_by == b.as_of).peekable();
+        let mut blocks = self.script.expected.iter().filter(|b| b.known_by == b.as_of).peekable();
         let kill_at = self.kill_at();
-        for (n, step) in self.script.steps.iter().enumerate() {
+        for (n, step) in self.script.rows.iter().enumerate() {
             while let Some(block) = blocks.next_if(|b| b.as_of < step.at) {
                 self.compare(town, block)?;
             }
@@ -154,7 +162,7 @@ impl Play<'_> {
             self.compare(town, block)?;
         }
         // What was known when: the same instants again, by what had come later.
-        for block in self.script.blocks.iter().filter(|b| b.known_by != b.as_of) {
+        for block in self.script.expected.iter().filter(|b| b.known_by != b.as_of) {
             self.compare(town, block)?;
         }
         Ok(())
@@ -164,8 +172,8 @@ impl Play<'_> {
     fn kill_at(&self) -> Option<usize> {
         let name = self.demo.kill.as_deref()?;
         let said_by = |any: bool| -> Vec<usize> {
-            let steps = self.script.steps.iter().enumerate();
-            let said = steps.filter(|(_, s)| s.entry.as_ref().is_some_and(|e| any || e.log == name));
+            let steps = self.script.rows.iter().enumerate();
+            let said = steps.filter(|(_, s)| s.said.as_ref().is_some_and(|e| any || e.log == name));
             said.map(|(n, _)| n).collect()
         };
         let own = said_by(false);
@@ -175,12 +183,10 @@ impl Play<'_> {
 
     fn step(&mut self, town: &mut Town, step: &Step, kill: bool, before: &mut Vec<Row>) -> Result<()> {
         town.set_clock(step.at)?;
-        let receipt = step.entry.as_ref().map(|said| town.say(said, step.at)).transpose()?;
+        let receipt = town.say(step)?;
         let hour = hours(step.at, self.script.start);
-        let (log, label, kind) = match &step.entry {
-            Some(said) => (said.log.as_str(), said.label.as_str(), said.kind.as_str()),
-            None => ("", "", ""),
-        };
+        let label = step.label.as_deref().unwrap_or_default();
+        let (log, kind) = step.said.as_ref().map_or(("", ""), |said| (said.log.as_str(), said.kind.as_str()));
         writeln!(self.out, "{hour:>8}  {log:3} {label:5} {kind:16} {}", step.narration)?;
         if kill && let Some(name) = &self.demo.kill {
             town.kill(name, step.at)?;
@@ -199,7 +205,7 @@ impl Play<'_> {
     }
 
     /// Compares both parties' verdicts with what the scenario expects at an instant.
-    fn compare(&mut self, town: &Town, block: &Block) -> Result<()> {
+    fn compare(&mut self, town: &Town, block: &Expected) -> Result<()> {
         let start = self.script.start;
         // The clock of the nodes never goes back: later knowledge of an earlier instant is asked for, not lived.
         if block.as_of == block.known_by {

@@ -3,18 +3,18 @@
 //! The clock stands still at each step until the entry is witnessed by a quorum, the cosignatures are logged, and all
 //! judging nodes reach the same digest at the same heads; so the entry's `logged_at` ends exactly at the step's instant.
 use super::processes::{Process, text, until};
-use super::script::{Said, Step};
-use crate::author::{Author, uuid_v7};
 use crate::client::{NodeClient, Receipt, escaped};
 use crate::commands::init::DemoNode;
 use crate::complaint::Complaint;
 use crate::folder::Folder;
 use crate::verdicts::Row;
 use anyhow::Result;
-use hamsaya_agreement::Kind;
+use hamsaya_agreement::Agreement;
+use hamsaya_agreement::case::{Author, Row as Step, origins};
+use hamsaya_record::envelope::Envelope;
 use hamsaya_record::Instant;
 use hamsaya_record::key::SecretKey;
-use hamsaya_record::statement::{Act, Reference, Statement, StatementId};
+use hamsaya_record::statement::{Act, Rel};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +23,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The five nodes and what was said so far.
-pub struct Town {
+pub struct Town<'a> {
     /// All nodes; those that keep no log come last.
     pub processes: Vec<Process>,
     /// Statement id in hex to the script's label.
@@ -32,25 +32,19 @@ pub struct Town {
     pub acknowledged: Vec<Receipt>,
     folders: BTreeMap<String, Folder>,
     judging: Vec<String>,
-    authors: BTreeMap<String, Author>,
-    ids: BTreeMap<String, StatementId>,
-    kinds: BTreeMap<String, Act>,
-    agreement: [u8; 32],
+    author: Author<'a>,
 }
 
-impl Town {
+impl<'a> Town<'a> {
     /// Starts a process for each node.
-    pub fn start(nodes: &[DemoNode], agreement: [u8; 32], kinds: &[Kind]) -> Result<Town> {
+    pub fn start(nodes: &[DemoNode], agreement: &'a Agreement) -> Result<Town<'a>> {
         let mut town = Town {
             processes: Vec::new(),
             labels: BTreeMap::new(),
             acknowledged: Vec::new(),
             folders: nodes.iter().map(|n| (n.name.clone(), n.folder.clone())).collect(),
             judging: nodes.iter().filter(|n| n.keeps_a_log()).map(|n| n.name.clone()).collect(),
-            authors: BTreeMap::new(),
-            ids: BTreeMap::new(),
-            kinds: kinds.iter().filter_map(|k| Some((k.name.clone(), Act::from_name(&k.act)?))).collect(),
-            agreement,
+            author: Author::new(agreement, &origins(agreement)),
         };
         for node in nodes {
             town.processes.push(Process::start(&node.name, node.folder.dir(), &node.url)?);
@@ -79,54 +73,33 @@ impl Town {
     }
 
     /// Signs what a step says and posts it to the log's node.
-    pub fn say(&mut self, said: &Said, at: Instant) -> Result<Receipt> {
-        let act = *self
-            .kinds
-            .get(&said.kind)
-            .ok_or_else(|| Complaint::new(format!("the agreement has no kind `{}`", said.kind)).at(&said.label))?;
-        let file = self.key_file(&said.log, act)?;
-        let home = self.folders[&said.log].setting("origin")?;
-        let id = uuid_v7(at.0.max(0).unsigned_abs() * 1000, format!("{}/{}", said.label, said.kind).as_bytes());
-        let draft = Statement {
-            source: format!("{}/{file}", said.log.to_lowercase()),
-            to: said.to.clone(),
-            occurred_at: said.occurred_at.clone(),
-            place: said.place.clone(),
-            refs: self.refs(said)?,
-            drill: said.drill,
-            fields: said.fields.clone(),
-            ..Statement::new(self.agreement, act, &said.kind, &id, &said.party, &home, at)
-        };
-        let keys =
-            said.by.iter().map(|by| self.folders[by].key(&self.key_file(by, act)?)).collect::<Result<Vec<_>>>()?;
-        let agreement = self.agreement;
-        let author = self.authors.entry(said.log.clone()).or_insert_with(|| Author::new(agreement, &home));
-        let signed = author.sign(draft, &keys.iter().collect::<Vec<&SecretKey>>());
-        let receipt = self.node(&said.log)?.post_statement(&signed.leaf)?;
-        self.ids.insert(said.label.clone(), signed.id);
-        self.labels.insert(signed.id.to_string(), said.label.clone());
+    pub fn say(&mut self, step: &Step) -> Result<Option<Receipt>> {
+        let Some(said) = &step.said else { return Ok(None) };
+        let place = || format!("golden-scenario.md:{}", step.line);
+        let statement = self.author.statement(step).map_err(|what| Complaint::new(what).at(place()))?;
+        let key = |name: &String| self.folder(name)?.key(&self.key_file(name, statement.act)?);
+        let keys = said.by.iter().map(key).collect::<Result<Vec<SecretKey>>>()?;
+        let envelope = Envelope::sign(statement.to_payload(), &keys.iter().collect::<Vec<_>>());
+        let receipt = self.node(&said.log)?.post_statement(&envelope.to_leaf())?;
+        let id = envelope.statement_id();
+        self.author.logged(step, &statement, id);
+        self.labels.insert(id.to_string(), step.label.clone().unwrap_or_default());
         self.acknowledged.push(receipt.clone());
-        Ok(receipt)
+        Ok(Some(receipt))
+    }
+
+    fn folder(&self, name: &str) -> Result<&Folder> {
+        Ok(self.folders.get(name).ok_or_else(|| Complaint::new(format!("there is no node {name}")))?)
     }
 
     /// What is seen is signed by a post's or station's own key, all else by the chair.
     fn key_file(&self, name: &str, act: Act) -> Result<String> {
-        let held = self.folders[name].keys()?;
+        let held = self.folder(name)?.keys()?;
         let device = held.iter().map(|h| h.file.as_str()).find(|f| f.starts_with("post-") || *f == "station");
         Ok(match (act, device) {
             (Act::Observe, Some(device)) => device.to_string(),
             _ => "chair".to_string(),
         })
-    }
-
-    fn refs(&self, said: &Said) -> Result<Vec<Reference>> {
-        let reference = |(rel, label): &(_, String)| {
-            let id = self.ids.get(label).ok_or_else(|| {
-                Complaint::new(format!("{} refers to {label}, which was not said before it", said.label))
-            })?;
-            Ok(Reference { rel: *rel, id: *id })
-        };
-        said.refs.iter().map(reference).collect()
     }
 
     /// Waits until every judging node proves the entry's time to be `now` and all reach one digest.
@@ -201,7 +174,5 @@ impl Town {
 
 /// Whether a step takes evidence back.
 pub fn withdraws(step: &Step) -> bool {
-    step.entry
-        .as_ref()
-        .is_some_and(|said| said.refs.iter().any(|(rel, _)| *rel == hamsaya_record::statement::Rel::Withdraws))
+    step.said.as_ref().is_some_and(|said| said.refs.iter().any(|(rel, _)| *rel == Rel::Withdraws))
 }
