@@ -26,6 +26,7 @@ pub mod store;
 pub mod tile;
 pub mod tiles;
 pub mod timing;
+pub mod verify;
 pub mod witness;
 
 pub use instant::Instant;

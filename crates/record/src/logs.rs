@@ -128,7 +128,7 @@ impl Logs {
         &self.heads
     }
 
-    /// All entries, sorted by origin, then index. Founding and `checkpoints` entries are among them.
+    /// All entries that count, sorted by origin, then index; `checkpoints` entries are among them, the founding is not.
     pub fn entries(&self) -> &[Arc<Entry>] {
         &self.entries
     }

@@ -366,3 +366,58 @@ impl Store for Memory {
         })
     }
 }
+
+/// Reads a store and keeps what is written to itself: verification replays what a crash left, and touches nothing.
+#[derive(Debug)]
+pub struct Overlay<S> {
+    store: S,
+    written: BTreeMap<String, Option<Vec<u8>>>,
+}
+
+impl<S: Store> Overlay<S> {
+    /// Nothing written yet.
+    pub fn new(store: S) -> Overlay<S> {
+        Overlay { store, written: BTreeMap::new() }
+    }
+}
+
+impl<S: Store> Store for Overlay<S> {
+    fn read(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError> {
+        match self.written.get(key) {
+            Some(bytes) => Ok(bytes.as_ref().map(|b| (b.clone(), version(b)))),
+            None => self.store.read(key),
+        }
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+        let mut keys = self.store.list(prefix)?;
+        keys.retain(|k| !self.written.contains_key(k));
+        keys.extend(self.written.iter().filter(|(k, b)| k.starts_with(prefix) && b.is_some()).map(|(k, _)| k.clone()));
+        keys.sort();
+        Ok(keys)
+    }
+
+    fn create(&mut self, key: &str, bytes: &[u8]) -> Result<Created, StoreError> {
+        match self.read(key)? {
+            None => {
+                self.written.insert(key.to_string(), Some(bytes.to_vec()));
+                Ok(Created::New)
+            }
+            Some((found, _)) if found == bytes => Ok(Created::Same),
+            Some(_) => Err(StoreError::Differs(key.to_string())),
+        }
+    }
+
+    fn swap(&mut self, key: &str, old: Option<Version>, bytes: &[u8]) -> Result<Version, StoreError> {
+        if self.read(key)?.map(|(_, version)| version) != old {
+            return Err(StoreError::Moved(key.to_string()));
+        }
+        self.written.insert(key.to_string(), Some(bytes.to_vec()));
+        Ok(version(bytes))
+    }
+
+    fn delete(&mut self, key: &str) -> Result<(), StoreError> {
+        self.written.insert(key.to_string(), None);
+        Ok(())
+    }
+}
