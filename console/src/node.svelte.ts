@@ -1,0 +1,131 @@
+// What this node says, kept fresh: its state, judgment and changes, its clock, and whether the connection lives.
+//
+// One object for the whole page. Events are hints: each raises `version`, and whoever shows something fetches again.
+import { get, Problem, type Change, type Judgment, type NodeState } from './api';
+import { listen } from './live';
+import { defaultZones } from './calendar';
+
+/** Something fetched: what came last stays while the next is asked for, with the instant at which it came. */
+export class Reading<T> {
+  data = $state.raw<T | null>(null);
+  problem = $state.raw<Problem | null>(null);
+  loading = $state(false);
+  /** Milliseconds of the browser's clock. */
+  readAt = $state<number | null>(null);
+  private asked: AbortController | null = null;
+
+  async load(path: string): Promise<void> {
+    this.asked?.abort();
+    const mine = new AbortController();
+    this.asked = mine;
+    this.loading = true;
+    try {
+      const data = await get<T>(path, mine.signal);
+      if (this.asked !== mine) return;
+      this.data = data;
+      this.problem = null;
+      this.readAt = Date.now();
+    } catch (failure) {
+      if (mine.signal.aborted || this.asked !== mine) return;
+      this.problem = failure instanceof Problem ? failure : new Problem(0, null, String(failure), path);
+    }
+    this.loading = false;
+  }
+}
+
+const silence_ms = 30_000;
+const poll_ms = 10_000;
+/** At most one round of fetches in this time, however many events come. */
+const pace_ms = 1_000;
+
+class Node {
+  state = new Reading<NodeState>();
+  judgment = new Reading<Judgment>();
+  changes = new Reading<Change[]>();
+  /** Rises whenever something may have changed. */
+  version = $state(0);
+  isLive = $state(false);
+  /** The last sign of life, in milliseconds of the browser's clock. */
+  heardAt = $state<number | null>(null);
+  /** The browser's clock, once a second. */
+  private tick = $state(Date.now());
+  private dirty: ReturnType<typeof setTimeout> | null = null;
+  private refreshedAt = 0;
+
+  /** Node clock minus browser clock when the state was read, in milliseconds. */
+  offset_ms = $derived.by(() => {
+    const { data, readAt } = this.state;
+    return data && readAt ? Date.parse(data.now) - readAt : 0;
+  });
+
+  standsStill = $derived(this.state.data?.clock === 'scenario');
+
+  /** The node's time. A scenario clock stands still between the steps of its scenario. */
+  now = $derived.by(() => {
+    const state = this.state.data;
+    if (!state) return null;
+    return new Date(this.standsStill ? Date.parse(state.now) : this.tick + this.offset_ms);
+  });
+
+  /** Seconds by which the clocks differ, or null if they agree or the clock is a scenario's. */
+  clockGap_s = $derived.by(() => {
+    const gap = Math.round(this.offset_ms / 1000);
+    return !this.state.data || this.standsStill || Math.abs(gap) < 3 ? null : gap;
+  });
+
+  zones = $derived(this.state.data?.agreement.zones ?? defaultZones);
+
+  head = $derived.by(() => {
+    const state = this.state.data;
+    return state?.heads.find((head) => head.origin === state.origin || head.node === state.node) ?? null;
+  });
+
+  /** Fetches everything now. */
+  refresh(): void {
+    this.refreshedAt = Date.now();
+    this.version += 1;
+    void this.state.load('/api/state');
+    void this.judgment.load('/api/judgment');
+    void this.changes.load('/api/changes');
+  }
+
+  /** Fetches soon, once for many hints. */
+  private hint(): void {
+    if (this.dirty) return;
+    const wait_ms = Math.max(50, this.refreshedAt + pace_ms - Date.now());
+    this.dirty = setTimeout(() => {
+      this.dirty = null;
+      this.refresh();
+    }, wait_ms);
+  }
+
+  /** Starts to listen; returns how to stop. */
+  start(): () => void {
+    const stop = new AbortController();
+    this.refresh();
+    void listen(
+      {
+        hint: () => this.hint(),
+        heard: () => {
+          this.isLive = true;
+          this.heardAt = Date.now();
+        },
+        lost: () => {
+          this.isLive = false;
+        },
+      },
+      stop.signal,
+    );
+    const second = setInterval(() => {
+      this.tick = Date.now();
+      if (this.heardAt !== null && this.tick - this.heardAt > silence_ms) this.isLive = false;
+      if (!this.isLive && this.tick - this.refreshedAt > poll_ms) this.refresh();
+    }, 1_000);
+    return () => {
+      stop.abort();
+      clearInterval(second);
+    };
+  }
+}
+
+export const node = new Node();

@@ -1,0 +1,35 @@
+// Places as text, always to be printed by `Ltr`: with letters for the axes and with how far they may be off.
+//
+//     34.1217° N, 71.0936° E ± 300 m
+//
+// Degrees come as whole numbers of 1e-7; no more digits are shown than the precision carries.
+import type { Place } from './api';
+
+function degrees(e7: number, positive: string, negative: string, places: number): string {
+  return `${(Math.abs(e7) / 1e7).toFixed(places)}° ${e7 < 0 ? negative : positive}`;
+}
+
+/** 1e-4 degrees are 11 m, 1e-1 degrees 11 km. */
+function places(precision_m: number): number {
+  if (precision_m < 100) return 4;
+  if (precision_m < 1_000) return 3;
+  return precision_m < 30_000 ? 2 : 1;
+}
+
+export function metres(m: number): string {
+  return m >= 1_000 ? `${m % 1_000 === 0 ? m / 1_000 : (m / 1_000).toFixed(1)} km` : `${m} m`;
+}
+
+export function placeText(place: Place): string {
+  const digits = places(place.precision_m);
+  const point = (lat: number, lon: number) => `${degrees(lat, 'N', 'S', digits)}, ${degrees(lon, 'E', 'W', digits)}`;
+  const from = point(place.s_e7, place.w_e7);
+  const isPoint = place.s_e7 === place.n_e7 && place.w_e7 === place.e_e7;
+  const text = isPoint ? from : `${from} … ${point(place.n_e7, place.e_e7)}`;
+  return `${text} ± ${metres(place.precision_m)}`;
+}
+
+/** The middle of a place, in degrees. */
+export function middle(place: Place): { lat: number; lon: number } {
+  return { lat: (place.s_e7 + place.n_e7) / 2e7, lon: (place.w_e7 + place.e_e7) / 2e7 };
+}

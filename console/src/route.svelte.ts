@@ -1,0 +1,47 @@
+// The address behind `#`: a page and what is open on it, so that every row can be sent to somebody.
+//
+//     #/verdicts?state=breached&open=C32.lane(K1, P2)
+//     #/record?origin=p1.example/hamsaya/1&index=3
+
+export const pages = ['clocks', 'verdicts', 'changes', 'record', 'incidents'] as const;
+export type Page = (typeof pages)[number];
+
+function read(): { page: Page; query: URLSearchParams } {
+  const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split('?', 2);
+  const page = pages.find((name) => name === path) ?? 'clocks';
+  return { page, query: new URLSearchParams(query) };
+}
+
+class Route {
+  private at = $state.raw(read());
+
+  constructor() {
+    addEventListener('hashchange', () => (this.at = read()));
+  }
+
+  get page(): Page {
+    return this.at.page;
+  }
+
+  get(name: string): string {
+    return this.at.query.get(name) ?? '';
+  }
+
+  /** Changes what is open on this page without a new step in the history. */
+  set(changes: Record<string, string>): void {
+    const query = new URLSearchParams(this.at.query);
+    for (const [name, value] of Object.entries(changes)) {
+      if (value) query.set(name, value);
+      else query.delete(name);
+    }
+    history.replaceState(history.state, '', link(this.at.page, query));
+    this.at = read();
+  }
+}
+
+export const route = new Route();
+
+export function link(page: Page, query: URLSearchParams | Record<string, string> = {}): string {
+  const text = new URLSearchParams(query).toString();
+  return text ? `#/${page}?${text}` : `#/${page}`;
+}
