@@ -4,6 +4,7 @@ mod completions;
 mod demo;
 mod import;
 pub mod init;
+mod judge;
 mod keys;
 mod record;
 mod reference;
@@ -33,6 +34,7 @@ enum Command {
     Record(record::Record),
     Import(import::Import),
     State(state::State),
+    Judge(judge::Judge),
     Completions(completions::Completions),
     Reference(reference::Reference),
 }
@@ -67,6 +69,7 @@ impl Hamsaya {
             Command::Record(c) => c.run(out),
             Command::Import(c) => c.run(out),
             Command::State(c) => c.run(out),
+            Command::Judge(c) => c.run(out),
             Command::Completions(c) => c.run(out),
             Command::Reference(c) => c.run(out),
         }

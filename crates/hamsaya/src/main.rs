@@ -14,6 +14,7 @@ mod commands;
 mod complaint;
 mod demo;
 mod draft;
+mod faults;
 mod folder;
 mod founding;
 mod ged;

@@ -238,6 +238,11 @@ pub fn explain(verdict: &Verdict, words: &Words, now: Instant) -> String {
     lines.join("\n")
 }
 
+/// An instant that something proves; before all others stands "nothing proves one".
+pub fn known(instant: Instant) -> Option<Instant> {
+    (instant.0 != i64::MIN).then_some(instant)
+}
+
 fn valuation(verdict: &Verdict) -> String {
     let values: Vec<String> = verdict.valuation.iter().map(|(k, v)| format!("{k} = {v}")).collect();
     values.join(", ")
@@ -285,7 +290,7 @@ pub fn verdict_json(verdict: &Verdict) -> Value {
         pairs.iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
     };
     let cites = |cites: &[Cite]| -> Vec<Value> {
-        let logged = |c: &Cite| json!({"lo": c.logged_at.lo.to_string(), "hi": c.logged_at.hi.to_string()});
+        let logged = |c: &Cite| json!({"lo": instant(known(c.logged_at.lo)), "hi": c.logged_at.hi.to_string()});
         let cite = |c: &Cite| {
             json!({"origin": c.origin, "index": c.index, "statement_id": hex(&c.statement_id.0), "kind": c.kind,
                 "party": c.party, "logged_at": logged(c)})
