@@ -1,2 +1,9 @@
 //! The record's integration tests, in one binary.
+#[cfg(test)]
+mod exhibit;
 mod growth;
+#[cfg(test)]
+mod world;
+
+// The fixture of the unit tests is used here too; there it finds these in the crate.
+use hamsaya_record::{envelope, founding, instant, key, policy};

@@ -1,0 +1,527 @@
+//! An exhibit: one statement with everything that proves who said it and when it was logged, in one file.
+//!
+//! ```text
+//! 0193a1b2c3d4.exhibit.zip       stored, sorted, all dates 1980-01-01: the same exhibit is the same bytes
+//!   statement.dsse.json          the entry
+//!   proof.tlog-proof             it is in the log, under a checkpoint that a quorum of witnesses cosigned
+//!   before.note, consistency.txt an earlier checkpoint of the same log, without it
+//!   disclosures.txt              salted fields that the holder chose to show, one a line
+//!   policy.txt                   who the witnesses are, and how many make a quorum
+//!   keys/founding.dsse.json      entry 0, which names all keys; keys/founding.tlog-proof: it is entry 0
+//! ```
+//! [`verify`] needs no network, no node and no clock. What it cannot know is whether this founding is the one the reader
+//! means: it reports the founding's id and the agreement's, to be compared with what both sides signed. The interval it
+//! gives is proven by these two checkpoints alone; more checkpoints might narrow it.
+use crate::checkpoint::{Checkpoint, hash};
+use crate::envelope::{Envelope, pae};
+use crate::founding::{Founding, Keyring};
+use crate::instant::Instant;
+use crate::logs::{Entry, LoggedAt, Signer};
+use crate::merkle::{self, Hash, leaf_hash};
+use crate::note::{Note, NoteSignature};
+use crate::policy::{Numbers, Policy};
+use crate::proof::Proof;
+use crate::statement::{FieldValue, Statement, StatementId};
+use crate::timing::cosignatures;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{Cursor, Read, Write as _};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
+
+/// No exhibit is longer, in bytes.
+pub const EXHIBIT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+const STATEMENT: &str = "statement.dsse.json";
+const PROOF: &str = "proof.tlog-proof";
+const BEFORE: &str = "before.note";
+const CONSISTENCY: &str = "consistency.txt";
+const POLICY: &str = "policy.txt";
+const DISCLOSURES: &str = "disclosures.txt";
+const FOUNDING: &str = "keys/founding.dsse.json";
+const FOUNDING_PROOF: &str = "keys/founding.tlog-proof";
+
+/// What an exhibit is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Parts<'p> {
+    /// Origin of the log.
+    pub origin: &'p str,
+    /// Place of the entry in it.
+    pub index: u64,
+    /// The entry's bytes.
+    pub leaf: &'p [u8],
+    /// Entry 0.
+    pub founding_leaf: &'p [u8],
+    /// Cosigned checkpoints of the log, in any order; others are passed over. See [`notes`].
+    pub notes: &'p [Note],
+    /// Disclosures to show: base64url of `[salt,name,value]`.
+    pub disclosures: &'p [String],
+}
+
+/// Why an exhibit cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The founding, or a log that it does not name.
+    #[error("founding: {0}")]
+    Founding(String),
+    /// No quorum cosigned a checkpoint that holds the entry.
+    #[error(
+        "no checkpoint of {origin} with entry {index} is cosigned by a quorum\nhint: wait until witnesses have cosigned"
+    )]
+    NotCosigned {
+        /// Log.
+        origin: String,
+        /// Entry.
+        index: u64,
+    },
+    /// The hashes of the tree cannot be read.
+    #[error("hashes of the log: {0}")]
+    Hashes(String),
+    /// What was made does not verify: a part given does not belong to the others.
+    #[error("{0}")]
+    Parts(ExhibitError),
+}
+
+/// At which step an exhibit fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// The archive: exactly the bytes that these files make.
+    Archive,
+    /// Entry 0 and the keys in it.
+    Founding,
+    /// The policy is the founding's.
+    Policy,
+    /// The entry is a statement of this agreement and log.
+    Statement,
+    /// Who signed the statement.
+    Signatures,
+    /// The entry is in the log that witnesses cosigned.
+    Proof,
+    /// The earlier checkpoint is of the same log.
+    Before,
+    /// The disclosures are of this statement.
+    Disclosures,
+}
+
+impl Step {
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Step::Archive => "archive",
+            Step::Founding => "founding",
+            Step::Policy => "policy",
+            Step::Statement => "statement",
+            Step::Signatures => "signatures",
+            Step::Proof => "proof",
+            Step::Before => "before",
+            Step::Disclosures => "disclosures",
+        }
+    }
+}
+
+/// Why an exhibit proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("exhibit, step {}: found {found}, allowed is {allowed}", step.name())]
+pub struct ExhibitError {
+    /// Where it fails; the steps before it hold.
+    pub step: Step,
+    /// What was found.
+    pub found: String,
+    /// What would hold.
+    pub allowed: String,
+}
+
+impl ExhibitError {
+    /// True if the bytes are no exhibit at all, so that there is nothing to say yes or no to.
+    pub fn is_unreadable(&self) -> bool {
+        self.step == Step::Archive
+    }
+}
+
+fn fail(step: Step, found: impl fmt::Display, allowed: impl fmt::Display) -> ExhibitError {
+    ExhibitError { step, found: found.to_string(), allowed: allowed.to_string() }
+}
+
+/// What an exhibit proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExhibitReport {
+    /// Log that holds the entry.
+    pub origin: String,
+    /// Place of the entry there.
+    pub index: u64,
+    /// Size of the cosigned checkpoint.
+    pub size: u64,
+    /// SHA-256 of the statement.
+    pub statement_id: StatementId,
+    /// What was said.
+    pub statement: Statement,
+    /// Whose keys signed it.
+    pub signers: Vec<Signer>,
+    /// Witnesses that cosigned the checkpoint with the entry.
+    pub cosigned_by: Vec<String>,
+    /// When it was logged, by the two checkpoints.
+    pub logged_at: LoggedAt,
+    /// Id of the founding that all this rests on.
+    pub founding_id: StatementId,
+    /// Salted fields shown: name, and the value as JSON.
+    pub disclosed: Vec<(String, String)>,
+}
+
+/// The notes that entries of kind `checkpoints` carry, to choose from when an exhibit is made.
+pub fn notes<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> Vec<Note> {
+    let carrying = entries.into_iter().filter(|entry| entry.statement.kind == "checkpoints");
+    let lists = carrying.filter_map(|entry| match entry.statement.fields.get("notes") {
+        Some(FieldValue::List(notes)) => Some(notes),
+        _ => None,
+    });
+    let texts = lists.flatten().filter_map(|note| if let FieldValue::Text(text) = note { Some(text) } else { None });
+    texts.filter_map(|text| Note::parse(text.as_bytes()).ok()).collect()
+}
+
+/// A checkpoint of the log with the verified cosignatures that notes have brought.
+struct Cosigned {
+    checkpoint: Checkpoint,
+    log_line: NoteSignature,
+    /// By keyid of the witness: time and line, earliest first.
+    lines: BTreeMap<String, BTreeMap<Instant, NoteSignature>>,
+}
+
+impl Cosigned {
+    /// The q-th smallest of the witnesses' earliest times.
+    fn hi(&self, numbers: Numbers) -> Option<Instant> {
+        let mut times: Vec<Instant> = self.lines.values().filter_map(|l| Some(*l.first_key_value()?.0)).collect();
+        times.sort_unstable();
+        times.get(numbers.q.checked_sub(1)?).copied()
+    }
+
+    /// The v-th largest of the witnesses' latest times.
+    fn lo(&self, numbers: Numbers) -> Option<Instant> {
+        let mut times: Vec<Instant> = self.lines.values().filter_map(|l| Some(*l.last_key_value()?.0)).collect();
+        times.sort_unstable_by(|a, b| b.cmp(a));
+        times.get(numbers.v.checked_sub(1)?).copied()
+    }
+
+    /// A note with one line of each witness.
+    fn note(&self, pick: impl Fn(&BTreeMap<Instant, NoteSignature>) -> Option<&NoteSignature>) -> Note {
+        let lines = [&self.log_line].into_iter().chain(self.lines.values().filter_map(pick));
+        Note { text: self.checkpoint.to_text(), signatures: lines.cloned().collect() }
+    }
+}
+
+/// Cosignatures by checkpoint; the same checkpoint may stand in many notes.
+fn gather(notes: &[Note], origin: &str, founding: &Founding, policy: &Policy) -> Vec<Cosigned> {
+    let mut by_checkpoint: BTreeMap<Checkpoint, Cosigned> = BTreeMap::new();
+    let Some(log) = founding.log_key(origin) else { return Vec::new() };
+    for note in notes {
+        let verified = cosignatures(note.to_text().as_bytes(), founding);
+        let Some(log_line) = note.signatures.iter().find(|line| line.names(log)) else { continue };
+        for (checkpoint, keyid, time) in verified.into_iter().filter(|(c, _, _)| c.origin == origin) {
+            let line = policy.witnesses().iter().find(|w| w.vkey.keyid() == keyid).and_then(|witness| {
+                let of_time = |line: &&NoteSignature| {
+                    crate::cosignature::time(line).and_then(|t| i64::try_from(t).ok()) == Some(time.0)
+                };
+                note.signatures.iter().filter(|line| line.names(&witness.vkey)).find(of_time)
+            });
+            let Some(line) = line else { continue };
+            let cosigned = by_checkpoint.entry(checkpoint.clone()).or_insert_with(|| Cosigned {
+                checkpoint,
+                log_line: log_line.clone(),
+                lines: BTreeMap::new(),
+            });
+            cosigned.lines.entry(keyid).or_default().insert(time, line.clone());
+        }
+    }
+    by_checkpoint.into_values().collect()
+}
+
+/// Makes the exhibit of an entry, with the narrowest interval that two of the notes prove. `read` gives the complete
+/// hash at (tree level, n) of the log.
+pub fn write<E: fmt::Display>(
+    parts: &Parts<'_>,
+    mut read: impl FnMut(u8, u64) -> Result<Hash, E>,
+) -> Result<Vec<u8>, WriteError> {
+    let founding = Founding::from_leaf(parts.founding_leaf).map_err(|error| WriteError::Founding(error.to_string()))?;
+    let named = founding.policy(parts.origin).zip(founding.policy_text(parts.origin));
+    let (policy, policy_text) =
+        named.ok_or_else(|| WriteError::Founding(format!("found log {:?}, which has no policy", parts.origin)))?;
+    let numbers = policy
+        .numbers()
+        .ok_or_else(|| WriteError::Founding("found a policy of groups of groups, allowed is one group".to_owned()))?;
+    let hashes = |error: E| WriteError::Hashes(error.to_string());
+    let short = || WriteError::Hashes("the log is shorter than its checkpoint".to_owned());
+
+    let cosigned = gather(parts.notes, parts.origin, &founding, policy);
+    // The earliest proof; of two as early the smaller checkpoint.
+    let with = cosigned.iter().filter(|c| c.checkpoint.size > parts.index);
+    let with = with.filter_map(|c| Some((c.hi(numbers)?, c))).min_by_key(|(hi, c)| (*hi, c.checkpoint.size));
+    let (hi, with) =
+        with.ok_or_else(|| WriteError::NotCosigned { origin: parts.origin.to_owned(), index: parts.index })?;
+    let note = with.note(|lines| Some(lines.first_key_value()?.1)).to_text();
+    let size = with.checkpoint.size;
+    let mut prove = |index| {
+        let hashes = merkle::prove_inclusion(index, size, &mut read).map_err(hashes)?.ok_or_else(short)?;
+        Ok(Proof { extra: None, index, hashes, note: note.clone() }.to_text().into_bytes())
+    };
+
+    let mut files = BTreeMap::from([
+        (STATEMENT, parts.leaf.to_vec()),
+        (POLICY, policy_text.as_bytes().to_vec()),
+        (FOUNDING, parts.founding_leaf.to_vec()),
+        (PROOF, prove(parts.index)?),
+        (FOUNDING_PROOF, prove(0)?),
+    ]);
+    let before = cosigned.iter().filter(|c| (1..=parts.index).contains(&c.checkpoint.size));
+    let before = before.filter_map(|c| Some((c.lo(numbers).filter(|lo| *lo <= hi)?, c)));
+    if let Some((_, before)) = before.max_by_key(|(lo, c)| (*lo, c.checkpoint.size)) {
+        let proof = merkle::prove_consistency(before.checkpoint.size, size, &mut read).map_err(hashes)?;
+        let lines = proof.ok_or_else(short)?.into_iter().map(|hash| STANDARD.encode(hash) + "\n").collect::<String>();
+        files.insert(CONSISTENCY, lines.into_bytes());
+        files.insert(BEFORE, before.note(|lines| Some(lines.last_key_value()?.1)).to_text().into_bytes());
+    }
+    if !parts.disclosures.is_empty() {
+        let mut lines = parts.disclosures.to_vec();
+        lines.sort_unstable();
+        lines.dedup();
+        files.insert(DISCLOSURES, lines.into_iter().map(|line| line + "\n").collect::<String>().into_bytes());
+    }
+    let bytes = archive(&files).map_err(|error| WriteError::Parts(fail(Step::Archive, error, "files to archive")))?;
+    // Nobody should carry an exhibit to the other side that does not hold.
+    verify(&bytes).map_err(WriteError::Parts)?;
+    Ok(bytes)
+}
+
+/// The archive of these files: one spelling, whoever writes it and when.
+fn archive(files: &BTreeMap<&str, Vec<u8>>) -> zip::result::ZipResult<Vec<u8>> {
+    let mut out = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .last_modified_time(DateTime::DEFAULT)
+        .system(zip::System::Unix)
+        .unix_permissions(0o644);
+    for (name, bytes) in files {
+        out.start_file(*name, options)?;
+        out.write_all(bytes)?;
+    }
+    Ok(out.finish()?.into_inner())
+}
+
+/// The files of an archive that is exactly what [`archive`] makes of them.
+fn extract(bytes: &[u8]) -> Result<BTreeMap<&'static str, Vec<u8>>, ExhibitError> {
+    let refuse = |found: String, allowed| fail(Step::Archive, found, allowed);
+    if bytes.len() > EXHIBIT_BYTES_MAX {
+        return Err(refuse(format!("{} bytes", bytes.len()), "at most 4 MiB"));
+    }
+    let zip = |error: zip::result::ZipError| refuse(error.to_string(), "an exhibit, which is a zip archive");
+    let mut found_archive = ZipArchive::new(Cursor::new(bytes)).map_err(zip)?;
+    let known = [STATEMENT, PROOF, BEFORE, CONSISTENCY, POLICY, DISCLOSURES, FOUNDING, FOUNDING_PROOF];
+    let mut files = BTreeMap::new();
+    for i in 0..found_archive.len() {
+        let mut file = found_archive.by_index(i).map_err(zip)?;
+        let found = file.name().map_err(zip)?.into_owned();
+        let Some(name) = known.into_iter().find(|name| found == *name) else {
+            return Err(refuse(format!("a file {found:?}"), "the files of an exhibit"));
+        };
+        let mut content = Vec::new();
+        // Stored files are no longer than the archive.
+        let read = Read::take(&mut file, EXHIBIT_BYTES_MAX as u64).read_to_end(&mut content);
+        read.map_err(|error| refuse(format!("{name}: {error}"), "files that are stored whole"))?;
+        if files.insert(name, content).is_some() {
+            return Err(refuse(format!("{name} twice"), "each file once"));
+        }
+    }
+    let again = archive(&files).map_err(zip)?;
+    if again != bytes {
+        let at = again.iter().zip(bytes).take_while(|(a, b)| a == b).count();
+        return Err(refuse(format!("other bytes from byte {at} on"), "the one spelling of an archive of these files"));
+    }
+    Ok(files)
+}
+
+/// Verifies an exhibit, all of it: a byte that nothing vouches for would be a way to mislead.
+pub fn verify(bytes: &[u8]) -> Result<ExhibitReport, ExhibitError> {
+    let files = extract(bytes)?;
+    let file = |name: &'static str| {
+        files
+            .get(name)
+            .map(Vec::as_slice)
+            .ok_or_else(|| fail(Step::Archive, format!("no {name}"), "all files of an exhibit"))
+    };
+    let (leaf, founding_leaf) = (file(STATEMENT)?, file(FOUNDING)?);
+
+    let founding = Founding::from_leaf(founding_leaf).map_err(|error| fail(Step::Founding, error, "a founding"))?;
+    let proof = read_proof(file(PROOF)?)?;
+    let origin =
+        Note::parse(proof.note.as_bytes()).ok().and_then(|note| Some(Checkpoint::parse(&note.text).ok()?.origin));
+    let origin = origin.ok_or_else(|| fail(Step::Proof, "no checkpoint", "a checkpoint"))?;
+    let named = founding.policy(&origin).zip(founding.policy_text(&origin));
+    let (policy, policy_text) =
+        named.ok_or_else(|| fail(Step::Policy, format!("log {origin:?}"), "a log that the founding names"))?;
+    if file(POLICY)? != policy_text.as_bytes() {
+        return Err(fail(Step::Policy, "another policy", format!("that of the founding for {origin}")));
+    }
+    let numbers = policy.numbers().ok_or_else(|| fail(Step::Policy, "groups of groups", "one group"))?;
+
+    let envelope = Envelope::parse_leaf(leaf).map_err(|error| fail(Step::Statement, error, "an entry"))?;
+    let statement = Statement::parse(&envelope.payload).map_err(|error| fail(Step::Statement, error, "a statement"))?;
+    if statement.agreement != founding.agreement() {
+        let found = format!("a statement under agreement {}", StatementId(statement.agreement));
+        return Err(fail(Step::Statement, found, StatementId(founding.agreement())));
+    }
+    if statement.home != origin && leaf != founding_leaf {
+        return Err(fail(Step::Statement, format!("a statement for log {:?}", statement.home), &origin));
+    }
+    let signers = check_signers(&envelope, &founding, proof.index)?;
+    if founding.member(&statement.party).is_some() && !signers.iter().any(|s| s.node == statement.party) {
+        return Err(fail(Step::Signatures, format!("none by {}", statement.party), "one by the party that speaks"));
+    }
+
+    let (checkpoint, with) = check_proof(&proof, &leaf_hash(leaf), &origin, &founding, policy)?;
+    let founded = read_proof(file(FOUNDING_PROOF)?)?;
+    if founded.index != 0 || founded.note != proof.note {
+        return Err(fail(Step::Proof, "a proof of something else", "entry 0 under the same checkpoint"));
+    }
+    check_proof(&founded, &leaf_hash(founding_leaf), &origin, &founding, policy)?;
+    let hi = with.hi(numbers).ok_or_else(|| fail(Step::Proof, "too few witnesses", "a quorum"))?;
+
+    let before = match (files.get(BEFORE), files.get(CONSISTENCY)) {
+        (Some(note), Some(lines)) => {
+            Some(check_before(note, lines, (&checkpoint, proof.index), &founding, policy, numbers)?)
+        }
+        (None, None) => None,
+        _ => return Err(fail(Step::Before, "one file without the other", "before.note with consistency.txt")),
+    };
+    if let Some(lo) = before.filter(|lo| *lo > hi) {
+        return Err(fail(Step::Before, format!("{lo}"), format!("an instant up to {hi}")));
+    }
+    let disclosed = files.get(DISCLOSURES).map_or(Ok(Vec::new()), |lines| check_disclosures(lines, &statement))?;
+    Ok(ExhibitReport {
+        origin,
+        index: proof.index,
+        size: checkpoint.size,
+        statement_id: envelope.statement_id(),
+        statement,
+        signers,
+        cosigned_by: with.lines.into_keys().collect(),
+        logged_at: LoggedAt { lo: before.unwrap_or(Instant(i64::MIN)), hi },
+        founding_id: StatementId::of(&Envelope::parse_leaf(founding_leaf).map_or(Vec::new(), |e| e.payload)),
+        disclosed,
+    })
+}
+
+fn read_proof(bytes: &[u8]) -> Result<Proof, ExhibitError> {
+    let proof = Proof::parse(bytes).map_err(|error| fail(Step::Proof, error, "a proof"))?;
+    if proof.extra.is_some() || proof.to_text().as_bytes() != bytes {
+        return Err(fail(Step::Proof, "an extra line or another spelling", "the proof alone"));
+    }
+    Ok(proof)
+}
+
+/// Whose keys signed; all known must fit.
+fn check_signers(envelope: &Envelope, founding: &Founding, index: u64) -> Result<Vec<Signer>, ExhibitError> {
+    let keyring = Keyring::founded(founding);
+    let message = pae(&envelope.payload);
+    let mut signers = Vec::new();
+    for signature in &envelope.signatures {
+        let Some(key) = keyring.in_force(&signature.keyid, index) else { continue };
+        if !signature.sig.as_slice().try_into().is_ok_and(|sig| key.vkey.verify(&message, sig)) {
+            let found = format!("a signature by {} that fails", signature.keyid);
+            return Err(fail(Step::Signatures, found, "signatures over the statement"));
+        }
+        let (node, role) = (key.node.clone(), key.role.name().to_owned());
+        signers.push(Signer { keyid: signature.keyid.clone(), node, role });
+    }
+    if signers.is_empty() {
+        return Err(fail(Step::Signatures, "none by a key of the founding", "at least one"));
+    }
+    signers.sort();
+    Ok(signers)
+}
+
+fn check_proof(
+    proof: &Proof,
+    leaf: &Hash,
+    origin: &str,
+    founding: &Founding,
+    policy: &Policy,
+) -> Result<(Checkpoint, Cosigned), ExhibitError> {
+    let checkpoint = proof.verify(leaf, policy).map_err(|error| fail(Step::Proof, error, "a proof that holds"))?;
+    let cosigned = read_cosigned(Step::Proof, proof.note.as_bytes(), origin, founding, policy)?;
+    Ok((checkpoint, cosigned))
+}
+
+/// A note each line of which is by the log or by a witness, and verifies.
+fn read_cosigned(
+    step: Step,
+    bytes: &[u8],
+    origin: &str,
+    founding: &Founding,
+    policy: &Policy,
+) -> Result<Cosigned, ExhibitError> {
+    let note = Note::parse(bytes).map_err(|error| fail(step, error, "a note"))?;
+    if note.to_text().as_bytes() != bytes {
+        return Err(fail(step, "another spelling of the note", "the note alone"));
+    }
+    let lines = note.signatures.len();
+    let cosigned = gather(&[note], origin, founding, policy).pop();
+    let cosigned =
+        cosigned.ok_or_else(|| fail(step, "no cosignature that fits", "a cosigned checkpoint of the log"))?;
+    if 1 + cosigned.lines.values().map(BTreeMap::len).sum::<usize>() != lines {
+        return Err(fail(step, "a signature by nobody whom the policy names", "the log and its witnesses"));
+    }
+    Ok(cosigned)
+}
+
+/// The earlier checkpoint is of the same log, and the entry is not under it; the instant before which it was not logged.
+fn check_before(
+    note: &[u8],
+    lines: &[u8],
+    (checkpoint, index): (&Checkpoint, u64),
+    founding: &Founding,
+    policy: &Policy,
+    numbers: Numbers,
+) -> Result<Instant, ExhibitError> {
+    let before = read_cosigned(Step::Before, note, &checkpoint.origin, founding, policy)?;
+    let Checkpoint { size, root, .. } = &before.checkpoint;
+    if *size > index {
+        return Err(fail(Step::Before, format!("size {size}"), format!("at most {index}: without the entry")));
+    }
+    let text = std::str::from_utf8(lines).ok().filter(|text| text.is_empty() || text.ends_with('\n'));
+    let proof: Option<Vec<Hash>> = text.and_then(|text| text.lines().map(hash).collect());
+    let spelled = |proof: &Vec<Hash>| proof.iter().map(|hash| STANDARD.encode(hash) + "\n").collect::<String>();
+    let proof = proof.filter(|proof| spelled(proof).as_bytes() == lines);
+    let holds = |proof: &Vec<Hash>| merkle::verify_consistency(*size, root, checkpoint.size, &checkpoint.root, proof);
+    if !proof.as_ref().is_some_and(holds) {
+        return Err(fail(Step::Before, "a proof that leads elsewhere", "one from the earlier checkpoint to the later"));
+    }
+    before.lo(numbers).ok_or_else(|| fail(Step::Before, "too few witnesses", format!("{} of them", numbers.v)))
+}
+
+/// Each line is a salted field of the statement; sorted, none twice.
+fn check_disclosures(bytes: &[u8], statement: &Statement) -> Result<Vec<(String, String)>, ExhibitError> {
+    let refuse =
+        |found: &str, allowed: &str| Err(fail(Step::Disclosures, found.chars().take(80).collect::<String>(), allowed));
+    let Some(text) = std::str::from_utf8(bytes).ok().and_then(|text| text.strip_suffix('\n')) else {
+        return refuse("other bytes", "lines of base64url");
+    };
+    let lines: Vec<&str> = text.split('\n').collect();
+    if lines.windows(2).any(|pair| pair[0] >= pair[1]) {
+        return refuse("lines out of order", "sorted lines, none twice");
+    }
+    let mut disclosed = Vec::new();
+    for line in lines {
+        let digest: [u8; 32] = Sha256::digest(line).into();
+        if !statement.salted.contains(&digest) {
+            return refuse(line, "disclosures whose digest the statement holds");
+        }
+        type Disclosure = (String, String, serde_json::Value);
+        let read = |bytes: Vec<u8>| serde_json::from_slice::<Disclosure>(&bytes).ok();
+        let Some((_salt, name, value)) = URL_SAFE_NO_PAD.decode(line).ok().and_then(read) else {
+            return refuse(line, "base64url of [salt,name,value]");
+        };
+        disclosed.push((name, value.to_string()));
+    }
+    Ok(disclosed)
+}

@@ -1,0 +1,182 @@
+//! Exhibits: what they prove, and that nothing in one can be changed.
+use crate::world::{P1, START, Writer};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hamsaya_record::envelope::Envelope;
+use hamsaya_record::exhibit::{self, Parts, Step, WriteError};
+use hamsaya_record::logs::Entry;
+use hamsaya_record::note::Note;
+use hamsaya_record::statement::{Act, Statement, StatementId};
+use hamsaya_record::store::Memory;
+use sha2::{Digest as _, Sha256};
+
+struct Case {
+    writer: Writer<Memory>,
+    notes: Vec<Note>,
+    said: Statement,
+    index: u64,
+    disclosures: Vec<String>,
+}
+
+/// Entry 3, between a checkpoint of size 3 and one of size 5.
+fn case() -> Case {
+    let mut writer = Writer::new(Memory::new());
+    writer.notice(START);
+    writer.notice(START);
+    let early = writer.cosigned(&[("p2", START + 10), ("g1", START + 11), ("g2", START + 12), ("o1", START + 13)]);
+    let mut said = writer.statement(Act::Notify, "op_notice");
+    let disclosure =
+        |salt: &str, name: &str| URL_SAFE_NO_PAD.encode(format!(r#"["{salt}","{name}","near the old mill"]"#));
+    let disclosures = vec![disclosure("c2FsdHNhbHRzYWx0c2FsdA", "words"), disclosure("cGVwcGVycGVwcGVycGVwcA", "more")];
+    said.salted = disclosures.iter().map(|line| Sha256::digest(line).into()).collect();
+    said.salted.sort_by_key(|digest: &[u8; 32]| URL_SAFE_NO_PAD.encode(digest));
+    let index = writer.say(&said, START + 20);
+    writer.notice(START + 20);
+    let times = [("p2", START + 30), ("g1", START + 31), ("g2", START + 32)];
+    let late = writer.cosigned(&times);
+    writer.notice(START + 40);
+    let later = writer.cosigned(&[("p2", START + 50), ("g1", START + 51), ("g2", START + 52), ("o1", START + 53)]);
+    Case { writer, notes: vec![later, early, late], said, index, disclosures }
+}
+
+impl Case {
+    fn write(&self, notes: &[Note], index: u64, disclosures: &[String]) -> Result<Vec<u8>, WriteError> {
+        let tiles = self.writer.log.tiles();
+        let leaf = tiles.entry(index).unwrap().unwrap();
+        let founding_leaf = &self.writer.world.founding_leaf;
+        let parts = Parts { origin: P1, index, leaf: &leaf, founding_leaf, notes, disclosures };
+        exhibit::write(&parts, |level, n| tiles.hash(level, n))
+    }
+}
+
+#[test]
+fn proves_who_said_it_and_when_it_was_logged() {
+    let case = case();
+    let bytes = case.write(&case.notes, case.index, &case.disclosures).unwrap();
+    let report = exhibit::verify(&bytes).unwrap();
+    assert_eq!((report.origin.as_str(), report.index, report.size), (P1, 3, 5));
+    assert_eq!(report.statement, case.said);
+    assert_eq!(report.signers.iter().map(|s| (s.node.as_str(), s.role.as_str())).collect::<Vec<_>>(), [("P1", "node")]);
+    assert_eq!((report.logged_at.lo.0, report.logged_at.hi.0), (START + 11, START + 32));
+    assert_eq!(report.cosigned_by.len(), 3);
+    let names: Vec<&str> = report.disclosed.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!((names.len(), names.contains(&"words"), names.contains(&"more")), (2, true, true));
+    // The same exhibit is the same bytes, in whatever order its parts came.
+    let (mut notes, mut disclosures) = (case.notes.clone(), case.disclosures.clone());
+    notes.reverse();
+    disclosures.reverse();
+    assert_eq!(case.write(&notes, case.index, &disclosures), Ok(bytes));
+}
+
+#[test]
+fn without_an_earlier_checkpoint_there_is_no_lower_bound() {
+    let case = case();
+    for (index, notes) in [(0, &case.notes[..]), (3, &case.notes[2..])] {
+        let report = exhibit::verify(&case.write(notes, index, &[]).unwrap()).unwrap();
+        assert_eq!(report.logged_at.lo.0, i64::MIN, "entry {index}");
+    }
+}
+
+#[test]
+fn what_no_quorum_cosigned_is_no_exhibit() {
+    let mut case = case();
+    let index = case.writer.notice(START + 60);
+    assert!(matches!(case.write(&case.notes, index, &[]), Err(WriteError::NotCosigned { index: 6, .. })));
+    let two = case.writer.cosigned(&[("p2", START + 70), ("g1", START + 71)]);
+    assert!(matches!(case.write(std::slice::from_ref(&two), index, &[]), Err(WriteError::NotCosigned { .. })));
+    // Cosignatures on one checkpoint add up, whichever note brought them.
+    let third = case.writer.cosigned(&[("o1", START + 72)]);
+    let report = exhibit::verify(&case.write(&[two, third], index, &[]).unwrap()).unwrap();
+    assert_eq!(report.logged_at.hi.0, START + 72);
+    // A witness whom the policy does not name counts for nothing.
+    let own = case.writer.cosigned(&[("p1", START + 70), ("p2", START + 70), ("g1", START + 71)]);
+    assert!(matches!(case.write(&[own], index, &[]), Err(WriteError::NotCosigned { .. })));
+}
+
+#[test]
+fn notes_are_taken_from_the_entries_that_carry_them() {
+    let mut case = case();
+    let notes: Vec<Note> = case.notes.clone();
+    let at = case.writer.carry(&notes.iter().collect::<Vec<_>>(), START + 60);
+    let leaf = case.writer.log.tiles().entry(at).unwrap().unwrap();
+    let payload = Envelope::parse_leaf(&leaf).unwrap().payload;
+    let entry = Entry {
+        origin: P1.into(),
+        index: at,
+        statement_id: StatementId::of(&payload),
+        statement: Statement::parse(&payload).unwrap(),
+        signers: Vec::new(),
+    };
+    assert_eq!(exhibit::notes([&entry]), notes);
+    assert_eq!(case.writer.world.founding.agreement(), entry.statement.agreement);
+}
+
+#[test]
+fn a_disclosure_of_something_else_is_refused() {
+    let case = case();
+    let other = [URL_SAFE_NO_PAD.encode(r#"["c2FsdHNhbHRzYWx0c2FsdA","words","at the bridge"]"#)];
+    let Err(WriteError::Parts(error)) = case.write(&case.notes, case.index, &other) else { panic!("it was shown") };
+    assert_eq!(error.step, Step::Disclosures);
+}
+
+#[test]
+fn any_changed_byte_fails() {
+    let case = case();
+    let bytes = case.write(&case.notes, case.index, &case.disclosures).unwrap();
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= if at % 2 == 0 { 0x01 } else { 0x20 };
+        assert!(exhibit::verify(&changed).is_err(), "byte {at} of {} changed", bytes.len());
+    }
+    for cut in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+        assert!(exhibit::verify(&bytes[..cut]).is_err(), "cut to {cut}");
+    }
+    assert!(exhibit::verify(&[&bytes[..], b"\n"].concat()).unwrap_err().is_unreadable());
+    assert!(exhibit::verify(&[b"PK", &bytes[..]].concat()).is_err());
+}
+
+/// A changed file in an archive that is otherwise right: the contents themselves vouch for each other.
+#[test]
+fn every_file_is_vouched_for() {
+    use std::io::{Cursor, Read as _, Write as _};
+    use zip::write::SimpleFileOptions;
+    let case = case();
+    let bytes = case.write(&case.notes, case.index, &case.disclosures).unwrap();
+    let mut archive = zip::ZipArchive::new(Cursor::new(&bytes)).unwrap();
+    let mut files = Vec::new();
+    for i in 0..archive.len() {
+        let mut file = archive.by_index(i).unwrap();
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).unwrap();
+        files.push((file.name().unwrap().into_owned(), content));
+    }
+    let pack = |files: &[(String, Vec<u8>)]| {
+        let mut out = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let options = SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored)
+            .last_modified_time(zip::DateTime::DEFAULT)
+            .system(zip::System::Unix)
+            .unix_permissions(0o644);
+        for (name, content) in files {
+            out.start_file(name.as_str(), options).unwrap();
+            out.write_all(content).unwrap();
+        }
+        out.finish().unwrap().into_inner()
+    };
+    assert_eq!(pack(&files), bytes);
+    assert_eq!(files.len(), 8);
+    for n in 0..files.len() {
+        // Every byte would take minutes: every seventh, and the last ones.
+        let length = files[n].1.len();
+        for at in (0..length).step_by(7).chain(length.saturating_sub(3)..length) {
+            files[n].1[at] ^= 0x01;
+            let error = exhibit::verify(&pack(&files)).expect_err("a changed byte");
+            assert_ne!(error.step, Step::Archive, "byte {at} of {}", files[n].0);
+            files[n].1[at] ^= 0x01;
+        }
+        let mut fewer = files.clone();
+        let removed = fewer.remove(n);
+        let found = exhibit::verify(&pack(&fewer));
+        assert_eq!(found.is_ok(), removed.0 == "disclosures.txt", "without {}", removed.0);
+    }
+}
