@@ -8,7 +8,7 @@
 //! is not needed is dropped, facts with the greatest ids first, then ranges, then the ends of ranges; so none of what
 //! is left can be dropped. That a breach which a formula reads did *not* happen is taken as given.
 use crate::fact::{FactId, Instant, NEVER, SINCE_EVER};
-use crate::facts::WhatIf;
+use crate::facts::{Facts, WhatIf};
 use crate::formula::Comparison;
 use crate::intervals::Intervals;
 use crate::monitor::{Absence, State};
@@ -19,13 +19,17 @@ use crate::settle::{Both, How, Level, World, candidates, settle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// A predicate and what is known of its columns.
+type Asked = (usize, Vec<Option<V>>);
+
 /// No fact of a predicate but those present holds in a range.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Gap {
-    predicate: usize,
-    args: Vec<Option<V>>,
+    of: Asked,
     from: Instant,
     to: Instant,
+    /// Cut around the facts that are there but not in the evidence.
+    cut: bool,
 }
 
 /// What is known, where not everything is.
@@ -33,6 +37,22 @@ struct Gap {
 struct Known {
     present: BTreeSet<usize>,
     absent: Vec<Gap>,
+    /// All facts there are of what is asked.
+    facts: Arc<BTreeMap<Asked, Vec<usize>>>,
+}
+
+impl Known {
+    /// Where a gap says that nothing else holds: not where a fact is that the evidence does not name.
+    fn empty(&self, gap: &Gap, facts: &Facts) -> Intervals {
+        let whole = Intervals::one(gap.from, gap.to);
+        if gap.cut {
+            return whole;
+        }
+        let there = self.facts.get(&gap.of).map_or(&[][..], Vec::as_slice);
+        let named = there.iter().filter(|i| !self.present.contains(i));
+        let holes = named.map(|&i| (facts.told[i].from, facts.told[i].to)).collect();
+        whole.difference(&Intervals::from_unsorted(holes))
+    }
 }
 
 /// What is to follow.
@@ -52,7 +72,7 @@ pub(crate) struct Evidence<'a> {
     /// `None`: everything is known.
     known: Option<Known>,
     touched: BTreeSet<usize>,
-    asked: BTreeSet<(usize, Vec<Option<V>>)>,
+    asked: BTreeSet<Asked>,
     truths: Truths,
 }
 
@@ -62,7 +82,7 @@ impl World for Evidence<'_> {
         if unknown {
             match &node.kind {
                 Kind::Not(_) | Kind::And(_) | Kind::Or(_) | Kind::Exists(..) => return None,
-                Kind::Compare(Comparison::Equal | Comparison::NotEqual, ..) => {}
+                Kind::Compare(op, a, b) if self.eval.compare(*op, a, b, env).is_some() => {}
                 // Of some value it may hold and of some it may not.
                 Kind::Compare(..) | Kind::Reached(_) if self.most(how.pos) => {
                     return Some(Both::of(&Intervals::all(), from, to));
@@ -182,12 +202,12 @@ impl<'a> Evidence<'a> {
             }
             Some(known) if self.most(level) => {
                 let covers = |gap: &&Gap| {
-                    gap.predicate == predicate
-                        && gap.args.iter().zip(&general).all(|(gap, asked)| gap.is_none() || gap == asked)
+                    gap.of.0 == predicate
+                        && gap.of.1.iter().zip(&general).all(|(gap, asked)| gap.is_none() || gap == asked)
                 };
-                let empty = known.absent.iter().filter(covers).map(|gap| (gap.from, gap.to)).collect();
-                let open = Intervals::from_unsorted(empty).complement().up_to(self.as_of());
-                least.union(&open)
+                let empty = known.absent.iter().filter(covers);
+                let empty = empty.fold(Intervals::empty(), |set, gap| set.union(&known.empty(gap, facts)));
+                least.union(&empty.complement().up_to(self.as_of()))
             }
             Some(_) => least,
         }
@@ -236,8 +256,8 @@ impl<'a> Evidence<'a> {
                 _ => open(self.most(pos)),
             },
             Kind::Compare(op, a, b) => {
-                let (a, b) = (value(a, env).unwrap_or(V::Fresh), value(b, env).unwrap_or(V::Fresh));
-                open(self.eval.compare(*op, a, b).unwrap_or(self.most(pos)))
+                let most = self.most(pos);
+                open(self.eval.compare(*op, a, b, env).unwrap_or(most))
             }
             Kind::Not(inner) => self.truth(inner, env, neg, pos).complement(),
             Kind::And(parts) => {
@@ -479,12 +499,18 @@ impl<'a> Evidence<'a> {
         asked(self);
         self.truths.clear();
         let as_of = self.as_of();
-        let gaps = std::mem::take(&mut self.asked);
-        let mut absent: Vec<Gap> =
-            gaps.into_iter().map(|(predicate, args)| Gap { predicate, args, from: SINCE_EVER, to: as_of }).collect();
+        let mut facts = BTreeMap::new();
+        let mut absent = Vec::new();
+        for of in std::mem::take(&mut self.asked) {
+            let rows = self.rows(of.0, &of.1);
+            let told: Vec<usize> = rows.into_iter().flat_map(|row| self.told(of.0, row).collect::<Vec<_>>()).collect();
+            self.touched.extend(&told);
+            facts.insert(of.clone(), told);
+            absent.push(Gap { of, from: SINCE_EVER, to: as_of, cut: false });
+        }
         // The more general first: they are dropped first.
-        absent.sort_by_key(|gap| (gap.args.iter().flatten().count(), gap.clone()));
-        Known { present: std::mem::take(&mut self.touched), absent }
+        absent.sort_by_key(|gap| (gap.of.1.iter().flatten().count(), gap.clone()));
+        Known { present: std::mem::take(&mut self.touched), absent, facts: Arc::new(facts) }
     }
 
     /// Drops facts as long as what is asked still follows; the greatest ids go first.
@@ -498,8 +524,7 @@ impl<'a> Evidence<'a> {
             if chunk.is_empty() {
                 continue;
             }
-            let less =
-                Known { present: &known.present - &chunk.iter().copied().collect(), absent: known.absent.clone() };
+            let less = Known { present: &known.present - &chunk.iter().copied().collect(), ..known.clone() };
             if self.weigh(less.clone(), asked) {
                 known = less;
             } else if chunk.len() > 1 {
@@ -511,16 +536,22 @@ impl<'a> Evidence<'a> {
         known
     }
 
-    /// Drops ranges, then their ends.
+    /// Cuts ranges around the facts that were dropped, drops what is not needed, then the ends of what is.
     fn narrowed(&mut self, mut known: Known, asked: &mut dyn FnMut(&mut Self) -> bool) -> Known {
-        let mut i = 0;
-        while i < known.absent.len() {
+        known.absent = self.pieces(&known);
+        let mut chunks: Vec<Vec<Gap>> = vec![known.absent.clone()];
+        while let Some(mut chunk) = chunks.pop() {
+            if chunk.is_empty() {
+                continue;
+            }
             let mut less = known.clone();
-            less.absent.remove(i);
+            less.absent.retain(|gap| !chunk.contains(gap));
             if self.weigh(less.clone(), asked) {
                 known = less;
-            } else {
-                i += 1;
+            } else if chunk.len() > 1 {
+                let second = chunk.split_off(chunk.len() / 2);
+                chunks.push(second);
+                chunks.push(chunk);
             }
         }
         // The line begins before its first instant: a range that must reach that one has no beginning.
@@ -560,6 +591,16 @@ impl<'a> Evidence<'a> {
         known
     }
 
+    fn pieces(&self, known: &Known) -> Vec<Gap> {
+        let facts = self.eval.facts;
+        let cut = |gap: &Gap| {
+            let of = gap.of.clone();
+            let pieces: Vec<_> = known.empty(gap, facts).iter().collect();
+            pieces.into_iter().map(move |(from, to)| Gap { of: of.clone(), from, to, cut: true })
+        };
+        known.absent.iter().flat_map(cut).collect()
+    }
+
     /// Facts that opened an instance.
     pub(crate) fn opened_by(&mut self, goal: &Goal) -> Vec<FactId> {
         let (pos, neg) = if goal.opening.certain {
@@ -580,6 +621,8 @@ impl<'a> Evidence<'a> {
         if self.weigh(known.clone(), &mut asked) {
             known = self.lean(known, &mut asked);
             known = self.narrowed(known, &mut asked);
+        } else {
+            known.absent = self.pieces(&known);
         }
         let program = self.eval.program;
         let words = &self.eval.facts.words;
@@ -588,8 +631,8 @@ impl<'a> Evidence<'a> {
             .absent
             .iter()
             .filter_map(|gap| {
-                let args = gap.args.iter().map(|value| value.map(|v| words.say(v))).collect();
-                Some(Absence { predicate: name(gap.predicate)?, args, from: gap.from, to: gap.to })
+                let args = gap.of.1.iter().map(|value| value.map(|v| words.say(v))).collect();
+                Some(Absence { predicate: name(gap.of.0)?, args, from: gap.from, to: gap.to })
             })
             .collect();
         absent.sort();

@@ -71,6 +71,9 @@ pub(crate) type Slot = usize;
 /// A set of slots.
 pub(crate) type Mask = u128;
 
+/// An order of the parts of a conjunction, or the variables at fault.
+type Order = Result<Arc<[usize]>, Mask>;
+
 pub(crate) fn bit(slot: Slot) -> Mask {
     1 << slot
 }
@@ -468,10 +471,7 @@ impl Compiler<'_> {
                 // Every unit left reads another one left, so walking along must come back.
                 let mut path = vec![start];
                 let mut next = start;
-                loop {
-                    let Some(&to) = reads[&next].0.iter().find(|u| waiting.get(u).is_some_and(|&n| n > 0)) else {
-                        break;
-                    };
+                while let Some(&to) = reads[&next].0.iter().find(|u| waiting.get(u).is_some_and(|&n| n > 0)) {
                     if let Some(at) = path.iter().position(|&u| u == to) {
                         let cycle: Vec<Unit> = path[at..].to_vec();
                         let names: Vec<String> =
@@ -1053,7 +1053,7 @@ fn each<'f>(formula: &'f Formula, visit: &mut impl FnMut(&'f Formula)) {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plans {
     safe: BTreeMap<(usize, Mask), Result<(), Mask>>,
-    orders: BTreeMap<(usize, Mask), Result<Arc<[usize]>, Mask>>,
+    orders: BTreeMap<(usize, Mask), Order>,
 }
 
 impl Plans {
@@ -1122,7 +1122,7 @@ impl Plans {
 
     /// An order in which the parts of a conjunction can be joined: filters first, then what is looked up by a known
     /// column, then the rest; `ts(x)` that binds comes last, when the instants are few.
-    pub(crate) fn plan(&mut self, id: usize, parts: &[Node], bound: Mask) -> Result<Arc<[usize]>, Mask> {
+    pub(crate) fn plan(&mut self, id: usize, parts: &[Node], bound: Mask) -> Order {
         let all = parts.iter().fold(0, |mask, part| mask | part.mask);
         let at = (id, bound & all);
         if let Some(known) = self.orders.get(&at) {

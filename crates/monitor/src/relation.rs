@@ -44,6 +44,9 @@ impl Env {
 
 pub(crate) type Valuation = Vec<V>;
 
+/// What was asked: a node or definition, the cut, and what was known.
+type Asked = (usize, Instant, Vec<Option<V>>);
+
 /// Rows over `vars`, each valuation once.
 #[derive(Debug)]
 pub(crate) struct Relation {
@@ -85,8 +88,8 @@ pub(crate) struct Eval<'a> {
     /// Facts that were looked at, if anyone wants to know.
     pub(crate) touched: Option<BTreeSet<usize>>,
     plans: Plans,
-    nodes: BTreeMap<(usize, Instant, Vec<Option<V>>), Arc<Relation>>,
-    calls: BTreeMap<(usize, Instant, Vec<Option<V>>), Rows>,
+    nodes: BTreeMap<Asked, Arc<Relation>>,
+    calls: BTreeMap<Asked, Rows>,
     asked: BTreeMap<(usize, Vec<Option<V>>), Rows>,
 }
 
@@ -115,8 +118,15 @@ impl<'a> Eval<'a> {
         }
     }
 
-    pub(crate) fn compare(&self, op: Comparison, a: V, b: V) -> Option<bool> {
-        let order = match (a, b) {
+    /// `None`: of some values that no fact names it holds, and of some it does not.
+    pub(crate) fn compare(&self, op: Comparison, a: &Expr, b: &Expr, env: &Env) -> Option<bool> {
+        let values = match (linear(a), linear(b)) {
+            // One variable on both sides: it does not matter what it is.
+            (Some((x, i)), Some((y, j))) if x == y && env.get(x) == Some(V::Fresh) => (V::Int(i), V::Int(j)),
+            _ => (value(a, env).unwrap_or(V::Fresh), value(b, env).unwrap_or(V::Fresh)),
+        };
+        let order = match values {
+            (V::Fresh, V::Fresh) => return None,
             (V::Fresh, _) | (_, V::Fresh) => {
                 return match op {
                     Comparison::Equal => Some(false),
@@ -189,7 +199,7 @@ impl<'a> Eval<'a> {
                 let pattern = pattern(args, env);
                 let rows = self.breached(*rule, pattern);
                 let limit = if cut == self.until { self.horizon } else { cut };
-                let rows = rows
+                let rows: Vec<_> = rows
                     .iter()
                     .map(|(row, pair)| (row.clone(), pair.map(|set| begun_by(set, limit))))
                     .filter(|(_, pair)| !pair.possible.is_empty())
@@ -326,7 +336,7 @@ impl<'a> Eval<'a> {
     }
 
     /// Rows over all columns, read through the arguments of an atom.
-    fn fit(&self, node: &Node, args: &[Expr], env: &Env, rows: &Vec<(Valuation, Pair)>) -> Relation {
+    fn fit(&self, node: &Node, args: &[Expr], env: &Env, rows: &[(Valuation, Pair)]) -> Relation {
         let pattern = pattern(args, env);
         let vars = unbound(node, env);
         let places = places(args, &vars);
@@ -343,8 +353,7 @@ impl<'a> Eval<'a> {
             let value = value(term, env).unwrap_or(V::Fresh);
             return Relation { vars: vec![slot], rows: vec![(vec![value], Pair::same(Intervals::all()))] };
         }
-        let (a, b) = (value(a, env).unwrap_or(V::Fresh), value(b, env).unwrap_or(V::Fresh));
-        match self.compare(op, a, b) {
+        match self.compare(op, a, b, env) {
             Some(true) => unit(Pair::same(Intervals::all())),
             Some(false) => unit(Pair::empty()),
             None => unit(Pair::new(Intervals::empty(), Intervals::all())),
@@ -467,6 +476,24 @@ pub(crate) fn value(expr: &Expr, env: &Env) -> Option<V> {
         Expr::Plus(a, b) => Some(sum(numbers(a, b)?, i64::saturating_add)),
         Expr::Minus(a, b) => Some(sum(numbers(a, b)?, i64::saturating_sub)),
         Expr::Times(a, b) => Some(sum(numbers(a, b)?, i64::saturating_mul)),
+    }
+}
+
+/// A variable and what is added to it.
+fn linear(expr: &Expr) -> Option<(Slot, i64)> {
+    match expr {
+        Expr::Slot(slot) => Some((*slot, 0)),
+        Expr::Plus(a, b) => match (a.as_ref(), b.as_ref()) {
+            (a, Expr::Const(V::Int(n))) | (Expr::Const(V::Int(n)), a) => {
+                linear(a).map(|(slot, m)| (slot, m.saturating_add(*n)))
+            }
+            _ => None,
+        },
+        Expr::Minus(a, b) => match b.as_ref() {
+            Expr::Const(V::Int(n)) => linear(a).map(|(slot, m)| (slot, m.saturating_sub(*n))),
+            _ => None,
+        },
+        _ => None,
     }
 }
 

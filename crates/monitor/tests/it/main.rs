@@ -1,3 +1,5 @@
 //! The monitor, from outside.
 mod accord;
 mod cases;
+mod oracle;
+mod random;
