@@ -2,6 +2,7 @@
 #[cfg(test)]
 mod exhibit;
 mod growth;
+mod sumdb;
 #[cfg(test)]
 mod world;
 
