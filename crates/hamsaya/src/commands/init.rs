@@ -256,7 +256,7 @@ const DEMO: [(&str, NodeRole); 5] = [
 ];
 
 /// Short waits, so that the demo is over in a minute.
-const DEMO_PACING: &str = "\n[pacing]\nbatch_ms = 10\ncheckpoints_s = 0\nheartbeat_s = 1\n";
+const DEMO_PACING: &str = "\n[pacing]\nbatch_ms = 5\ncheckpoints_s = 0\nheartbeat_s = 5\npull_ms = 50\njudge_ms = 10\nback_off_ms = 20\nback_off_max_s = 1\n";
 
 /// Makes the five folders of the demo, each with keys of its own, and the founding that four sign.
 pub fn demo_place(dir: &Path, port: u16, at: Instant) -> Result<Vec<DemoNode>> {
