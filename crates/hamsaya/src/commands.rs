@@ -9,6 +9,7 @@ mod keys;
 mod record;
 mod reference;
 mod state;
+mod verify;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -35,6 +36,7 @@ enum Command {
     Import(import::Import),
     State(state::State),
     Judge(judge::Judge),
+    Verify(verify::Verify),
     Completions(completions::Completions),
     Reference(reference::Reference),
 }
@@ -70,6 +72,7 @@ impl Hamsaya {
             Command::Import(c) => c.run(out),
             Command::State(c) => c.run(out),
             Command::Judge(c) => c.run(out),
+            Command::Verify(c) => c.run(out),
             Command::Completions(c) => c.run(out),
             Command::Reference(c) => c.run(out),
         }

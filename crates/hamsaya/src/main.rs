@@ -12,6 +12,7 @@ mod client;
 mod clock;
 mod commands;
 mod complaint;
+mod copies;
 mod demo;
 mod draft;
 mod faults;

@@ -111,6 +111,18 @@ pub struct VerifiedCopy {
     tiles: Tiles<Overlay<Folder>>,
 }
 
+impl VerifiedCopy {
+    /// Bytes of one entry.
+    pub fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, TilesError> {
+        self.tiles.entry(index)
+    }
+
+    /// The complete hash at (tree level, n).
+    pub fn hash(&self, level: u8, n: u64) -> Result<Hash, TilesError> {
+        self.tiles.hash(level, n)
+    }
+}
+
 /// A node's folder that fits.
 #[derive(Debug)]
 pub struct VerifiedFolder {

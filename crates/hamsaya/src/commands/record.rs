@@ -2,22 +2,25 @@
 use super::{Format, Outcome};
 use crate::agreements;
 use crate::author::{Author, uuid_v7};
-use crate::client::{NodeClient, escaped};
+use crate::client::{NodeClient, escaped, is_url};
 use crate::clock;
 use crate::complaint::Complaint;
+use crate::copies::Copies;
 use crate::draft::{self, Draft};
 use crate::folder::Folder;
 use crate::verdicts::columns;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use hamsaya_record::key::SecretKey;
-use hamsaya_record::statement::{StatementId, hex};
+use hamsaya_record::statement::StatementId;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// List, show and append statements of a running node; export what proves one
+/// List, show and append statements; export what proves one
+///
+/// Where a folder or a URL can be given: a folder is read offline, after every byte was checked; a URL asks a running node.
 #[derive(Args)]
 pub struct Record {
     #[command(subcommand)]
@@ -28,8 +31,8 @@ pub struct Record {
 enum Verb {
     /// List entries of all logs that a node holds
     List {
-        /// URL of the node
-        #[arg(value_name = "URL")]
+        /// Folder or URL of the node
+        #[arg(value_name = "DIR|URL")]
         node: String,
         /// Only of this log, e.g. p1.example/hamsaya/1
         #[arg(long)]
@@ -43,8 +46,8 @@ enum Verb {
     },
     /// Show one entry: what it says, who signed it, when it was logged
     Show {
-        /// URL of the node
-        #[arg(value_name = "URL")]
+        /// Folder or URL of the node
+        #[arg(value_name = "DIR|URL")]
         node: String,
         /// Log and index, e.g. p1.example/hamsaya/1#12, or P1#12
         entry: String,
@@ -52,8 +55,8 @@ enum Verb {
     Append(Box<Append>),
     /// Export one entry with all that proves it, to be checked by `hamsaya verify` without network and node
     Exhibit {
-        /// URL of the node
-        #[arg(value_name = "URL")]
+        /// Folder or URL of the node
+        #[arg(value_name = "DIR|URL")]
         node: String,
         /// Log and index, e.g. P1#12
         entry: String,
@@ -88,29 +91,26 @@ impl Record {
     pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
         match &self.verb {
             Verb::List { node, origin, kind, format } => {
-                let entries = list(&NodeClient::new(node), origin.as_deref(), kind.as_deref())?;
+                let entries = Source::of(node)?.list(origin.as_deref(), kind.as_deref())?;
                 match format {
                     Format::Json => writeln!(out, "{:#}", json!(entries))?,
                     Format::Text => out.write_all(columns(entries.iter().map(line).collect()).as_bytes())?,
                 }
             }
-            Verb::Show { node, entry } => {
-                let node = NodeClient::new(node);
-                let (origin, index) = place_of(&node, entry)?;
-                let item = node.get(&format!("/api/entries/item?origin={}&index={index}", escaped(&origin)))?;
-                writeln!(out, "{item:#}")?;
-            }
+            Verb::Show { node, entry } => writeln!(out, "{:#}", Source::of(node)?.item(entry)?)?,
             Verb::Append(append) => append.run(out)?,
             Verb::Exhibit { node, entry, output } => {
-                let node = NodeClient::new(node);
-                let (origin, index) = place_of(&node, entry)?;
-                let bytes = node.bytes(&format!("/api/exhibit?origin={}&index={index}", escaped(&origin)))?;
+                let source = Source::of(node)?;
+                let bytes = source.exhibit(entry)?;
                 let path = match output {
                     Some(path) => path.clone(),
-                    None => format!("{}.exhibit.zip", &hex(&node.statement(&origin, index)?.0.0)[..12]).into(),
+                    None => {
+                        let id = source.item(entry)?["statement_id"].as_str().unwrap_or_default().to_string();
+                        format!("{}.exhibit.zip", id.get(..12).unwrap_or("entry")).into()
+                    }
                 };
                 fs::write(&path, &bytes).with_context(|| format!("{} cannot be written", path.display()))?;
-                writeln!(out, "{}  {} bytes  {origin} #{index}", path.display(), bytes.len())?;
+                writeln!(out, "{}  {} bytes  {entry}", path.display(), bytes.len())?;
                 writeln!(out, "hint: `hamsaya verify {}` needs no network and no node", path.display())?;
             }
         }
@@ -158,6 +158,58 @@ impl Append {
     }
 }
 
+/// Where entries are read from.
+enum Source {
+    Node(NodeClient),
+    Folder(Copies),
+}
+
+impl Source {
+    fn of(text: &str) -> Result<Source> {
+        if is_url(text) {
+            return Ok(Source::Node(NodeClient::new(text)));
+        }
+        Ok(Source::Folder(Copies::open(text.as_ref())?))
+    }
+
+    fn list(&self, origin: Option<&str>, kind: Option<&str>) -> Result<Vec<Value>> {
+        match self {
+            Source::Node(node) => list(node, origin, kind),
+            Source::Folder(copies) => Ok(copies.list(origin, kind)),
+        }
+    }
+
+    fn item(&self, entry: &str) -> Result<Value> {
+        match self {
+            Source::Node(node) => {
+                let (origin, index) = place_of(node, entry)?;
+                node.get(&format!("/api/entries/item?origin={}&index={index}", escaped(&origin)))
+            }
+            Source::Folder(copies) => copies.item(&copies.origin_of(split_entry(entry)?.0)?, split_entry(entry)?.1),
+        }
+    }
+
+    fn exhibit(&self, entry: &str) -> Result<Vec<u8>> {
+        match self {
+            Source::Node(node) => {
+                let (origin, index) = place_of(node, entry)?;
+                node.bytes(&format!("/api/exhibit?origin={}&index={index}", escaped(&origin)))
+            }
+            Source::Folder(copies) => copies.exhibit(&copies.origin_of(split_entry(entry)?.0)?, split_entry(entry)?.1),
+        }
+    }
+}
+
+/// `P1#12`, `p1.example/hamsaya/1 #12`: the log as it was named, and the index.
+fn split_entry(entry: &str) -> Result<(&str, u64)> {
+    let bad = || {
+        Complaint::new(format!("`{entry}` is no entry, allowed is LOG#INDEX"))
+            .hint("take one from `hamsaya record list`, e.g. P1#12")
+    };
+    let (log, index) = entry.rsplit_once('#').ok_or_else(bad)?;
+    Ok((log.trim(), index.trim().parse().map_err(|_| bad())?))
+}
+
 /// All entries that match, page by page.
 pub fn list(node: &NodeClient, origin: Option<&str>, kind: Option<&str>) -> Result<Vec<Value>> {
     let mut filter = String::new();
@@ -200,19 +252,14 @@ fn fields_of(entry: &Value) -> String {
     shown.join(", ").chars().take(120).collect()
 }
 
-/// `P1#12`, `p1.example/hamsaya/1#12`, with or without a space.
+/// Origin and index, as the node knows them.
 fn place_of(node: &NodeClient, entry: &str) -> Result<(String, u64)> {
-    let bad = || {
-        Complaint::new(format!("`{entry}` is no entry, allowed is LOG#INDEX"))
-            .hint("take one from `hamsaya record list URL`, e.g. P1#12")
-    };
-    let (log, index) = entry.rsplit_once('#').ok_or_else(bad)?;
-    let index = index.trim().parse().map_err(|_| bad())?;
+    let (log, index) = split_entry(entry)?;
     let state = node.get("/api/state")?;
     let heads = state["heads"].as_array().into_iter().flatten();
-    let named = heads.filter(|h| h["node"] == log.trim() || h["origin"] == log.trim());
+    let named = heads.filter(|h| h["node"] == log || h["origin"] == log);
     let origin = named.filter_map(|h| h["origin"].as_str()).next().ok_or_else(|| {
-        Complaint::new(format!("the node holds no log `{}`", log.trim())).hint("`hamsaya state URL` lists them")
+        Complaint::new(format!("the node holds no log `{log}`")).hint("`hamsaya state URL` lists them")
     })?;
     Ok((origin.to_string(), index))
 }

@@ -1,17 +1,22 @@
-//! `hamsaya state URL`: how a node stands.
+//! `hamsaya state DIR|URL`: how a node stands.
 use super::{Format, Outcome};
-use crate::client::NodeClient;
-use crate::verdicts::columns;
+use crate::agreements;
+use crate::client::{NodeClient, is_url};
+use crate::copies::Copies;
+use crate::folder::Folder;
+use crate::verdicts::{columns, hex};
 use anyhow::Result;
 use clap::Args;
-use serde_json::Value;
+use hamsaya_record::logs::Head;
+use serde_json::{Value, json};
 use std::io::Write;
+use std::path::Path;
 
 /// Show how a node stands: its clock, its heads, who witnessed them, what it refused
 #[derive(Args)]
 pub struct State {
-    /// URL of a running node
-    #[arg(value_name = "URL")]
+    /// URL of a running node, or a node's folder, read offline
+    #[arg(value_name = "DIR|URL")]
     node: String,
     /// For people or for scripts
     #[arg(long, value_enum, default_value_t)]
@@ -20,13 +25,32 @@ pub struct State {
 
 impl State {
     pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
-        let state = NodeClient::new(&self.node).get("/api/state")?;
+        let state = if is_url(&self.node) {
+            NodeClient::new(&self.node).get("/api/state")?
+        } else {
+            offline(self.node.as_ref())?
+        };
         match self.format {
             Format::Json => writeln!(out, "{state:#}")?,
             Format::Text => out.write_all(as_text(&state).as_bytes())?,
         }
         Ok(Outcome::NoBreach)
     }
+}
+
+/// What the folder itself tells, in the form of `GET /api/state`.
+fn offline(dir: &Path) -> Result<Value> {
+    let folder = Folder::at(dir);
+    let copies = Copies::open(dir)?;
+    let head = |h: &Head| {
+        json!({"node": copies.keeper(&h.origin), "origin": h.origin, "size": h.size, "published_size": h.size,
+            "root": hex(&h.root)})
+    };
+    Ok(json!({
+        "node": folder.setting("name")?, "role": folder.setting("role")?, "status": "offline",
+        "agreement": {"digest": hex(&agreements::read(&folder.path("agreement"))?.digest())},
+        "heads": copies.logs().heads().iter().map(head).collect::<Vec<_>>(),
+    }))
 }
 
 fn as_text(state: &Value) -> String {
