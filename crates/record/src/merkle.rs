@@ -82,6 +82,11 @@ impl Edge {
     pub fn root(&self) -> Hash {
         fold(&self.subtrees)
     }
+
+    /// The remembered complete subtrees (tree level, n, hash), largest first.
+    pub fn subtrees(&self) -> impl Iterator<Item = (u8, u64, Hash)> {
+        cover(0, self.size).zip(&self.subtrees).map(|((level, n), hash)| (level, n, *hash))
+    }
 }
 
 /// Folds neighbouring subtrees, largest first, into the hash over all of them.

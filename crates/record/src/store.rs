@@ -6,14 +6,18 @@
 //! staging/<size>-<root hex>   tiles about to be created                              create, delete
 //! tile/0/000.p/7              a tile                                                 create
 //! ```
-//! A key never changes its bytes, except by `swap`, which compares first. What a call has answered is durable. After an
-//! error nothing is known: the caller stops and reads everything again.
+//! A key never changes its bytes, except by `swap`, which compares first. Durable when the call returns are `swap` and
+//! `create` under `staging/`; a tile is durable once a later `delete` has returned, and until then a crash leaves it whole
+//! or absent. After an error other than `NotWritten` nothing is known: the caller stops and reads everything again.
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What lies below this may be deleted.
+const STAGING: &str = "staging/";
 
 /// What a key held when it was read: SHA-256 of its bytes in a folder and in memory.
 pub type Version = [u8; 32];
@@ -27,7 +31,7 @@ pub enum Created {
     Same,
 }
 
-/// Why a store did not do as asked. Except for `Held`, the state is unknown.
+/// Why a store did not do as asked. Except for `Held` and `NotWritten`, the state is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// Another process works on it.
@@ -36,6 +40,14 @@ pub enum StoreError {
     /// Reading or writing failed.
     #[error("{key}: {what}")]
     Io {
+        /// Which key.
+        key: String,
+        /// What went wrong.
+        what: String,
+    },
+    /// Nothing was changed, for instance because the disk is full.
+    #[error("{key}: nothing was written: {what}")]
+    NotWritten {
         /// Which key.
         key: String,
         /// What went wrong.
@@ -55,11 +67,11 @@ pub trait Store {
     fn read(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, StoreError>;
     /// All keys that begin so, sorted.
     fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError>;
-    /// Writes a key that never changes; durable when it returns.
+    /// Writes a key that never changes; durable when it returns, if it is under `staging/`, and else after a `delete`.
     fn create(&mut self, key: &str, bytes: &[u8]) -> Result<Created, StoreError>;
     /// Replaces a key that holds `old` (`None`: that is free); durable when it returns.
     fn swap(&mut self, key: &str, old: Option<Version>, bytes: &[u8]) -> Result<Version, StoreError>;
-    /// Deletes a key under `staging/`.
+    /// Deletes a key under `staging/`, after everything that was created before is durable.
     fn delete(&mut self, key: &str) -> Result<(), StoreError>;
 }
 
@@ -75,16 +87,26 @@ pub struct Folder {
     root: PathBuf,
     /// Held, not read: dropping it lets the next process in.
     _held: Option<File>,
+    /// Folders with names that are not durable yet, each by a handle that was open before the name was made.
+    unsynced: BTreeMap<PathBuf, File>,
+    /// A sync failed. The kernel then counts the pages as clean, so reading them back would prove nothing.
+    broken: bool,
 }
 
 impl Folder {
     /// Opens a folder to write to it, and makes it if it is not there.
     pub fn open(root: &Path) -> Result<Folder, StoreError> {
         let io = |e: io::Error| StoreError::Io { key: root.display().to_string(), what: e.to_string() };
-        fs::create_dir_all(root).map_err(io)?;
+        if !root.is_dir() {
+            fs::create_dir_all(root).map_err(io)?;
+            // A new folder is durable once its parents are.
+            for parent in root.ancestors().skip(1).filter(|p| !p.as_os_str().is_empty()) {
+                File::open(parent).and_then(|handle| handle.sync_all()).map_err(io)?;
+            }
+        }
         let held = File::options().create(true).truncate(false).write(true).open(root.join("held")).map_err(io)?;
         match held.try_lock() {
-            Ok(()) => Ok(Folder { root: root.to_path_buf(), _held: Some(held) }),
+            Ok(()) => Ok(Folder { _held: Some(held), ..Folder::read_only(root) }),
             Err(fs::TryLockError::WouldBlock) => Err(StoreError::Held(root.display().to_string())),
             Err(fs::TryLockError::Error(e)) => Err(io(e)),
         }
@@ -92,7 +114,7 @@ impl Folder {
 
     /// Opens a folder to read it; every write fails. Does not disturb the process that holds it.
     pub fn read_only(root: &Path) -> Folder {
-        Folder { root: root.to_path_buf(), _held: None }
+        Folder { root: root.to_path_buf(), _held: None, unsynced: BTreeMap::new(), broken: false }
     }
 
     /// Where it is.
@@ -114,37 +136,58 @@ impl Folder {
     }
 
     fn writable(&self, key: &str) -> Result<PathBuf, StoreError> {
+        let refuse = |what: &str| Err(StoreError::Io { key: key.to_string(), what: what.to_string() });
         match self._held {
+            Some(_) if self.broken => refuse("an earlier sync failed"),
             Some(_) => self.path(key),
-            None => {
-                Err(StoreError::Io { key: key.to_string(), what: "the folder is open for reading only".to_string() })
-            }
+            None => refuse("the folder is open for reading only"),
         }
+    }
+
+    /// Makes a folder and notes that its name, and names in it, are to be synced.
+    fn prepare(&mut self, folder: &Path) -> io::Result<()> {
+        if self.unsynced.contains_key(folder) {
+            return Ok(());
+        }
+        if folder != self.root && !folder.is_dir() {
+            self.prepare(folder.parent().unwrap_or(&self.root.clone()))?;
+            fs::create_dir(folder)?;
+        }
+        self.unsynced.insert(folder.to_path_buf(), File::open(folder)?);
+        Ok(())
     }
 
     /// Writes and syncs a temporary file beside `path`. A crash here leaves a `.tmp` that nothing reads.
-    fn write_temporary(path: &Path, bytes: &[u8]) -> io::Result<PathBuf> {
-        if let Some(parent) = path.parent().filter(|parent| !parent.is_dir()) {
-            fs::create_dir_all(parent)?;
-            // A new folder is durable once its parents are.
-            let mut at = parent.parent();
-            while let Some(folder) = at.filter(|f| !f.as_os_str().is_empty()) {
-                let Ok(handle) = File::open(folder) else { break };
-                handle.sync_all()?;
-                at = folder.parent();
-            }
-        }
+    fn write_temporary(&mut self, key: &str, path: &Path, bytes: &[u8]) -> Result<PathBuf, StoreError> {
+        let not_written = |e: io::Error| StoreError::NotWritten { key: key.to_string(), what: e.to_string() };
+        let root = self.root.clone();
+        self.prepare(path.parent().unwrap_or(&root)).map_err(not_written)?;
         let mut name = path.file_name().unwrap_or_default().to_os_string();
         name.push(".tmp");
         let temporary = path.with_file_name(name);
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
+        let written = File::create(&temporary).and_then(|mut file| file.write_all(bytes).map(|()| file));
+        let file = written.map_err(|e| {
+            // Room for the next try; if this fails too, the next write of this key begins anew.
+            let _ = fs::remove_file(&temporary);
+            not_written(e)
+        })?;
+        self.synced(key, file.sync_all())?;
         Ok(temporary)
     }
 
-    fn sync_parent(path: &Path) -> io::Result<()> {
-        path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    fn synced(&mut self, key: &str, result: io::Result<()>) -> Result<(), StoreError> {
+        result.map_err(|e| {
+            self.broken = true;
+            StoreError::Io { key: key.to_string(), what: e.to_string() }
+        })
+    }
+
+    /// Makes all names durable.
+    fn sync(&mut self, key: &str) -> Result<(), StoreError> {
+        for handle in std::mem::take(&mut self.unsynced).into_values() {
+            self.synced(key, handle.sync_all())?;
+        }
+        Ok(())
     }
 }
 
@@ -191,21 +234,22 @@ impl Store for Folder {
     fn create(&mut self, key: &str, bytes: &[u8]) -> Result<Created, StoreError> {
         let path = self.writable(key)?;
         let io = |e: io::Error| StoreError::Io { key: key.to_string(), what: e.to_string() };
-        let temporary = Self::write_temporary(&path, bytes).map_err(io)?;
+        let temporary = self.write_temporary(key, &path, bytes)?;
         // A hard link fails if the name is taken, where a rename would replace it.
         let linked = fs::hard_link(&temporary, &path);
         fs::remove_file(&temporary).map_err(io)?;
-        match linked {
-            Ok(()) => {
-                Self::sync_parent(&path).map_err(io)?;
-                Ok(Created::New)
-            }
+        let created = match linked {
+            Ok(()) => Created::New,
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => match fs::read(&path).map_err(io)? == bytes {
-                true => Ok(Created::Same),
-                false => Err(StoreError::Differs(key.to_string())),
+                true => Created::Same,
+                false => return Err(StoreError::Differs(key.to_string())),
             },
-            Err(e) => Err(io(e)),
+            Err(e) => return Err(io(e)),
+        };
+        if key.starts_with(STAGING) {
+            self.sync(key)?;
         }
+        Ok(created)
     }
 
     fn swap(&mut self, key: &str, old: Option<Version>, bytes: &[u8]) -> Result<Version, StoreError> {
@@ -214,22 +258,21 @@ impl Store for Folder {
         if found != old {
             return Err(StoreError::Moved(key.to_string()));
         }
-        let io = |e: io::Error| StoreError::Io { key: key.to_string(), what: e.to_string() };
-        let temporary = Self::write_temporary(&path, bytes).map_err(io)?;
-        fs::rename(&temporary, &path).map_err(io)?;
-        Self::sync_parent(&path).map_err(io)?;
+        let temporary = self.write_temporary(key, &path, bytes)?;
+        fs::rename(&temporary, &path).map_err(|e| StoreError::Io { key: key.to_string(), what: e.to_string() })?;
+        self.sync(key)?;
         Ok(version(bytes))
     }
 
     fn delete(&mut self, key: &str) -> Result<(), StoreError> {
         let path = self.writable(key)?;
-        if !key.starts_with("staging/") {
-            return Err(StoreError::Io { key: key.to_string(), what: "only staging may be deleted".to_string() });
+        let io = |what: String| StoreError::Io { key: key.to_string(), what };
+        if !key.starts_with(STAGING) {
+            return Err(io("only staging may be deleted".to_string()));
         }
+        self.sync(key)?;
         match fs::remove_file(path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => {
-                Err(StoreError::Io { key: key.to_string(), what: e.to_string() })
-            }
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(io(e.to_string())),
             _ => Ok(()),
         }
     }
@@ -247,6 +290,8 @@ pub enum Crash {
 #[derive(Debug, Default)]
 struct Bytes {
     keys: BTreeMap<String, Vec<u8>>,
+    /// Created, but not durable yet.
+    unsynced: BTreeSet<String>,
     writes: u64,
     crash: Option<(u64, Crash)>,
     crashed: bool,
@@ -280,9 +325,20 @@ impl Memory {
         self.bytes().crashed
     }
 
-    /// Lets a new run read and write again, and forgets a crash that did not come.
+    /// Lets a new run read and write again, and forgets a crash that did not come. The process went down, not the machine:
+    /// all that was written is there.
     pub fn restart(&self) {
+        self.restart_without(|_| false);
+    }
+
+    /// The machine went down: of what was not durable yet, `lost` says what is gone.
+    pub fn restart_without(&self, mut lost: impl FnMut(&str) -> bool) {
         let mut bytes = self.bytes();
+        for key in std::mem::take(&mut bytes.unsynced) {
+            if lost(&key) {
+                bytes.keys.remove(&key);
+            }
+        }
         bytes.crashed = false;
         bytes.crash = None;
     }
@@ -299,7 +355,7 @@ impl Memory {
     }
 
     /// One write: decides whether the crash comes now, and what is left of the write.
-    fn write(&self, key: &str, apply: impl FnOnce(&mut BTreeMap<String, Vec<u8>>)) -> Result<(), StoreError> {
+    fn write(&self, key: &str, apply: impl FnOnce(&mut Bytes)) -> Result<(), StoreError> {
         let failed = || StoreError::Io { key: key.to_string(), what: "crashed".to_string() };
         let mut bytes = self.bytes();
         if bytes.crashed {
@@ -310,13 +366,13 @@ impl Memory {
         match bytes.crash {
             Some((at, crash)) if at == now => {
                 if crash == Crash::After {
-                    apply(&mut bytes.keys);
+                    apply(&mut bytes);
                 }
                 bytes.crashed = true;
                 Err(failed())
             }
             _ => {
-                apply(&mut bytes.keys);
+                apply(&mut bytes);
                 Ok(())
             }
         }
@@ -344,8 +400,11 @@ impl Store for Memory {
         if let Some((found, _)) = self.read(key)? {
             return if found == bytes { Ok(Created::Same) } else { Err(StoreError::Differs(key.to_string())) };
         }
-        self.write(key, |keys| {
-            keys.insert(key.to_string(), bytes.to_vec());
+        self.write(key, |held| {
+            held.keys.insert(key.to_string(), bytes.to_vec());
+            if !key.starts_with(STAGING) {
+                held.unsynced.insert(key.to_string());
+            }
         })?;
         Ok(Created::New)
     }
@@ -354,15 +413,16 @@ impl Store for Memory {
         if self.read(key)?.map(|(_, version)| version) != old {
             return Err(StoreError::Moved(key.to_string()));
         }
-        self.write(key, |keys| {
-            keys.insert(key.to_string(), bytes.to_vec());
+        self.write(key, |held| {
+            held.keys.insert(key.to_string(), bytes.to_vec());
         })?;
         Ok(version(bytes))
     }
 
     fn delete(&mut self, key: &str) -> Result<(), StoreError> {
-        self.write(key, |keys| {
-            keys.remove(key);
+        self.write(key, |held| {
+            held.unsynced.clear();
+            held.keys.remove(key);
         })
     }
 }

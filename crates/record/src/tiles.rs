@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! 1 staging/<size>-<root>   all new tiles, in one object            a crash: staging is deleted, nothing happened
-//! 2 self-check              separate code reads the staged bytes    a crash: the same
+//! 2 self-check              other code reads the staged bytes       a crash: the same; only now the log signs
 //! 3 lock                    swapped to the checkpoint: commit       a crash: staging is replayed on the next start
 //! 4 tile/…                  created from the staged bytes           a crash: the same
 //! 5 staging deleted                                                 a crash: deleted on the next start
@@ -11,11 +11,11 @@
 //! hashes every byte, so that nothing is built on what does not fit.
 use crate::checkpoint::Checkpoint;
 use crate::key::Vkey;
-use crate::merkle::{self, Edge, Hash};
+use crate::merkle::{self, Edge, Hash, leaf_hash, node_hash};
 use crate::note::Note;
-use crate::statement::hex;
+use crate::statement::{hex, unhex};
 use crate::store::{Store, StoreError, Version};
-use crate::tile::{self, Level, Tile};
+use crate::tile::{self, Level, Tile, WIDTH};
 use std::collections::BTreeMap;
 
 /// A byte that does not fit: the state is unknown, and nothing is signed or built on it.
@@ -58,6 +58,9 @@ pub enum TilesError {
         /// Hex of the root in the checkpoint.
         expected: String,
     },
+    /// Nothing to add.
+    #[error("found no entries, allowed is at least one")]
+    NoEntries,
     /// An entry is longer than an entry can be.
     #[error("found an entry of {0} bytes, allowed are 65535")]
     EntryTooLarge(usize),
@@ -73,84 +76,139 @@ impl From<Fault> for TilesError {
 #[derive(Debug)]
 pub struct Tiles<S> {
     store: S,
-    edge: Edge,
+    edge: RightEdge,
     root: Hash,
     lock: Option<(Note, Version)>,
-    /// Bytes of the bundle that is still growing; empty if it is full.
-    bundle: Vec<u8>,
-    /// Hashes of the tile that is still growing, at each level of tiles.
-    growing: Vec<Vec<Hash>>,
     unknown: bool,
 }
 
-/// The tiles that some entries add, by name, with the state after them.
-struct Grown {
-    edge: Edge,
+/// The right edge of a tree: what is needed to write its next tiles.
+#[derive(Clone, Debug, Default)]
+struct RightEdge {
+    size: u64,
+    /// Hashes of the tile that is still growing, at each level of tiles.
+    rows: Vec<Vec<Hash>>,
+    /// Bytes of the bundle that is still growing; empty if it is full.
     bundle: Vec<u8>,
-    growing: Vec<Vec<Hash>>,
-    tiles: BTreeMap<Tile, Vec<u8>>,
+    /// The tree before that bundle.
+    base: Edge,
+}
+
+/// The tiles that some entries add, with the edge after them.
+struct Grown {
+    edge: RightEdge,
+    root: Hash,
+    tiles: Vec<(Tile, Vec<u8>)>,
+}
+
+impl RightEdge {
+    /// The root, folded from the growing tiles: they hold all complete subtrees that the size's one-bits stand for.
+    fn root(&self) -> Hash {
+        let hash = |level: u8, n| {
+            let row = self.rows.get(usize::from(level / 8)).map_or(&[][..], Vec::as_slice);
+            tile::hash_at(row, level, n).ok_or(())
+        };
+        // The rows hold them by construction; a wrong root would not pass the self-check.
+        merkle::root(self.size, hash).unwrap_or_default()
+    }
+
+    /// Appends an entry; `full` gets every tile that this fills. False, and nothing done, if the entry is too long.
+    #[must_use]
+    fn push(&mut self, leaf: &[u8], mut full: impl FnMut(Tile, Vec<u8>)) -> bool {
+        if !tile::push_entry(&mut self.bundle, leaf) {
+            return false;
+        }
+        let n = self.size / WIDTH;
+        self.size += 1;
+        if self.size.is_multiple_of(WIDTH) {
+            full(Tile { level: Level::Entries, n, width: WIDTH as u16 }, std::mem::take(&mut self.bundle));
+        }
+        let mut hash = leaf_hash(leaf);
+        for level in 0.. {
+            if self.rows.len() == level {
+                self.rows.push(Vec::new());
+            }
+            let row = &mut self.rows[level];
+            row.push(hash);
+            if (row.len() as u64) < WIDTH {
+                break;
+            }
+            let row = std::mem::take(row);
+            if level == 0 {
+                row.iter().for_each(|leaf| self.base.push(*leaf, |_, _, _| ()));
+            }
+            hash = fold_pairs(&row);
+            let n = (self.size >> (8 * level)) / WIDTH - 1;
+            full(Tile { level: Level::Hashes(level as u8), n, width: WIDTH as u16 }, row.concat());
+        }
+        true
+    }
+
+    /// The growing tiles.
+    fn partial(&self) -> impl Iterator<Item = (Tile, Vec<u8>)> {
+        let bundle = Tile::at(Level::Entries, self.size / WIDTH, self.size).map(|tile| (tile, self.bundle.clone()));
+        let rows = self.rows.iter().enumerate().filter(|(_, row)| !row.is_empty()).map(|(level, row)| {
+            let n = (self.size >> (8 * level)) / WIDTH;
+            (Tile { level: Level::Hashes(level as u8), n, width: row.len() as u16 }, row.concat())
+        });
+        bundle.into_iter().chain(rows)
+    }
+
+    /// The edge after these entries, and the tiles they ask for; the length of one that is too long.
+    fn grow(&self, entries: &[impl AsRef<[u8]>]) -> Result<Grown, usize> {
+        let mut edge = self.clone();
+        let mut tiles = Vec::new();
+        for entry in entries {
+            let entry = entry.as_ref();
+            if !edge.push(entry, |tile, bytes| tiles.push((tile, bytes))) {
+                return Err(entry.len());
+            }
+        }
+        // What is full was kept on the way; of what still grows, what grew is written at its present width.
+        tiles.extend(edge.partial().filter(|(tile, _)| Tile::at(tile.level, tile.n, self.size) != Some(*tile)));
+        Ok(Grown { root: edge.root(), edge, tiles })
+    }
+}
+
+fn fold_pairs(row: &[Hash]) -> Hash {
+    let mut row = row.to_vec();
+    while row.len() > 1 {
+        let (pairs, _) = row.as_chunks::<2>();
+        row = pairs.iter().map(|[left, right]| node_hash(left, right)).collect();
+    }
+    row.first().copied().unwrap_or_default()
 }
 
 impl<S: Store> Tiles<S> {
     /// Opens what the store holds; `visit` sees every entry in order. `key` is the log's: the lock must be signed by it.
-    /// An empty store is an empty log.
-    pub fn open(mut store: S, key: &Vkey, mut visit: impl FnMut(u64, &[u8])) -> Result<Tiles<S>, TilesError> {
-        let Some((bytes, version)) = store.read("lock")? else {
-            // Nothing was ever committed. Staging may be left of a first batch that was not; anything else is foreign.
-            for left in store.list("")? {
-                match left.starts_with("staging/") {
-                    true => store.delete(&left)?,
-                    false => {
-                        return Err(Fault::new(
-                            &left,
-                            "there is no lock beside it",
-                            "no lock",
-                            "a lock or an empty folder",
-                        )
-                        .into());
-                    }
-                }
-            }
-            let (edge, root) = (Edge::new(), merkle::empty_root());
-            return Ok(Tiles {
-                store,
-                edge,
-                root,
-                lock: None,
-                bundle: Vec::new(),
-                growing: Vec::new(),
-                unknown: false,
-            });
-        };
-        let (checkpoint, note) = Checkpoint::open(&bytes, key).map_err(|e| {
-            Fault::new(
-                "lock",
-                "it is not a checkpoint signed by the log's key",
-                e,
-                format!("a checkpoint of {}", key.name()),
-            )
-        })?;
-        if note.to_text().as_bytes() != bytes {
-            return Err(Fault::new("lock", "it has more bytes than a note", "other bytes", "the note alone").into());
+    /// An empty store is an empty log. What a crash left is healed; the first thing that does not fit is the error.
+    pub fn open(store: S, key: &Vkey, visit: impl FnMut(u64, &[u8])) -> Result<Tiles<S>, TilesError> {
+        let mut read = ReadTree::read(&store, key, visit)?;
+        match read.faults.is_empty() {
+            true => read.heal(store),
+            false => Err(read.faults.swap_remove(0).into()),
         }
-        check_published(&store, key, &checkpoint)?;
-        let wanted = staging_key(checkpoint.size, &checkpoint.root);
-        for left in store.list("staging/")? {
-            if left == wanted {
-                let (staged, _) = store.read(&left)?.ok_or(StoreError::Moved(left.clone()))?;
-                for (tile, bytes) in read_staging(&left, &staged)? {
-                    store.create(&tile.to_string(), &bytes)?;
-                }
-            }
-            store.delete(&left)?;
+    }
+
+    /// As [`Tiles::open`], for who wants to know everything that does not fit. Staging objects of what was never committed
+    /// are looked at too.
+    pub(crate) fn open_or_faults(
+        store: S,
+        key: &Vkey,
+        visit: impl FnMut(u64, &[u8]),
+    ) -> Result<Tiles<S>, (Vec<Fault>, Option<TilesError>)> {
+        let fail = |error: TilesError| (Vec::new(), Some(error));
+        let mut read = ReadTree::read(&store, key, visit).map_err(fail)?;
+        read.check_abandoned(&store).map_err(fail)?;
+        match read.faults.is_empty() {
+            true => read.heal(store).map_err(fail),
+            false => Err((read.faults, None)),
         }
-        let tiles = read_all(store, checkpoint, &mut visit)?;
-        Ok(Tiles { lock: Some((note, version)), ..tiles })
     }
 
     /// Number of entries.
     pub fn size(&self) -> u64 {
-        self.edge.size()
+        self.edge.size
     }
 
     /// Root over them.
@@ -168,8 +226,9 @@ impl<S: Store> Tiles<S> {
         &self.store
     }
 
-    /// Adds entries under the checkpoint that `checkpoint` gives for the new size and root. Durable when it returns; any
-    /// error but its own refusals leaves the state unknown, and the caller opens again.
+    /// Adds entries under the checkpoint that `checkpoint` gives for the new size and root. Durable when it returns. If an
+    /// entry is too long, nothing could be written, or `checkpoint` refuses, nothing happened; any other error leaves the
+    /// state unknown, and the caller opens again.
     pub fn grow<E: From<TilesError>>(
         &mut self,
         entries: &[impl AsRef<[u8]>],
@@ -178,37 +237,53 @@ impl<S: Store> Tiles<S> {
         if self.unknown {
             return Err(TilesError::Unknown.into());
         }
-        if let Some(long) = entries.iter().map(|e| e.as_ref().len()).find(|n| *n > tile::ENTRY_BYTES_MAX) {
-            return Err(TilesError::EntryTooLarge(long).into());
+        if entries.is_empty() {
+            return Err(TilesError::NoEntries.into());
         }
-        let grown = self.grown(entries);
-        let (size, root) = (grown.edge.size(), grown.edge.root());
-        let note = checkpoint(size, root)?;
+        let grown = self.edge.grow(entries).map_err(TilesError::EntryTooLarge)?;
+        let (size, root) = (grown.edge.size, grown.root);
+        let staging = staging_key(size, &root);
         // From here on an error means that we do not know what the disk holds.
         self.unknown = true;
-        self.commit(&grown, &note, size, root).map_err(E::from)?;
-        self.unknown = false;
+        match self.stage(&staging, &grown) {
+            Ok(()) => {}
+            Err(error) => {
+                self.unknown = !matches!(error, TilesError::Store(StoreError::NotWritten { .. }));
+                return Err(error.into());
+            }
+        }
+        let note = match checkpoint(size, root) {
+            Ok(note) => note,
+            Err(refusal) => {
+                self.store.delete(&staging).map_err(TilesError::from)?;
+                self.unknown = false;
+                return Err(refusal);
+            }
+        };
+        self.commit(&staging, &grown, note).map_err(E::from)?;
         self.edge = grown.edge;
         self.root = root;
-        self.bundle = grown.bundle;
-        self.growing = grown.growing;
+        self.unknown = false;
         Ok(())
     }
 
-    fn commit(&mut self, grown: &Grown, note: &Note, size: u64, root: Hash) -> Result<(), TilesError> {
-        let staging = staging_key(size, &root);
-        let staged = write_staging(&grown.tiles);
-        self.store.create(&staging, &staged)?;
-        self_check(&staging, &staged, &self.edge, size, &root)?;
-        let bytes = note.to_text().into_bytes();
+    /// Writes the new tiles in one object, and reads it back as a stranger would.
+    fn stage(&mut self, staging: &str, grown: &Grown) -> Result<(), TilesError> {
+        self.store.create(staging, &write_staging(&grown.tiles))?;
+        let staged = self.store.read(staging)?.map(|(bytes, _)| bytes).unwrap_or_default();
+        let old = (self.edge.size, self.root);
+        Ok(self_check(staging, &self.edge.base, old, &staged, (grown.edge.size, grown.root))?)
+    }
+
+    fn commit(&mut self, staging: &str, grown: &Grown, note: Note) -> Result<(), TilesError> {
         let old = self.lock.as_ref().map(|(_, version)| *version);
         // The commit point. Tiles are created after it, from staging: a crash between is healed when it is opened.
-        let version = self.store.swap("lock", old, &bytes)?;
+        let version = self.store.swap("lock", old, note.to_text().as_bytes())?;
+        self.lock = Some((note, version));
         for (tile, bytes) in &grown.tiles {
             self.store.create(&tile.to_string(), bytes)?;
         }
-        self.store.delete(&staging)?;
-        self.lock = Some((note.clone(), version));
+        self.store.delete(staging)?;
         Ok(())
     }
 
@@ -235,42 +310,6 @@ impl<S: Store> Tiles<S> {
         self.store.swap("checkpoint", old, note.to_text().as_bytes())?;
         self.unknown = false;
         Ok(())
-    }
-
-    fn grown(&self, entries: &[impl AsRef<[u8]>]) -> Grown {
-        let old = self.edge.size();
-        let mut grown = Grown {
-            edge: self.edge.clone(),
-            bundle: self.bundle.clone(),
-            growing: self.growing.clone(),
-            tiles: BTreeMap::new(),
-        };
-        for entry in entries {
-            let entry = entry.as_ref();
-            // Longer entries were refused above.
-            let _ = tile::push_entry(&mut grown.bundle, entry);
-            let (growing, tiles) = (&mut grown.growing, &mut grown.tiles);
-            grown.edge.push(merkle::leaf_hash(entry), |level, n, hash| {
-                push_hash(growing, level, hash, |at, full| {
-                    tiles
-                        .insert(Tile { level: Level::Hashes(at), n: n / tile::WIDTH, width: tile::WIDTH as u16 }, full);
-                });
-            });
-            let size = grown.edge.size();
-            if size.is_multiple_of(tile::WIDTH) {
-                let full = Tile { level: Level::Entries, n: size / tile::WIDTH - 1, width: tile::WIDTH as u16 };
-                grown.tiles.insert(full, std::mem::take(&mut grown.bundle));
-            }
-        }
-        // What is full was kept on the way; what still grows is written at its present width.
-        for tile in Tile::new_since(old, grown.edge.size()).filter(|t| !t.is_full()) {
-            let bytes = match tile.level {
-                Level::Entries => grown.bundle.clone(),
-                Level::Hashes(level) => grown.growing.get(usize::from(level)).map(|h| h.concat()).unwrap_or_default(),
-            };
-            grown.tiles.insert(tile, bytes);
-        }
-        grown
     }
 
     /// The complete hash at (tree level, n).
@@ -328,26 +367,11 @@ impl<S: Store> Tiles<S> {
     }
 }
 
-/// Adds a complete hash to the tile that grows at its level; only every eighth level of the tree has tiles.
-fn push_hash(growing: &mut Vec<Vec<Hash>>, level: u8, hash: Hash, full: impl FnOnce(u8, Vec<u8>)) {
-    if !level.is_multiple_of(8) {
-        return;
-    }
-    let at = usize::from(level / 8);
-    while growing.len() <= at {
-        growing.push(Vec::new());
-    }
-    growing[at].push(hash);
-    if growing[at].len() as u64 == tile::WIDTH {
-        full(level / 8, std::mem::take(&mut growing[at]).concat());
-    }
-}
-
 fn staging_key(size: u64, root: &Hash) -> String {
     format!("staging/{size}-{}", hex(root))
 }
 
-fn write_staging(tiles: &BTreeMap<Tile, Vec<u8>>) -> Vec<u8> {
+fn write_staging(tiles: &[(Tile, Vec<u8>)]) -> Vec<u8> {
     let mut out = Vec::new();
     for (tile, bytes) in tiles {
         out.extend_from_slice(format!("{tile} {}\n", bytes.len()).as_bytes());
@@ -376,65 +400,327 @@ fn read_staging(key: &str, staged: &[u8]) -> Result<Vec<(Tile, Vec<u8>)>, Fault>
 }
 
 /// Reads the staged bytes as a stranger would, before anything is signed: one flipped bit between an entry and its hash
-/// has ended a public log. Shares nothing with the code that built them but the hash functions.
-fn self_check(key: &str, staged: &[u8], old: &Edge, size: u64, root: &Hash) -> Result<(), Fault> {
-    let mut edge = old.clone();
-    let mut hashes: BTreeMap<(u8, u64), Hash> = BTreeMap::new();
-    let tiles = read_staging(key, staged)?;
-    let fault = |tile: &Tile, what: &str| Fault::new(key, what, tile, "what the entries lead to");
-    for (tile, bytes) in tiles.iter().filter(|(t, _)| t.level == Level::Entries) {
+/// has ended a public log. Every staged hash is computed again from staged entries by other code than built them, and the
+/// old root from the entries that were there before. `base` is the tree before the bundle that grew.
+fn self_check(key: &str, base: &Edge, old: (u64, Hash), staged: &[u8], new: (u64, Hash)) -> Result<(), Fault> {
+    let fault = |what: &str, found: String, expected: String| Err(Fault::new(key, what, found, expected));
+    let mut tiles = read_staging(key, staged)?;
+    tiles.sort();
+    let mut expected: Vec<Tile> = Tile::new_since(old.0, new.0).collect();
+    expected.sort();
+    if new.0 <= old.0 || tiles.iter().map(|(tile, _)| *tile).ne(expected) {
+        let found = format!("{} tiles", tiles.len());
+        return fault("other tiles are staged", found, format!("those between size {} and {}", old.0, new.0));
+    }
+    let mut edge = base.clone();
+    let mut complete = BTreeMap::new();
+    let mut old_root = (edge.size() == old.0).then(|| edge.root());
+    for (tile, bytes) in tiles.iter().filter(|(tile, _)| tile.level == Level::Entries) {
+        if tile.start() != edge.size() {
+            return fault("a staged bundle leaves a gap", tile.to_string(), format!("entry {} next", edge.size()));
+        }
         let entries =
             tile.entries(bytes).map_err(|e| Fault::new(key, "a staged bundle does not parse", e, "a bundle"))?;
-        let known = edge.size().saturating_sub(tile.start());
-        for entry in entries.iter().skip(usize::try_from(known).unwrap_or(usize::MAX)) {
-            edge.push(merkle::leaf_hash(entry), |level, n, hash| {
-                hashes.insert((level, n), hash);
+        for entry in entries {
+            edge.push(leaf_hash(entry), |level, n, hash| {
+                complete.insert((level, n), hash);
             });
+            if edge.size() == old.0 {
+                old_root = Some(edge.root());
+            }
         }
     }
-    if edge.size() != size || edge.root() != *root || size <= old.size() {
-        let found = format!("size {} root {}", edge.size(), hex(&edge.root()));
-        return Err(Fault::new(
-            key,
-            "the staged entries lead elsewhere",
-            found,
-            format!("size {size} root {}", hex(root)),
-        ));
+    let describe = |(size, root): (u64, Hash)| format!("size {size} root {}", hex(&root));
+    if old_root != Some(old.1) {
+        let found = old_root.map_or("no such size".to_string(), |root| describe((old.0, root)));
+        return fault("the staged entries do not go on from the log", found, describe(old));
+    }
+    if (edge.size(), edge.root()) != new {
+        return fault("the staged entries lead elsewhere", describe((edge.size(), edge.root())), describe(new));
     }
     for (tile, bytes) in &tiles {
         let Level::Hashes(level) = tile.level else { continue };
-        let found = tile.hashes(bytes).map_err(|e| Fault::new(key, "a staged tile does not parse", e, "a tile"))?;
-        for (i, hash) in found.iter().enumerate() {
-            // Hashes older than this batch were checked when they were new.
-            if hashes.get(&(8 * level, tile.start() + i as u64)).is_some_and(|expected| expected != hash) {
-                return Err(fault(tile, "a staged hash is not that of its entries"));
-            }
+        let hashes = tile.hashes(bytes).map_err(|e| Fault::new(key, "a staged tile does not parse", e, "a tile"))?;
+        let tree_level = 8 * level;
+        let older_fit = if tile.is_full() {
+            let mut inner = Edge::new();
+            hashes.iter().for_each(|hash| inner.push(*hash, |_, _, _| ()));
+            complete.get(&(tree_level + 8, tile.n)) == Some(&inner.root())
+        } else {
+            // The one-bits of the size within this level cover all that the tile holds.
+            let here = |l: &u8| (tree_level..tree_level + 8).contains(l);
+            edge.subtrees().filter(|(l, _, _)| here(l)).all(|(l, n, hash)| tile::hash_at(hashes, l, n) == Some(hash))
+        };
+        let newest = tile.start() + hashes.len() as u64 - 1;
+        if !older_fit || complete.get(&(tree_level, newest)) != hashes.last() {
+            return fault(
+                "a staged hash is not that of its entries",
+                tile.to_string(),
+                "what they lead to".to_string(),
+            );
         }
     }
     Ok(())
 }
 
-/// The published checkpoint may lag behind the lock, never lead it.
-fn check_published<S: Store>(store: &S, key: &Vkey, lock: &Checkpoint) -> Result<(), TilesError> {
-    let Some((bytes, _)) = store.read("checkpoint")? else { return Ok(()) };
-    let (published, note) = Checkpoint::open(&bytes, key).map_err(|e| {
-        Fault::new(
-            "checkpoint",
-            "it is not a checkpoint signed by the log's key",
-            e,
-            format!("a checkpoint of {}", key.name()),
-        )
+/// Where the bytes of a tile were found.
+enum Found {
+    Stored,
+    Staged(Vec<u8>),
+}
+
+/// Everything that lies below a lock, hashed again.
+struct ReadTree {
+    lock: Option<(Checkpoint, Note, Version)>,
+    edge: RightEdge,
+    /// What does not fit.
+    faults: Vec<Fault>,
+    /// Tiles of the staging object that the lock names: they may not be in their places yet.
+    staged: Vec<(Tile, Vec<u8>)>,
+    /// All staging objects.
+    staging: Vec<String>,
+}
+
+impl ReadTree {
+    fn read<S: Store>(store: &S, key: &Vkey, mut visit: impl FnMut(u64, &[u8])) -> Result<ReadTree, TilesError> {
+        let staging = store.list("staging/")?;
+        let mut read =
+            ReadTree { lock: None, edge: RightEdge::default(), faults: Vec::new(), staged: Vec::new(), staging };
+        match store.read("lock")? {
+            Some((bytes, version)) => match read_lock(&bytes, key) {
+                Ok((checkpoint, note)) => read.lock = Some((checkpoint, note, version)),
+                Err(fault) => {
+                    read.faults.push(fault);
+                    return Ok(read);
+                }
+            },
+            // Nothing was ever committed. Staging may be left of a first batch that was not; anything else is foreign.
+            None => {
+                let foreign = store.list("")?.into_iter().filter(|left| !left.starts_with("staging/"));
+                let what = "there is no lock beside it";
+                read.faults =
+                    foreign.map(|left| Fault::new(&left, what, "no lock", "a lock or an empty folder")).collect();
+                return Ok(read);
+            }
+        }
+        read.check_published(store, key)?;
+        let (size, root) = read.head();
+        let wanted = staging_key(size, &root);
+        if let Some((bytes, _)) = store.read(&wanted)? {
+            match read_staging(&wanted, &bytes) {
+                Ok(tiles) => read.staged = tiles,
+                Err(fault) => read.faults.push(fault),
+            }
+        }
+        let mut found: BTreeMap<(Level, u64), Vec<(u16, Found)>> = BTreeMap::new();
+        for (tile, bytes) in &read.staged {
+            found.entry((tile.level, tile.n)).or_default().push((tile.width, Found::Staged(bytes.clone())));
+        }
+        for key in store.list("tile/")? {
+            match Tile::parse(&key) {
+                Ok(tile) if Tile::at(tile.level, tile.n, size).is_some_and(|now| tile.width <= now.width) => {
+                    found.entry((tile.level, tile.n)).or_default().push((tile.width, Found::Stored));
+                }
+                Ok(_) => {
+                    let (found, expected) = ("a tile beyond the log", format!("tiles of size {size}"));
+                    read.faults.push(Fault::new(&key, "the lock does not know it", found, expected));
+                }
+                Err(error) => read.faults.push(Fault::new(&key, "it is not a tile's name", error, "a tile")),
+            }
+        }
+        let first = read.faults.len();
+        read.tiles(store, size, found, &mut visit)?;
+        if read.edge.size == size && read.edge.root() != root {
+            read.blame_bundles(first, root);
+        }
+        Ok(read)
+    }
+
+    /// What a crash left is finished as in ordinary work: the staged tiles are created, then their object is deleted.
+    fn heal<S: Store>(self, mut store: S) -> Result<Tiles<S>, TilesError> {
+        for (tile, bytes) in self.staged {
+            store.create(&tile.to_string(), &bytes)?;
+        }
+        for key in self.staging {
+            store.delete(&key)?;
+        }
+        let lock = self.lock.map(|(_, note, version)| (note, version));
+        Ok(Tiles { store, root: self.edge.root(), edge: self.edge, lock, unknown: false })
+    }
+
+    /// Size and root that the lock promises.
+    fn head(&self) -> (u64, Hash) {
+        self.lock.as_ref().map_or((0, merkle::empty_root()), |(checkpoint, _, _)| (checkpoint.size, checkpoint.root))
+    }
+
+    /// Reads all bundles in order and compares every tile with what the entries ask for.
+    fn tiles<S: Store>(
+        &mut self,
+        store: &S,
+        size: u64,
+        mut found: BTreeMap<(Level, u64), Vec<(u16, Found)>>,
+        visit: &mut impl FnMut(u64, &[u8]),
+    ) -> Result<(), TilesError> {
+        for n in 0..size.div_ceil(WIDTH) {
+            let Some(tile) = Tile::at(Level::Entries, n, size) else { break };
+            let place = found.get(&(Level::Entries, n)).and_then(|f| f.iter().find(|(width, _)| *width == tile.width));
+            let bytes = match place {
+                Some((_, Found::Staged(bytes))) => Some(bytes.clone()),
+                Some((_, Found::Stored)) => store.read(&tile.to_string())?.map(|(bytes, _)| bytes),
+                None => None,
+            };
+            let Some(bytes) = bytes else {
+                self.faults.push(Fault::new(&tile.to_string(), "it is missing", "nothing", "a bundle of entries"));
+                return Ok(());
+            };
+            let entries = match tile.entries(&bytes) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    let key = self.place(&tile, matches!(place, Some((_, Found::Staged(_)))));
+                    self.faults.push(Fault::new(&key, "it is not a bundle", error, "a bundle of entries"));
+                    return Ok(());
+                }
+            };
+            let mut full = Vec::new();
+            for entry in entries {
+                visit(self.edge.size, entry);
+                // An entry out of a bundle is never too long.
+                let _ = self.edge.push(entry, |tile, bytes| full.push((tile, bytes)));
+            }
+            for (tile, bytes) in full {
+                self.compare(store, tile, &bytes, found.remove(&(tile.level, tile.n)))?;
+            }
+        }
+        let partial: Vec<(Tile, Vec<u8>)> = self.edge.partial().collect();
+        for (tile, bytes) in partial {
+            self.compare(store, tile, &bytes, found.remove(&(tile.level, tile.n)))?;
+        }
+        Ok(())
+    }
+
+    /// Compares everything found of one tile with the bytes it should have. Partial tiles of earlier sizes stay; each must
+    /// be a beginning of what replaced it.
+    fn compare<S: Store>(
+        &mut self,
+        store: &S,
+        tile: Tile,
+        expected: &[u8],
+        found: Option<Vec<(u16, Found)>>,
+    ) -> Result<(), TilesError> {
+        let found = found.unwrap_or_default();
+        if !found.iter().any(|(width, _)| *width == tile.width) {
+            self.faults.push(Fault::new(&tile.to_string(), "it is missing", "nothing", "a tile"));
+        }
+        for (width, place) in found {
+            let tile = Tile { width, ..tile };
+            let key = self.place(&tile, matches!(place, Found::Staged(_)));
+            let bytes = match place {
+                Found::Staged(bytes) => bytes,
+                Found::Stored => read_tile(store, tile)?,
+            };
+            let length = match tile.level {
+                Level::Hashes(_) => 32 * usize::from(width),
+                Level::Entries => bundle_length(expected, width),
+            };
+            if expected.get(..length) != Some(&bytes[..]) {
+                self.faults.push(first_difference(&key, &bytes, expected.get(..length).unwrap_or(expected)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a tile's bytes lie.
+    fn place(&self, tile: &Tile, staged: bool) -> String {
+        let (size, root) = self.head();
+        if staged { staging_key(size, &root) } else { tile.to_string() }
+    }
+
+    /// The entries have another root than the signed one, so it is not the hashes that changed. The bundle whose hashes are
+    /// not those of its tile is to blame; if all are, the lock is.
+    fn blame_bundles(&mut self, first: usize, root: Hash) {
+        let mut blamed = Vec::new();
+        for fault in self.faults.drain(first..) {
+            match Tile::parse(&fault.key) {
+                Ok(tile) if tile.level == Level::Hashes(0) => {
+                    let bundle = Tile { level: Level::Entries, ..tile };
+                    let what = format!("an entry was changed: its hash is not the one in {tile}");
+                    blamed.push(Fault { key: bundle.to_string(), what, found: fault.expected, expected: fault.found });
+                }
+                Ok(Tile { level: Level::Hashes(_), .. }) => {}
+                _ => blamed.push(fault),
+            }
+        }
+        if blamed.is_empty() {
+            let what = "the entries do not lead to the root that the log signed";
+            blamed.push(Fault::new("lock", what, hex(&self.edge.root()), hex(&root)));
+        }
+        self.faults.extend(blamed);
+    }
+
+    /// The published checkpoint may lag behind the lock, never lead it.
+    fn check_published<S: Store>(&mut self, store: &S, key: &Vkey) -> Result<(), TilesError> {
+        let Some((bytes, _)) = store.read("checkpoint")? else { return Ok(()) };
+        let (size, root) = self.head();
+        let fault = match Checkpoint::open(&bytes, key) {
+            Err(error) => Some(Fault::new(
+                "checkpoint",
+                "it is not a checkpoint signed by the log's key",
+                error,
+                format!("a checkpoint of {}", key.name()),
+            )),
+            Ok((_, note)) if note.to_text().as_bytes() != bytes => {
+                Some(Fault::new("checkpoint", "it has more bytes than a note", "other bytes", "the note alone"))
+            }
+            Ok((published, _)) if published.size > size || (published.size == size && published.root != root) => {
+                let describe = |size: u64, root: &Hash| format!("size {size} root {}", hex(root));
+                let what = "a checkpoint was published that the lock does not know: this disk is older than what the world has seen";
+                Some(Fault::new("checkpoint", what, describe(published.size, &published.root), describe(size, &root)))
+            }
+            Ok(_) => None,
+        };
+        self.faults.extend(fault);
+        Ok(())
+    }
+
+    /// Staging objects that the lock does not name were never committed; still, they must be what a crash can leave.
+    fn check_abandoned<S: Store>(&mut self, store: &S) -> Result<(), TilesError> {
+        let head = self.head();
+        let wanted = staging_key(head.0, &head.1);
+        for key in self.staging.iter().filter(|key| **key != wanted) {
+            let Some((bytes, _)) = store.read(key)? else { continue };
+            let named = key.strip_prefix("staging/").and_then(|name| name.split_once('-'));
+            let named = named.and_then(|(size, root)| Some((crate::checkpoint::decimal(size)?, unhex(root).ok()?)));
+            match named {
+                Some(new) if self.faults.is_empty() => {
+                    self.faults.extend(self_check(key, &self.edge.base, head, &bytes, new).err())
+                }
+                Some(_) => {}
+                None => self.faults.push(Fault::new(key, "it is not a staging object", key, "staging/<size>-<root>")),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_lock(bytes: &[u8], key: &Vkey) -> Result<(Checkpoint, Note), Fault> {
+    let (checkpoint, note) = Checkpoint::open(bytes, key).map_err(|e| {
+        let expected = format!("a checkpoint of {}", key.name());
+        Fault::new("lock", "it is not a checkpoint signed by the log's key", e, expected)
     })?;
     if note.to_text().as_bytes() != bytes {
-        return Err(Fault::new("checkpoint", "it has more bytes than a note", "other bytes", "the note alone").into());
+        return Err(Fault::new("lock", "it has more bytes than a note", "other bytes", "the note alone"));
     }
-    let describe = |c: &Checkpoint| format!("size {} root {}", c.size, hex(&c.root));
-    if published.size > lock.size || (published.size == lock.size && published.root != lock.root) {
-        let what =
-            "a checkpoint was published that the lock does not know: this disk is older than what the world has seen";
-        return Err(Fault::new("checkpoint", what, describe(&published), describe(lock)).into());
+    Ok((checkpoint, note))
+}
+
+/// Bytes of the first `width` entries of a bundle.
+fn bundle_length(bundle: &[u8], width: u16) -> usize {
+    let mut at = 0;
+    for _ in 0..width {
+        let Some(length) = bundle.get(at..at + 2) else { return usize::MAX };
+        at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]]));
     }
-    Ok(())
+    at
 }
 
 fn read_tile<S: Store>(store: &S, tile: Tile) -> Result<Vec<u8>, TilesError> {
@@ -445,58 +731,6 @@ fn read_tile<S: Store>(store: &S, tile: Tile) -> Result<Vec<u8>, TilesError> {
     }
 }
 
-/// Reads every tile that a log of this size has, hashes all entries, and compares every hash and the root.
-fn read_all<S: Store>(
-    store: S,
-    checkpoint: Checkpoint,
-    visit: &mut impl FnMut(u64, &[u8]),
-) -> Result<Tiles<S>, TilesError> {
-    let size = checkpoint.size;
-    let mut edge = Edge::new();
-    let mut growing: Vec<Vec<Hash>> = Vec::new();
-    let mut bundle = Vec::new();
-    // Roots at the sizes of older, partial tiles cannot be asked from a checkpoint; their bytes are prefixes of full ones.
-    let mut hashed: BTreeMap<Tile, Vec<u8>> = BTreeMap::new();
-    let mut bundles: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
-    for tile in Tile::all(size).filter(|t| t.level == Level::Entries) {
-        let bytes = read_tile(&store, tile)?;
-        let key = tile.to_string();
-        let entries =
-            tile.entries(&bytes).map_err(|e| Fault::new(&key, "it is not a bundle", e, "a bundle of entries"))?;
-        for (i, entry) in entries.iter().enumerate() {
-            visit(tile.start() + i as u64, entry);
-            edge.push(merkle::leaf_hash(entry), |level, n, hash| {
-                push_hash(&mut growing, level, hash, |at, full| {
-                    hashed
-                        .insert(Tile { level: Level::Hashes(at), n: n / tile::WIDTH, width: tile::WIDTH as u16 }, full);
-                });
-            });
-        }
-        if !tile.is_full() {
-            bundle = bytes.clone();
-        }
-        bundles.insert(tile.n, bytes);
-    }
-    for tile in Tile::all(size) {
-        let Level::Hashes(level) = tile.level else { continue };
-        let key = tile.to_string();
-        let found = read_tile(&store, tile)?;
-        let partial = || growing.get(usize::from(level)).map(|h| h.concat()).unwrap_or_default();
-        let expected = if tile.is_full() { hashed.get(&tile).cloned().unwrap_or_default() } else { partial() };
-        if found != expected {
-            return Err(first_difference(&key, &found, &expected).into());
-        }
-        hashed.entry(tile).or_insert(expected);
-    }
-    let root = edge.root();
-    if root != checkpoint.root {
-        let what = "the entries do not lead to the root that the log signed: an entry was changed";
-        return Err(Fault::new("lock", what, hex(&root), hex(&checkpoint.root)).into());
-    }
-    check_leftovers(&store, size, &hashed, &bundles)?;
-    Ok(Tiles { store, edge, root, lock: None, bundle, growing, unknown: false })
-}
-
 fn first_difference(key: &str, found: &[u8], expected: &[u8]) -> Fault {
     let at = found.iter().zip(expected).position(|(a, b)| a != b).unwrap_or(found.len().min(expected.len()));
     let from = at / 32 * 32;
@@ -504,43 +738,10 @@ fn first_difference(key: &str, found: &[u8], expected: &[u8]) -> Fault {
         let part = bytes.get(from..bytes.len().min(from + 32)).unwrap_or(&[]);
         part.iter().map(|b| format!("{b:02x}")).collect()
     };
-    Fault::new(key, &format!("a hash is not that of its entries (byte {at})"), show(found), show(expected))
-}
-
-/// Partial tiles of earlier sizes stay; each must be a beginning of what replaced it. Other files do not belong here.
-fn check_leftovers<S: Store>(
-    store: &S,
-    size: u64,
-    hashed: &BTreeMap<Tile, Vec<u8>>,
-    bundles: &BTreeMap<u64, Vec<u8>>,
-) -> Result<(), TilesError> {
-    for key in store.list("tile/")? {
-        let tile = Tile::parse(&key).map_err(|e| Fault::new(&key, "it is not a tile's name", e, "a tile"))?;
-        let Some(now) = Tile::at(tile.level, tile.n, size).filter(|now| now.width >= tile.width) else {
-            return Err(Fault::new(
-                &key,
-                "the lock does not know it",
-                "a tile beyond the log",
-                format!("tiles of size {size}"),
-            )
-            .into());
-        };
-        if now == tile {
-            continue;
-        }
-        let whole = match tile.level {
-            Level::Entries => bundles.get(&tile.n).cloned().unwrap_or_default(),
-            Level::Hashes(_) => hashed.get(&now).cloned().unwrap_or_default(),
-        };
-        let found = read_tile(store, tile)?;
-        let fits = match tile.level {
-            Level::Entries => tile.entries(&found).is_ok() && whole.starts_with(&found),
-            Level::Hashes(_) => tile.hashes(&found).is_ok() && whole.starts_with(&found),
-        };
-        if !fits {
-            let what = "an earlier, partial tile is not a beginning of the one that replaced it";
-            return Err(Fault::new(&key, what, "other bytes", now).into());
-        }
-    }
-    Ok(())
+    Fault::new(
+        key,
+        &format!("it is not what the entries and the signed root ask for (byte {at})"),
+        show(found),
+        show(expected),
+    )
 }

@@ -18,7 +18,7 @@ use crate::note::Note;
 use crate::statement::hex;
 use crate::store::{Folder, Overlay, Store};
 use crate::tile::{Level, Tile};
-use crate::tiles::{Fault, Tiles, TilesError};
+use crate::tiles::{Fault, Tiles};
 use crate::timing::{Sighting, sightings};
 use crate::witness::origin_hash;
 use std::collections::BTreeMap;
@@ -282,14 +282,11 @@ fn read_log(
         }
         replay.leaf(index, leaf);
     };
-    let tiles = match Tiles::open(Overlay::new(store), key, visit) {
+    let tiles = match Tiles::open_or_faults(Overlay::new(store), key, visit) {
         Ok(tiles) => tiles,
-        Err(TilesError::Fault(fault)) => {
-            faults.push(Fault { key: at(&fault.key), ..*fault });
-            return Err(faults);
-        }
-        Err(e) => {
-            faults.push(Fault::new(&at("lock"), "the log cannot be read", e, "a log"));
+        Err((found, error)) => {
+            faults.extend(found.into_iter().map(|fault| Fault { key: at(&fault.key), ..fault }));
+            faults.extend(error.map(|e| Fault::new(&at("lock"), "the log cannot be read", e, "a log")));
             return Err(faults);
         }
     };

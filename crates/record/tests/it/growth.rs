@@ -5,7 +5,7 @@ use hamsaya_record::instant::Instant;
 use hamsaya_record::key::SecretKey;
 use hamsaya_record::log::Log;
 use hamsaya_record::merkle;
-use hamsaya_record::store::{Crash, Memory, Store};
+use hamsaya_record::store::{self, Crash, Memory, Store, StoreError};
 use hamsaya_record::tiles::TilesError;
 use hamsaya_record::witness::{self, Witness, WitnessAnswer};
 
@@ -120,6 +120,124 @@ fn a_crash_after_any_write_loses_nothing_acknowledged() {
     assert!(crashes > 30, "only {crashes} crashes were tried");
 }
 
+/// The machine goes down, not only the process: of what no sync had covered, every second, or all of it, is lost.
+#[test]
+fn a_power_cut_after_any_write_loses_nothing_acknowledged() {
+    for (start, keep) in [(0u64, 0), (3, 1), (255, 2)] {
+        for at in 0.. {
+            let mut came = false;
+            for kind in [Crash::Before, Crash::After] {
+                let store = Memory::new();
+                let mut log = open(&store).expect("an empty log");
+                if start > 0 {
+                    log.append(&leaves(0, start), Instant(1)).expect("appended");
+                }
+                let mut acknowledged = start;
+                store.crash_at(at, kind);
+                for n in [2, 300] {
+                    match log.append(&leaves(acknowledged, acknowledged + n), Instant(1)) {
+                        Ok(sequenced) => acknowledged = sequenced.size,
+                        Err(_) => break,
+                    }
+                }
+                came |= store.has_crashed();
+                let mut nth = 0;
+                store.restart_without(|_| {
+                    nth += 1;
+                    keep == 0 || nth % 2 == keep - 1
+                });
+                let mut found = Vec::new();
+                let log = Log::open(store.clone(), key(), |_, leaf| found.push(leaf.to_vec())).expect("heals");
+                assert!(log.size() >= acknowledged, "start {start}, write {at}, {kind:?}");
+                assert_eq!(found, leaves(0, log.size()));
+            }
+            if !came {
+                break;
+            }
+        }
+    }
+}
+
+/// Whatever fails before the commit point without a trace, the log goes on as if nothing had been asked.
+#[test]
+fn a_full_disk_refuses_and_does_not_stop_the_log() {
+    struct Full(Memory, std::rc::Rc<std::cell::Cell<bool>>);
+    impl Store for Full {
+        fn read(&self, key: &str) -> Result<Option<(Vec<u8>, store::Version)>, StoreError> {
+            self.0.read(key)
+        }
+        fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+            self.0.list(prefix)
+        }
+        fn create(&mut self, key: &str, bytes: &[u8]) -> Result<store::Created, StoreError> {
+            if self.1.get() {
+                return Err(StoreError::NotWritten { key: key.to_string(), what: "no space left".to_string() });
+            }
+            self.0.create(key, bytes)
+        }
+        fn swap(&mut self, key: &str, old: Option<store::Version>, bytes: &[u8]) -> Result<store::Version, StoreError> {
+            self.0.swap(key, old, bytes)
+        }
+        fn delete(&mut self, key: &str) -> Result<(), StoreError> {
+            self.0.delete(key)
+        }
+    }
+    let full = std::rc::Rc::new(std::cell::Cell::new(false));
+    let mut log = Log::open(Full(Memory::new(), full.clone()), key(), |_, _| ()).expect("an empty log");
+    log.append(&leaves(0, 3), Instant(1)).expect("appended");
+    full.set(true);
+    let error = log.append(&leaves(3, 5), Instant(1)).expect_err("full").to_string();
+    assert!(error.contains("no space left"), "{error}");
+    full.set(false);
+    log.append(&leaves(3, 5), Instant(1)).expect("goes on");
+    assert_eq!(log.tiles().root(), naive_root(&leaves(0, 5)));
+}
+
+/// A disk that gives back other bytes than it was given: found by the self-check, before anything is signed.
+#[test]
+fn a_bit_flipped_between_writing_and_signing_is_found() {
+    struct Flipping(Memory, usize);
+    impl Store for Flipping {
+        fn read(&self, key: &str) -> Result<Option<(Vec<u8>, store::Version)>, StoreError> {
+            let mut read = self.0.read(key)?;
+            if let Some((bytes, _)) = read.as_mut().filter(|_| key.starts_with("staging/")) {
+                let at = self.1 % bytes.len();
+                bytes[at] ^= 0x01;
+            }
+            Ok(read)
+        }
+        fn list(&self, prefix: &str) -> Result<Vec<String>, StoreError> {
+            self.0.list(prefix)
+        }
+        fn create(&mut self, key: &str, bytes: &[u8]) -> Result<store::Created, StoreError> {
+            self.0.create(key, bytes)
+        }
+        fn swap(&mut self, key: &str, old: Option<store::Version>, bytes: &[u8]) -> Result<store::Version, StoreError> {
+            assert_ne!(key, "lock", "it was signed");
+            self.0.swap(key, old, bytes)
+        }
+        fn delete(&mut self, key: &str) -> Result<(), StoreError> {
+            self.0.delete(key)
+        }
+    }
+    let store = Memory::new();
+    open(&store).expect("an empty log").append(&leaves(0, 300), Instant(1)).expect("appended");
+    let staged = {
+        let copy = store.copy();
+        copy.crash_at(1, Crash::Before);
+        let mut log = open(&copy).expect("opens");
+        log.append(&leaves(300, 310), Instant(1)).expect_err("crashed");
+        copy.restart();
+        let key = copy.list("staging/").expect("listed").remove(0);
+        copy.read(&key).expect("read").expect("there").0.len()
+    };
+    for at in (0..staged).step_by(3) {
+        let mut log = Log::open(Flipping(store.copy(), at), key(), |_, _| ()).expect("opens");
+        let error = log.append(&leaves(300, 310), Instant(1)).expect_err("found").to_string();
+        assert!(error.starts_with("state unknown: staging/310-"), "byte {at} of {staged}: {error}");
+    }
+}
+
 #[test]
 fn a_flipped_byte_anywhere_is_found() {
     let store = Memory::new();
@@ -138,7 +256,9 @@ fn a_flipped_byte_anywhere_is_found() {
             let mut flipped = bytes.clone();
             flipped[at] ^= 0x01;
             copy.tamper(&key, flipped);
-            assert!(open(&copy).is_err(), "byte {at} of {key} was flipped and nobody noticed");
+            let error = open(&copy).expect_err("a flipped byte").to_string();
+            let place = if key.ends_with(".p/3") || error.contains(&key) { key.as_str() } else { "lock" };
+            assert!(error.contains(place), "byte {at} of {key} was flipped, and blamed was {error}");
         }
         let copy = store.copy();
         copy.tamper(&key, bytes[..bytes.len() - 1].to_vec());
