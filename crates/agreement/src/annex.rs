@@ -25,8 +25,19 @@ use toml::de::{DeArray, DeString, DeTable, DeValue};
 
 /// Acts of the record that a kind may name.
 const ACTS: &[&str] = &[
-    "observe", "allege", "request", "answer", "notify", "alert", "undertake", "verify", "find", "consent", "withdraw",
-    "estimate", "record",
+    "observe",
+    "allege",
+    "request",
+    "answer",
+    "notify",
+    "alert",
+    "undertake",
+    "verify",
+    "find",
+    "consent",
+    "withdraw",
+    "estimate",
+    "record",
 ];
 
 /// Type of a field.
@@ -166,7 +177,11 @@ impl Reader<'_> {
         match value.get_ref() {
             DeValue::Boolean(b) => *b,
             other => {
-                self.problem(value.span().start, format!("{what}: found {}, allowed is true or false", shape(other)), "");
+                self.problem(
+                    value.span().start,
+                    format!("{what}: found {}, allowed is true or false", shape(other)),
+                    "",
+                );
                 false
             }
         }
@@ -179,7 +194,11 @@ impl Reader<'_> {
                 all.iter().filter_map(|v| self.text(what, v)).collect()
             }
             other => {
-                self.problem(value.span().start, format!("{what}: found {}, allowed is a list of texts", shape(other)), "");
+                self.problem(
+                    value.span().start,
+                    format!("{what}: found {}, allowed is a list of texts", shape(other)),
+                    "",
+                );
                 Vec::new()
             }
         }
@@ -212,11 +231,7 @@ fn shape(value: &DeValue<'_>) -> String {
     }
 }
 
-fn document<'i>(
-    file: &str,
-    source: &'i str,
-    problems: &mut Vec<Diagnostic>,
-) -> Spanned<DeTable<'i>> {
+fn document<'i>(file: &str, source: &'i str, problems: &mut Vec<Diagnostic>) -> Spanned<DeTable<'i>> {
     let (table, errors) = DeTable::parse_recoverable(source);
     for error in errors {
         let byte = error.span().map_or(0, |s| s.start);
@@ -402,7 +417,9 @@ fn kind(
                     other => {
                         r.problem(
                             value.span().start,
-                            format!("{what}: found the speech `{other}`, allowed is said, seen, background or mechanism"),
+                            format!(
+                                "{what}: found the speech `{other}`, allowed is said, seen, background or mechanism"
+                            ),
                             "said: a fact by being logged; seen: a fact when it occurred",
                         );
                         continue;
@@ -482,7 +499,10 @@ fn kind(
             wrong.push((also_at, format!("{what}: `also` adds a fact to a kind that is said, this one is not")));
         }
         if !has(field, Some(&Type::Instant)) {
-            wrong.push((also_at, format!("{what}: `{fact}` is at the instant in `{field}`, which is no field of type instant")));
+            wrong.push((
+                also_at,
+                format!("{what}: `{fact}` is at the instant in `{field}`, which is no field of type instant"),
+            ));
         }
     }
     for (at, message) in wrong {
@@ -501,7 +521,9 @@ impl KindRule {
             fields: self
                 .fields
                 .iter()
-                .map(|(name, kind, optional)| (name.clone(), format!("{}{}", kind.name(), if *optional { "?" } else { "" })))
+                .map(|(name, kind, optional)| {
+                    (name.clone(), format!("{}{}", kind.name(), if *optional { "?" } else { "" }))
+                })
                 .collect(),
         }
     }

@@ -118,13 +118,23 @@ pub(crate) fn read(
             match lang {
                 Some(lang) if (what == "text" || what == "title") && languages.contains(lang) => {
                     if article.is_none() {
-                        problem(number, 1, "found a text before the article's heading".into(), "an article begins `# Article 4 - Title {#art_4}`");
+                        problem(
+                            number,
+                            1,
+                            "found a text before the article's heading".into(),
+                            "an article begins `# Article 4 - Title {#art_4}`",
+                        );
                     }
                     open = Some(Open { what: what.into(), lang: lang.into(), line: number, text: Vec::new() });
                 }
                 Some(lang) if what == "text" || what == "title" => {
                     let known = languages.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-                    problem(number, 1, format!("found the language `{lang}`, allowed is one of {known}"), "languages stand in agreement.toml");
+                    problem(
+                        number,
+                        1,
+                        format!("found the language `{lang}`, allowed is one of {known}"),
+                        "languages stand in agreement.toml",
+                    );
                     open = Some(Open { what: what.into(), lang: lang.into(), line: number, text: Vec::new() });
                 }
                 _ => {
@@ -153,7 +163,12 @@ pub(crate) fn read(
                 }
             };
             if article.paragraphs.iter().any(|p| p.address == address) {
-                problem(number, 1, format!("found a second paragraph `{address}`"), "every paragraph has an address of its own");
+                problem(
+                    number,
+                    1,
+                    format!("found a second paragraph `{address}`"),
+                    "every paragraph has an address of its own",
+                );
             }
             article.paragraphs.push(Paragraph {
                 address,
@@ -172,7 +187,12 @@ pub(crate) fn read(
                 continue;
             }
             let address = match anchor {
-                Some(a) if a.strip_prefix("art_").is_some_and(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit())) => a,
+                Some(a)
+                    if a.strip_prefix("art_")
+                        .is_some_and(|n| !n.is_empty() && n.chars().all(|c| c.is_ascii_digit())) =>
+                {
+                    a
+                }
                 found => {
                     let found = found.map_or("no anchor".into(), |a| format!("the anchor `{a}`"));
                     problem(number, 1, format!("found {found}, allowed is `{{#art_N}}`"), LIKE);
@@ -189,10 +209,20 @@ pub(crate) fn read(
         }
     }
     if let Some((_, true, from, _)) = fence {
-        problem(from, 1, "found a rule block without end".into(), "close it with three backticks on a line of their own");
+        problem(
+            from,
+            1,
+            "found a rule block without end".into(),
+            "close it with three backticks on a line of their own",
+        );
     }
     if let Some(block) = open {
-        problem(block.line, 1, format!("found a {} without end", block.what), "close it with `:::` on a line of its own");
+        problem(
+            block.line,
+            1,
+            format!("found a {} without end", block.what),
+            "close it with `:::` on a line of its own",
+        );
     }
     if article.is_none() {
         problem(1, 1, "found no article in this file".into(), "an article begins `# Article 4 - Title {#art_4}`");

@@ -79,11 +79,23 @@ pub(crate) struct Argument {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Expr {
-    Atom { name: Named, args: Vec<Argument> },
+    Atom {
+        name: Named,
+        args: Vec<Argument>,
+    },
     /// A name without parentheses: a `let`.
     Let(Named),
-    Breached { commitment: Named, part: Option<Named>, term: Term },
-    Compare { left: Term, op: Compared, right: Term, at: At },
+    Breached {
+        commitment: Named,
+        part: Option<Named>,
+        term: Term,
+    },
+    Compare {
+        left: Term,
+        op: Compared,
+        right: Term,
+        at: At,
+    },
     Not(Box<Expr>),
     And(Vec<Expr>),
     Or(Vec<Expr>),
@@ -94,7 +106,11 @@ pub(crate) enum Expr {
     Always(Span, Box<Expr>),
     Since(Span, Box<Expr>, Box<Expr>),
     Until(Span, Box<Expr>, Box<Expr>),
-    Seconds { window: Span, formula: Box<Expr>, at_least: i64 },
+    Seconds {
+        window: Span,
+        formula: Box<Expr>,
+        at_least: i64,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -286,7 +302,11 @@ impl Reader<'_> {
                     match rest[..digits].parse() {
                         Ok(number) => push(Word::Number(number), digits),
                         Err(_) => {
-                            self.problem(at, format!("found the number `{}`", &rest[..digits]), "numbers end at 2^63 - 1");
+                            self.problem(
+                                at,
+                                format!("found the number `{}`", &rest[..digits]),
+                                "numbers end at 2^63 - 1",
+                            );
                             digits
                         }
                     }
@@ -390,6 +410,14 @@ impl Reader<'_> {
             _ => false,
         }
     }
+    fn begins_item(&self) -> bool {
+        let token = self.token();
+        match &token.word {
+            Word::End => true,
+            Word::Name(n) => token.starts_line && ITEMS.contains(&n.as_str()),
+            _ => false,
+        }
+    }
     /// After a problem: on to the next line that begins a clause.
     fn skip(&mut self) {
         self.depth = 0;
@@ -399,29 +427,30 @@ impl Reader<'_> {
     }
     /// After a clause: what follows must begin the next one.
     fn clause_ends(&mut self) -> Read<()> {
-        let inline = |r: &Self| {
-            matches!(&r.token().word, Word::Name(n) if CLAUSES.contains(&n.as_str()) || n == "toward")
-        };
+        let inline =
+            |r: &Self| matches!(&r.token().word, Word::Name(n) if CLAUSES.contains(&n.as_str()) || n == "toward");
         if self.begins_clause() || inline(self) {
             return Ok(());
         }
-        Err(self.expected("the next clause", "one statement a line; a formula goes on with `and`, `or`, `since` or `until`"))
+        Err(self.expected(
+            "the next clause",
+            "one statement a line; a formula goes on with `and`, `or`, `since` or `until`",
+        ))
     }
 
     fn items(&mut self, first_line: usize) -> Vec<Item> {
         let mut items = Vec::new();
         loop {
             let before = self.next;
-            let item = match &self.token().word {
-                Word::End => return items,
-                Word::Name(n) if n == "define" => self.define().map(Item::Define),
-                Word::Name(n) if n == "assert" => self.assert().map(Item::Assert),
-                Word::Name(n) if n == "commitment" => self.commitment(first_line).map(Item::Commitment),
-                _ => Err(self.expected(
-                    "`define`, `assert` or `commitment`",
-                    "a block holds definitions and commitments",
-                )),
-            };
+            let item =
+                match &self.token().word {
+                    Word::End => return items,
+                    Word::Name(n) if n == "define" => self.define().map(Item::Define),
+                    Word::Name(n) if n == "assert" => self.assert().map(Item::Assert),
+                    Word::Name(n) if n == "commitment" => self.commitment(first_line).map(Item::Commitment),
+                    _ => Err(self
+                        .expected("`define`, `assert` or `commitment`", "a block holds definitions and commitments")),
+                };
             match item {
                 Ok(item) => items.push(item),
                 Err(Reported) => {
@@ -429,10 +458,7 @@ impl Reader<'_> {
                         self.step();
                     }
                     self.depth = 0;
-                    while !matches!(&self.token().word, Word::End)
-                        && !(self.token().starts_line
-                            && matches!(&self.token().word, Word::Name(n) if ITEMS.contains(&n.as_str())))
-                    {
+                    while !self.begins_item() {
                         self.step();
                     }
                 }
@@ -494,7 +520,11 @@ impl Reader<'_> {
         let at = self.at();
         let severity = self.name("A, B or C", HEAD)?.name;
         if !["A", "B", "C"].contains(&severity.as_str()) {
-            self.problem(at, format!("commitment {}: found severity `{severity}`, allowed is A, B or C", id.name), HEAD);
+            self.problem(
+                at,
+                format!("commitment {}: found severity `{severity}`, allowed is A, B or C", id.name),
+                HEAD,
+            );
         }
         self.take_sign(",");
         let mut block = CommitmentBlock {
@@ -538,7 +568,11 @@ impl Reader<'_> {
             self.step();
             let (at, text) = (self.at(), self.step().word);
             let Word::Text(text) = text else {
-                return Err(self.problem(at, format!("found {}, allowed is a text", text.found()), "e.g. `audited \"yearly\"`"));
+                return Err(self.problem(
+                    at,
+                    format!("found {}, allowed is a text", text.found()),
+                    "e.g. `audited \"yearly\"`",
+                ));
             };
             block.audited = Some(text);
             return self.clause_ends();
@@ -641,7 +675,11 @@ impl Reader<'_> {
                 let remedies: Vec<String> =
                     text.split(',').map(|r| r.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
                 if remedies.iter().any(String::is_empty) {
-                    return Err(self.problem(at, format!("commitment {id}: a remedy without name"), "e.g. `remedy M1, C35`"));
+                    return Err(self.problem(
+                        at,
+                        format!("commitment {id}: a remedy without name"),
+                        "e.g. `remedy M1, C35`",
+                    ));
                 }
                 block.last().remedies = remedies;
             }
@@ -740,7 +778,8 @@ impl Reader<'_> {
         if !matches!(word(ahead), Some(Word::Sign("[" | "("))) || !matches!(word(ahead + 1), Some(Word::Number(_))) {
             return false;
         }
-        let after = if matches!(word(ahead + 2), Some(Word::Name(n)) if unit(n).is_some()) { ahead + 3 } else { ahead + 2 };
+        let after =
+            if matches!(word(ahead + 2), Some(Word::Name(n)) if unit(n).is_some()) { ahead + 3 } else { ahead + 2 };
         matches!(word(after), Some(Word::Sign(",")))
     }
 
@@ -855,7 +894,11 @@ impl Reader<'_> {
         }
         if self.is("suspended") && self.peek_sign(1, "(") {
             let at = self.at();
-            return Err(self.problem(at, "`suspended(…)` is not supported yet", "powers come later; state it by a kind"));
+            return Err(self.problem(
+                at,
+                "`suspended(…)` is not supported yet",
+                "powers come later; state it by a kind",
+            ));
         }
         if self.is("breached") && self.peek_sign(1, "(") {
             return self.breached();
@@ -991,7 +1034,8 @@ impl Reader<'_> {
                 Ok(Term::Text(t, at))
             }
             Word::Number(number) => {
-                let timed = matches!(self.tokens.get(self.next + 1).map(|t| &t.word), Some(Word::Name(n)) if unit(n).is_some());
+                let timed =
+                    matches!(self.tokens.get(self.next + 1).map(|t| &t.word), Some(Word::Name(n)) if unit(n).is_some());
                 if timed {
                     return Ok(Term::Int(self.duration()?, IntWord::Duration, at));
                 }

@@ -17,7 +17,7 @@
 //!
 //! One source for the case test, the demonstration and the manual. [`Case::play`] plays a case in memory, where everything
 //! is logged at the instant at which it is stated; [`Author`] gives the same statements to whoever signs and posts them.
-use crate::judgment::{JudgeError, Judgment, State, Verdict, judge};
+use crate::judgment::{JudgeError, Judgment, State, Verdict, judge_explaining};
 use crate::source::{Agreement, Diagnostic, Diagnostics, act_named};
 use hamsaya_record::instant::Instant;
 use hamsaya_record::logs::{Entry, LoggedAt, Logs, Signer};
@@ -137,7 +137,12 @@ impl Case {
                 }
                 "trace" => {
                     let Some(start) = start else {
-                        problem(first, 1, "found a trace before the scenario".into(), "a case begins with ```scenario and its start");
+                        problem(
+                            first,
+                            1,
+                            "found a trace before the scenario".into(),
+                            "a case begins with ```scenario and its start",
+                        );
                         continue;
                     };
                     for (n, line) in lines.iter().enumerate() {
@@ -147,7 +152,8 @@ impl Case {
                         match row(line, start, first + 1 + n) {
                             Ok(row) => {
                                 if let Some(earlier) = rows.iter().find(|r| r.label.is_some() && r.label == row.label) {
-                                    let message = format!("found a second row {}", row.label.clone().unwrap_or_default());
+                                    let message =
+                                        format!("found a second row {}", row.label.clone().unwrap_or_default());
                                     let hint = format!("the first stands in line {}", earlier.line);
                                     problem(row.line, 1, message, &hint);
                                 }
@@ -166,7 +172,12 @@ impl Case {
                 }
                 "verdicts" => {
                     let Some(start) = start else {
-                        problem(first, 1, "found verdicts before the scenario".into(), "a case begins with ```scenario and its start");
+                        problem(
+                            first,
+                            1,
+                            "found verdicts before the scenario".into(),
+                            "a case begins with ```scenario and its start",
+                        );
                         continue;
                     };
                     let (mut as_of, mut known_by) = (None, None);
@@ -175,7 +186,12 @@ impl Case {
                         match (key, at) {
                             ("as_of", Some(at)) => as_of = Some(at),
                             ("known_by", Some(at)) => known_by = Some(at),
-                            _ => problem(first, 1, format!("found `{word}`"), "write ```verdicts as_of +48:00 known_by +300:00"),
+                            _ => problem(
+                                first,
+                                1,
+                                format!("found `{word}`"),
+                                "write ```verdicts as_of +48:00 known_by +300:00",
+                            ),
                         }
                     }
                     match as_of {
@@ -185,7 +201,9 @@ impl Case {
                             lines: lines.iter().map(|l| l.trim_end().to_string()).filter(|l| !l.is_empty()).collect(),
                             line: first,
                         }),
-                        None => problem(first, 1, "found verdicts without `as_of`".into(), "write ```verdicts as_of +48:00"),
+                        None => {
+                            problem(first, 1, "found verdicts without `as_of`".into(), "write ```verdicts as_of +48:00")
+                        }
                     }
                 }
                 _ => {}
@@ -249,7 +267,7 @@ impl Case {
     pub fn check(&self, agreement: &Agreement, logs: &Logs) -> Result<Vec<Mismatch>, JudgeError> {
         let mut all = Vec::new();
         for block in &self.expected {
-            let judgment = judge(agreement, logs, block.as_of, block.known_by)?;
+            let judgment = judge_explaining(agreement, logs, block.as_of, block.known_by, |_| false)?;
             let plain = |l: &String| l.split_whitespace().collect::<Vec<_>>().join(" ");
             let found: Vec<String> = self.lines(&judgment).iter().map(plain).collect();
             let expected: Vec<String> = block.lines.iter().map(plain).collect();
@@ -276,8 +294,9 @@ impl Case {
     pub fn blessed(&self, source: &str, agreement: &Agreement, logs: &Logs) -> Result<String, JudgeError> {
         let mut lines: Vec<String> = source.lines().map(str::to_string).collect();
         for block in self.expected.iter().rev() {
-            let judgment = judge(agreement, logs, block.as_of, block.known_by)?;
-            let end = (block.line..lines.len()).find(|n| lines[*n].trim_start().starts_with("```")).unwrap_or(lines.len());
+            let judgment = judge_explaining(agreement, logs, block.as_of, block.known_by, |_| false)?;
+            let end =
+                (block.line..lines.len()).find(|n| lines[*n].trim_start().starts_with("```")).unwrap_or(lines.len());
             lines.splice(block.line..end, self.lines(&judgment));
         }
         Ok(lines.join("\n") + "\n")
@@ -286,11 +305,8 @@ impl Case {
     /// A judgment as a block of verdicts shows it, a line an instance, sorted.
     pub fn lines(&self, judgment: &Judgment) -> Vec<String> {
         let width = judgment.verdicts.iter().map(|v| v.label.chars().count()).max().unwrap_or(0);
-        let mut lines: Vec<String> = judgment
-            .verdicts
-            .iter()
-            .map(|v| format!("{:width$}   {}", v.label, self.words(v)))
-            .collect();
+        let mut lines: Vec<String> =
+            judgment.verdicts.iter().map(|v| format!("{:width$}   {}", v.label, self.words(v))).collect();
         lines.sort();
         lines
     }
@@ -328,7 +344,7 @@ fn clock(seconds: i64, signed: bool) -> String {
     };
     let s = seconds.unsigned_abs();
     let mut text = format!("{sign}{}:{:02}", s / 3600, s / 60 % 60);
-    if s % 60 != 0 {
+    if !s.is_multiple_of(60) {
         let _ = write!(text, ":{:02}", s % 60);
     }
     text
@@ -337,11 +353,7 @@ fn clock(seconds: i64, signed: bool) -> String {
 /// Origins that the agreement proposes, by member.
 pub fn origins(agreement: &Agreement) -> BTreeMap<String, String> {
     let origin = |name: &str| format!("{}.example/hamsaya/1", name.to_lowercase());
-    agreement
-        .members()
-        .iter()
-        .map(|m| (m.name.clone(), m.origin.clone().unwrap_or_else(|| origin(&m.name))))
-        .collect()
+    agreement.members().iter().map(|m| (m.name.clone(), m.origin.clone().unwrap_or_else(|| origin(&m.name)))).collect()
 }
 
 /// Writes the statements of a case: number, predecessor and references of each follow from the rows before it.
@@ -383,7 +395,8 @@ impl<'a> Author<'a> {
         statement.drill = said.drill;
         statement.fields = said.fields.clone();
         for (rel, label) in &said.refs {
-            let id = self.ids.get(label).ok_or_else(|| format!("found a reference to {label}, which was not logged"))?;
+            let id =
+                self.ids.get(label).ok_or_else(|| format!("found a reference to {label}, which was not logged"))?;
             statement.refs.push(Reference { rel: *rel, id: *id });
         }
         Ok(statement)
@@ -527,7 +540,9 @@ impl<'l> Line<'l> {
             "false" => FieldValue::Bool(false),
             number => match number.parse() {
                 Ok(n) => FieldValue::Int(n),
-                Err(_) => return self.fail("a number, a text in double quotes, true, false or an instant like `@+5:00`"),
+                Err(_) => {
+                    return self.fail("a number, a text in double quotes, true, false or an instant like `@+5:00`");
+                }
             },
         };
         self.rest = &self.rest[end..];
@@ -699,7 +714,9 @@ fn said(l: &mut Line<'_>) -> Read<Said> {
             other => {
                 return Err((
                     l.column(),
-                    format!("found `{other}`, allowed is occurred, precision, by, party, to, answers, withdraws, confirms, cites, supersedes, same_incident_as, at, box, drill or `--`"),
+                    format!(
+                        "found `{other}`, allowed is occurred, precision, by, party, to, answers, withdraws, confirms, cites, supersedes, same_incident_as, at, box, drill or `--`"
+                    ),
                 ));
             }
         }

@@ -124,11 +124,7 @@ pub(crate) fn sort(agreement: &Agreement, verdicts: &mut [Verdict]) {
         commitments.entry(&c.id).or_insert(n);
     }
     verdicts.sort_by_cached_key(|v| {
-        (
-            articles.get(article_of(&v.address)).copied(),
-            commitments.get(v.commitment.as_str()).copied(),
-            encoded(v),
-        )
+        (articles.get(article_of(&v.address)).copied(), commitments.get(v.commitment.as_str()).copied(), encoded(v))
     });
 }
 

@@ -75,6 +75,12 @@ impl Facts<'_> {
         }
     }
 
+    /// Known entries of a kind with these values in these fields.
+    pub(crate) fn stated(&self, kind: &str, given: &[(&str, &Value)]) -> impl Iterator<Item = usize> {
+        let fits = move |k: &Known<'_>| k.kind.name == kind && given.iter().all(|(f, v)| value_of(k, f) == **v);
+        (0..self.known.len()).filter(move |n| fits(&self.known[*n]))
+    }
+
     /// Entries that state the same thing as this one, compatibly.
     pub(crate) fn corroborating(&self, entry: usize) -> impl Iterator<Item = usize> {
         self.agreed.get(&entry).into_iter().flatten().copied()
@@ -204,15 +210,20 @@ impl<'p> Emission<'p> {
         self.stratum.signature.contains_key(predicate)
     }
 
-    fn event(&mut self, predicate: &str, mark: &str, args: Vec<Value>, at: Instant, admitted: bool, behind: Vec<usize>) {
+    fn event(
+        &mut self,
+        predicate: &str,
+        mark: &str,
+        args: Vec<Value>,
+        at: Instant,
+        admitted: bool,
+        behind: Vec<usize>,
+    ) {
         let Some((name, _)) = self.stratum.signature.get_key_value(predicate) else { return };
         // Entries are in the order of origin and index, so ids sort as they do.
         let places = behind.iter().map(|n| format!("{n:012}")).collect::<Vec<_>>().join("+");
         let id = FactId::new(format!("{places} {predicate}{mark}"));
-        self.facts.push((
-            id.clone(),
-            Fact { predicate: name.clone(), args, from: at.0, to: at.0, admitted },
-        ));
+        self.facts.push((id.clone(), Fact { predicate: name.clone(), args, from: at.0, to: at.0, admitted }));
         self.behind.insert(id, behind);
     }
 

@@ -183,11 +183,18 @@ pub enum JudgeError {
 
 /// Judges `logs` by `agreement`: what is owed, kept, late and disputed at `as_of`, by what the witnesses prove to have
 /// been logged by `known_by`. Pure; see agreement.md, "The judgment".
-pub fn judge(
+pub fn judge(agreement: &Agreement, logs: &Logs, as_of: Instant, known_by: Instant) -> Result<Judgment, JudgeError> {
+    judge_explaining(agreement, logs, as_of, known_by, |_| true)
+}
+
+/// Judges like [`judge`], with the same digest, and explains only the verdicts that are `wanted`: the reasons of all
+/// others name disputed facts and nothing else. Finding reasons costs far more than judging.
+pub fn judge_explaining(
     agreement: &Agreement,
     logs: &Logs,
     as_of: Instant,
     known_by: Instant,
+    wanted: impl Fn(&Verdict) -> bool,
 ) -> Result<Judgment, JudgeError> {
     let foundings = logs.entries().iter().filter(|e| e.statement.kind == "founding");
     if let Some(other) = foundings.map(|e| e.statement.agreement).find(|a| *a != agreement.digest()) {
@@ -198,7 +205,7 @@ pub fn judge(
     let mut monitor = facts::monitor(&agreement.program().upper, told);
     monitor.advance(as_of.0);
     let bench = Bench { agreement, program: agreement.program(), facts: &facts, monitor: &monitor };
-    let mut verdicts = bench.verdicts();
+    let mut verdicts = bench.verdicts(&wanted);
     crate::digest::sort(agreement, &mut verdicts);
     let withdrawn = facts.withdrawals.iter().map(|(target, by)| (*target, bench.cite(*by))).collect();
     Ok(Judgment { agreement: agreement.digest(), heads: logs.heads().to_vec(), as_of, known_by, verdicts, withdrawn })
@@ -213,22 +220,29 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn verdicts(&self) -> Vec<Verdict> {
+    fn verdicts(&self, wanted: &dyn Fn(&Verdict) -> bool) -> Vec<Verdict> {
         // Columns that no reader knows can split what is one instance to people, as when two statements open it at the
         // same instant. The one that still has its ground stands for both.
-        let mut seen: BTreeMap<(usize, String, Vec<Value>, Instant), (bool, Verdict)> = BTreeMap::new();
+        type Seen = (usize, String, Vec<Value>, Instant);
+        let mut seen: BTreeMap<Seen, (&Instance, Verdict)> = BTreeMap::new();
         for instance in self.monitor.relation() {
             let Some(clock) = self.program.clocks.get(&instance.key.rule) else { continue };
             let bearer = bearer(&clock.bearer, &instance.key.valuation);
             let visible = clock.visible.iter().filter_map(|(n, ..)| instance.key.valuation.get(*n).cloned()).collect();
             let key = (clock.commitment, bearer.clone(), visible, Instant(instance.key.opened));
-            let stands = seen.get(&key).is_none_or(|(lapsed, _)| *lapsed && !instance.lapsed);
-            if stands {
+            if seen.get(&key).is_none_or(|(other, _)| other.lapsed && !instance.lapsed) {
                 let verdict = self.verdict(instance, clock, bearer);
-                seen.insert(key, (instance.lapsed, verdict));
+                seen.insert(key, (instance, verdict));
             }
         }
-        seen.into_values().map(|(_, v)| v).collect()
+        let mut verdicts = Vec::with_capacity(seen.len());
+        for (instance, mut verdict) in seen.into_values() {
+            if wanted(&verdict) {
+                self.explain(instance, &mut verdict.reasons);
+            }
+            verdicts.push(verdict);
+        }
+        verdicts
     }
 
     fn verdict(&self, instance: &Instance, clock: &Clock, bearer: String) -> Verdict {
@@ -239,9 +253,11 @@ impl Bench<'_> {
             .iter()
             .filter_map(|(n, name, kind)| Some((name.clone(), shown(kind, values.get(*n)?))))
             .collect();
-        let ids = clock.visible.iter().filter(|(.., kind)| *kind == Type::Id).filter_map(|(n, _, kind)| {
-            Some(shown(kind, values.get(*n)?))
-        });
+        let ids = clock
+            .visible
+            .iter()
+            .filter(|(.., kind)| *kind == Type::Id)
+            .filter_map(|(n, _, kind)| Some(shown(kind, values.get(*n)?)));
         let inner: Vec<String> = ids.chain([bearer.clone()]).collect();
         let part = commitment.part.as_ref().map(|p| format!(".{p}")).unwrap_or_default();
         let state = match instance.state {
@@ -258,7 +274,8 @@ impl Bench<'_> {
             State::Pending => Reason::Open,
             State::Disputed => Reason::OnDisputedFacts,
         };
-        let due = instance.due.filter(|_| !clock.immediate).map(Instant);
+        // A prohibition has no instant by which to act, a duty that is read at its opening no time to.
+        let due = instance.due.filter(|_| !clock.immediate && !clock.prohibition).map(Instant);
         let kept_at = instance.kept_at.map(Instant).filter(|_| state == State::Kept);
         let margin_s = match (reason, due, kept_at) {
             (Reason::Performed, Some(due), Some(kept_at)) => Some(due.0.saturating_sub(kept_at.0)),
@@ -280,7 +297,7 @@ impl Bench<'_> {
             breached_since: instance.breached_since.map(Instant).filter(|_| state == State::Breached),
             kept_at,
             margin_s,
-            reasons: self.reasons(instance),
+            reasons: Reasons { disputed: self.cites(&self.behind(&instance.disputed)), ..Reasons::default() },
         }
     }
 
@@ -302,17 +319,31 @@ impl Bench<'_> {
         cites
     }
 
-    fn reasons(&self, instance: &Instance) -> Reasons {
-        let behind = |facts: &[hamsaya_monitor::FactId]| -> BTreeSet<usize> {
-            facts.iter().flat_map(|f| self.facts.entries_behind(f)).collect()
-        };
-        let mut reasons = Reasons { disputed: self.cites(&behind(&instance.disputed)), ..Reasons::default() };
-        let Some(explanation) = self.monitor.explain(&instance.key) else { return reasons };
-        let opened_by = behind(&explanation.opened_by);
+    fn behind(&self, facts: &[hamsaya_monitor::FactId]) -> BTreeSet<usize> {
+        facts.iter().flat_map(|f| self.facts.entries_behind(f)).collect()
+    }
+
+    fn explain(&self, instance: &Instance, reasons: &mut Reasons) {
+        let Some(explanation) = self.monitor.explain(&instance.key) else { return };
+        let opened_by = self.behind(&explanation.opened_by);
         // What opened the clock is said once; who states the same thing is cited beside whoever settles it.
         let settles: Vec<_> =
             explanation.present.iter().filter(|f| !explanation.opened_by.contains(f)).cloned().collect();
-        let mut because = behind(&settles);
+        let mut because = self.behind(&settles);
+        if instance.state == Settled::Pending {
+            // Nothing settles it yet; what has been done about it may still have moved its due instant.
+            let Some(clock) = self.program.clocks.get(&instance.key.rule) else { return };
+            for (kind, given) in &clock.reads {
+                let given: Vec<(&str, &Value)> = given
+                    .iter()
+                    .filter_map(|(field, n)| Some((field.as_str(), instance.key.valuation.get(*n)?)))
+                    .collect();
+                because.extend(self.facts.stated(kind, &given));
+            }
+            because.retain(|n| !opened_by.contains(n) && self.facts.known[*n].at.hi >= Instant(instance.since));
+        } else if because.is_empty() && explanation.absent.is_empty() {
+            because = self.behind(&explanation.present);
+        }
         let corroborating: Vec<usize> = because.iter().flat_map(|n| self.facts.corroborating(*n)).collect();
         because.extend(corroborating);
         reasons.opened_by = self.cites(&opened_by);
@@ -322,7 +353,6 @@ impl Bench<'_> {
             reasons.flip = self.cites(&self.smallest(flip));
         }
         self.proof(&explanation.proof, 0, &mut reasons.proof);
-        reasons
     }
 
     /// The fewest entries that take all these facts with them: one entry may stand behind several.
@@ -352,7 +382,7 @@ impl Bench<'_> {
             let fields = columns
                 .iter()
                 .zip(&absence.args)
-                .filter(|(column, _)| !column.name.starts_with('$') && !(placed && column.name == "by"))
+                .filter(|(column, _)| !(column.name.starts_with('$') || placed && column.name == "by"))
                 .filter_map(|(column, value)| {
                     let value = value.as_ref().filter(|v| **v != nothing(&column.kind))?;
                     Some((column.name.clone(), shown(&column.kind, value)))

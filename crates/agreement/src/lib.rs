@@ -28,7 +28,9 @@ mod lower;
 mod source;
 
 pub use digest::{Child, Difference, Hash};
-pub use judgment::{Because, Change, Cite, JudgeError, Judgment, Missing, Reason, Reasons, State, Verdict, judge};
+pub use judgment::{
+    Because, Change, Cite, JudgeError, Judgment, Missing, Reason, Reasons, State, Verdict, judge, judge_explaining,
+};
 pub use source::{
     Agreement, Article, Commitment, Diagnostic, Diagnostics, Kind, Member, MemberRole, Misfit, Paragraph, Speech,
 };

@@ -12,8 +12,8 @@
 //! as the lower one lets them through, and holds the rules. Columns that no reader knows begin with `$`.
 use crate::annex::{Charter, Enumeration, Kinds, Type};
 use crate::block::{
-    Argument, Assert, At, Clauses, CommitmentBlock, Compared, Define, Effect, Exception, Expr, IntWord, Item,
-    Must, Named, Operator, Span, Term,
+    Argument, Assert, At, Clauses, CommitmentBlock, Compared, Define, Effect, Exception, Expr, IntWord, Item, Must,
+    Named, Operator, Span, Term,
 };
 use crate::source::{Diagnostic, Speech};
 use hamsaya_monitor as monitor;
@@ -25,9 +25,9 @@ use std::sync::Arc;
 pub(crate) const TERMS: &[(&str, &[&str])] =
     &[("absent", &["entry"]), ("admitted", &["entry"]), ("agreed", &["entry", "other"]), ("first", &["entry"])];
 
-/// A value that is not there. No statement can hold a NUL, nor a number so small.
+/// A value that is not there. No field holds an empty text, nor a number so small.
 pub(crate) fn nothing(kind: &Type) -> Value {
-    if kind.is_int() { Value::Int(i64::MIN) } else { Value::text("\0") }
+    if kind.is_int() { Value::Int(i64::MIN) } else { Value::text("") }
 }
 
 /// An item of a rule block, the file it stands in, and the first of its descriptions among all commitments.
@@ -95,6 +95,8 @@ pub(crate) struct Clock {
     pub prohibition: bool,
     /// `must` is read at the opening: there is no time to act, hence no due instant and no margin.
     pub immediate: bool,
+    /// Kinds that `must` names, with the fields that the key gives.
+    pub reads: Vec<(String, Vec<(String, usize)>)>,
 }
 
 /// How a name may stand in a formula.
@@ -174,12 +176,7 @@ pub(crate) fn nearest<'n>(found: &str, known: impl Iterator<Item = &'n str>) -> 
 }
 
 /// Compiles all rule blocks of an agreement. What is wrong is added to `problems`.
-pub(crate) fn compile(
-    charter: &Charter,
-    kinds: &Kinds,
-    sources: &[Source],
-    problems: &mut Vec<Diagnostic>,
-) -> Program {
+pub(crate) fn compile(charter: &Charter, kinds: &Kinds, sources: &[Source], problems: &mut Vec<Diagnostic>) -> Program {
     let mut c = Compiler {
         charter,
         kinds,
@@ -374,7 +371,11 @@ impl Compiler<'_> {
                     Sort::Record => "a word of the record",
                     _ => "a kind of the annex",
                 };
-                self.problem(name.at, format!("`{}` is {what} and cannot be defined", name.name), "choose another name");
+                self.problem(
+                    name.at,
+                    format!("`{}` is {what} and cannot be defined", name.name),
+                    "choose another name",
+                );
                 continue;
             }
             if self.reserved(&name.name) {
@@ -426,8 +427,20 @@ impl Compiler<'_> {
     }
 
     fn reserved(&self, name: &str) -> bool {
-        ["breached", "suspended", "seconds", "once", "historically", "eventually", "always", "not", "exists", "true", "false"]
-            .contains(&name)
+        [
+            "breached",
+            "suspended",
+            "seconds",
+            "once",
+            "historically",
+            "eventually",
+            "always",
+            "not",
+            "exists",
+            "true",
+            "false",
+        ]
+        .contains(&name)
     }
 
     /// Notes the rules of every commitment, so that `breached(…)` can name them wherever it stands.
@@ -486,7 +499,11 @@ impl Compiler<'_> {
         }
         if path.len() > 200 {
             self.file = definition.file.into();
-            self.problem(definition.bodies[0].at, "definitions rest on each other more than 200 deep", "join some of them");
+            self.problem(
+                definition.bodies[0].at,
+                "definitions rest on each other more than 200 deep",
+                "join some of them",
+            );
             done.insert(definition.name);
             return;
         }
@@ -521,7 +538,10 @@ impl Compiler<'_> {
                     Term::Var(v) => {
                         in_head.insert(v.name.clone());
                         if !free.contains(&v.name) {
-                            let message = format!("`{}`: the variable `{}` does not appear in the formula", definition.name, v.name);
+                            let message = format!(
+                                "`{}`: the variable `{}` does not appear in the formula",
+                                definition.name, v.name
+                            );
                             self.problem(v.at, message, "every variable of the head is bound by the formula");
                         }
                         scope.get(&v.name).cloned().unwrap_or(Type::Text)
@@ -566,7 +586,11 @@ impl Compiler<'_> {
             let Some(definition) = definitions.iter().find(|d| d.name == *name && !d.asserted) else {
                 self.file = "01-terms.md".into();
                 let message = format!("found no definition of `{name}({})`", fields.join(", "));
-                self.problem(At { line: 1, column: 1 }, message, "Article 1 says how statements count: absent, admitted, agreed, first");
+                self.problem(
+                    At { line: 1, column: 1 },
+                    message,
+                    "Article 1 says how statements count: absent, admitted, agreed, first",
+                );
                 continue;
             };
             let has: BTreeSet<&str> = definition.bodies[0].head.iter().map(|a| a.field.name.as_str()).collect();
@@ -593,7 +617,11 @@ impl Compiler<'_> {
             Expr::Atom { name, args } => self.infer_atom(name, args, scope),
             Expr::Let(name) => {
                 let message = format!("found `{}`, which is no formula", name.name);
-                self.problem(name.at, message, "a kind has parentheses, `ack(allegation: a)`; a short name needs a `let` above it");
+                self.problem(
+                    name.at,
+                    message,
+                    "a kind has parentheses, `ack(allegation: a)`; a short name needs a `let` above it",
+                );
             }
             Expr::Breached { commitment, part, term } => self.infer_breached(commitment, part.as_ref(), term, scope),
             Expr::Compare { left, op, right, at } => self.infer_comparison(left, *op, right, *at, scope),
@@ -648,14 +676,19 @@ impl Compiler<'_> {
             if !seen.insert(field.name.as_str()) {
                 self.problem(field.at, format!("`{}`: the field `{}` stands twice", name.name, field.name), "");
             }
-            let Some(column) = predicate.columns.iter().find(|c| c.name == field.name && !c.name.starts_with('$')) else {
+            let Some(column) = predicate.columns.iter().find(|c| c.name == field.name && !c.name.starts_with('$'))
+            else {
                 let is_place = self
                     .kinds
                     .kinds
                     .get(&name.name)
                     .is_some_and(|k| k.fields.iter().any(|(n, t, _)| *n == field.name && *t == Type::Place));
                 if is_place {
-                    self.problem(field.at, format!("`{}`: rules do not read the place `{}` yet", name.name, field.name), "");
+                    self.problem(
+                        field.at,
+                        format!("`{}`: rules do not read the place `{}` yet", name.name, field.name),
+                        "",
+                    );
                     continue;
                 }
                 let known: Vec<&str> =
@@ -689,8 +722,12 @@ impl Compiler<'_> {
                         scope.insert(v.name.clone(), kind);
                     }
                     None => {
-                        let message =
-                            format!("{what} is of type {}, the variable `{}` of type {}", wanted.name(), v.name, has.name());
+                        let message = format!(
+                            "{what} is of type {}, the variable `{}` of type {}",
+                            wanted.name(),
+                            v.name,
+                            has.name()
+                        );
                         self.problem(v.at, message, "use another variable");
                     }
                 },
@@ -738,7 +775,11 @@ impl Compiler<'_> {
             _ => return,
         };
         let hint = nearest(text, allowed.iter().map(String::as_str)).map(|n| format!("did you mean \"{n}\"?"));
-        self.problem(at, format!("{what}: found \"{text}\", allowed is {}", allowed.join(", ")), hint.unwrap_or_default());
+        self.problem(
+            at,
+            format!("{what}: found \"{text}\", allowed is {}", allowed.join(", ")),
+            hint.unwrap_or_default(),
+        );
     }
 
     fn infer_breached(&mut self, commitment: &Named, part: Option<&Named>, term: &Term, scope: &mut Scope) {
@@ -802,13 +843,23 @@ impl Compiler<'_> {
                 let ordered = self.kinds.enums.get(e).is_some_and(|e| !e.order.is_empty());
                 let constant = matches!((left, right), (Term::Text(..), _) | (_, Term::Text(..)));
                 if !ordered {
-                    self.problem(at, format!("the values of enum:{e} have no order"), "compare them by `=` or `!=`, or give the enumeration an `order`");
+                    self.problem(
+                        at,
+                        format!("the values of enum:{e} have no order"),
+                        "compare them by `=` or `!=`, or give the enumeration an `order`",
+                    );
                 } else if !constant {
-                    self.problem(at, format!("two variables of enum:{e} cannot be compared yet"), "compare each with a value");
+                    self.problem(
+                        at,
+                        format!("two variables of enum:{e} cannot be compared yet"),
+                        "compare each with a value",
+                    );
                 }
             }
             kind if kind.is_int() => {}
-            kind => self.problem(at, format!("values of type {} have no order", kind.name()), "compare them by `=` or `!=`"),
+            kind => {
+                self.problem(at, format!("values of type {} have no order", kind.name()), "compare them by `=` or `!=`")
+            }
         }
     }
 
@@ -855,7 +906,11 @@ impl Compiler<'_> {
             }
         }
         if !missing.is_empty() {
-            self.problem(at, format!("{name}: found no {}", missing.join(", no ")), "a clock has opens, bearer, must and remedy");
+            self.problem(
+                at,
+                format!("{name}: found no {}", missing.join(", no ")),
+                "a clock has opens, bearer, must and remedy",
+            );
         }
         let lets = lets(block, clauses);
         let put = |this: &mut Self, formula: &Expr| {
@@ -891,8 +946,7 @@ impl Compiler<'_> {
                 Some(Effect::Bearer(instead)) => instead,
                 _ => bearers,
             };
-            let all: Vec<(monitor::Term, Bearer)> =
-                bearers.names.iter().map(|n| self.bearer(part, n)).collect();
+            let all: Vec<(monitor::Term, Bearer)> = bearers.names.iter().map(|n| self.bearer(part, n)).collect();
             if self.problems.len() > before {
                 return;
             }
@@ -913,7 +967,8 @@ impl Compiler<'_> {
                     .collect();
                 let prohibition = matches!(part.must, Must::NotFor(..) | Must::NotUntil(..));
                 let immediate = matches!(&part.must, Must::Now(f) if !looks_ahead(f));
-                rules.push((rule, Clock { commitment, visible, bearer, prohibition, immediate }));
+                let reads = reads(part);
+                rules.push((rule, Clock { commitment, visible, bearer, prohibition, immediate, reads }));
             }
         }
     }
@@ -926,11 +981,14 @@ impl Compiler<'_> {
             Some(member) => member.clone(),
             None if self.charter.members.iter().any(|m| m.name == name.name) => name.name.clone(),
             None => {
-                let known: Vec<&str> =
-                    part.key.iter().chain(self.charter.roles.keys()).map(String::as_str).collect();
+                let known: Vec<&str> = part.key.iter().chain(self.charter.roles.keys()).map(String::as_str).collect();
                 let message =
                     format!("{}: found the bearer `{}`, allowed is one of {}", part.name, name.name, known.join(", "));
-                self.problem(name.at, message, "a bearer is a variable of `opens`, a role of agreement.toml or a member");
+                self.problem(
+                    name.at,
+                    message,
+                    "a bearer is a variable of `opens`, a role of agreement.toml or a member",
+                );
                 String::new()
             }
         };
@@ -959,8 +1017,12 @@ impl Compiler<'_> {
             self.infer(formula, &mut scope);
             for variable in self.free(formula) {
                 if !part.key.contains(&variable.name) {
-                    let message = format!("{}: `{what}` uses the variable `{}`, which `opens` does not bind", part.name, variable.name);
-                    let hint = format!("write `exists {}. (…)`, or leave the field out: then it is some value", variable.name);
+                    let message = format!(
+                        "{}: `{what}` uses the variable `{}`, which `opens` does not bind",
+                        part.name, variable.name
+                    );
+                    let hint =
+                        format!("write `exists {}. (…)`, or leave the field out: then it is some value", variable.name);
                     self.problem(variable.at, message, hint);
                 }
             }
@@ -982,8 +1044,15 @@ impl Compiler<'_> {
                 (Effect::Within(_) | Effect::For(_), _) => false,
             };
             if !fits {
-                let message = format!("{}: the exception `{}` moves a clock that `must` does not have", part.name, exception.name.name);
-                self.problem(exception.name.at, message, "`within` moves `must … within`, `for` moves `must not … for`");
+                let message = format!(
+                    "{}: the exception `{}` moves a clock that `must` does not have",
+                    part.name, exception.name.name
+                );
+                self.problem(
+                    exception.name.at,
+                    message,
+                    "`within` moves `must … within`, `for` moves `must not … for`",
+                );
             }
             if let Some(over) = &exception.over
                 && !part.exceptions.iter().any(|(e, _)| e.name.name == over.name && e.name.name != exception.name.name)
@@ -1030,10 +1099,12 @@ impl Compiler<'_> {
             }
         };
         let mut lapses: Vec<Formula> = part.lapses.iter().map(|f| self.formula(f, Place::Plain)).collect();
-        lapses.extend((0..entries).map(|n| Formula::Atom {
-            name: Arc::from(WITHDRAWN),
-            args: vec![monitor::Term::Var(entry_variable(n))],
-        }));
+        lapses.extend(
+            (0..entries).map(|n| Formula::Atom {
+                name: Arc::from(WITHDRAWN),
+                args: vec![monitor::Term::Var(entry_variable(n))],
+            }),
+        );
         let lapses = match lapses.len() {
             0 => None,
             1 => lapses.pop(),
@@ -1062,7 +1133,10 @@ impl Compiler<'_> {
                 inner
                     .into_iter()
                     .map(|w| {
-                        let body = Formula::Exists(names.iter().map(|n| Arc::from(n.name.as_str())).collect(), Box::new(and(w.all)));
+                        let body = Formula::Exists(
+                            names.iter().map(|n| Arc::from(n.name.as_str())).collect(),
+                            Box::new(and(w.all)),
+                        );
                         let mut all = way.all.clone();
                         all.push(body);
                         Way { all, ..w }
@@ -1398,7 +1472,9 @@ impl Compiler<'_> {
                 let (mut seen, mut breached) = (None, None);
                 body.formula.walk(&mut |e| match e {
                     Expr::Atom { name, .. }
-                        if self.predicates.get(&name.name).is_some_and(|p| p.sort == Sort::Seen || (p.sort == Sort::Asserted && lower_names.contains(&name.name))) =>
+                        if self.predicates.get(&name.name).is_some_and(|p| {
+                            p.sort == Sort::Seen || (p.sort == Sort::Asserted && lower_names.contains(&name.name))
+                        }) =>
                     {
                         seen = Some(name.clone());
                     }
@@ -1444,7 +1520,9 @@ impl Compiler<'_> {
                 stratum.rules.rules = clocks.iter().map(|(r, _)| r.clone()).collect();
             }
             self.signature(names, lower, &mut stratum);
-            program.columns.extend(names.iter().filter_map(|n| Some((n.clone(), self.predicates.get(n)?.columns.clone()))));
+            program
+                .columns
+                .extend(names.iter().filter_map(|n| Some((n.clone(), self.predicates.get(n)?.columns.clone()))));
             if lower {
                 program.lower = stratum;
             } else {
@@ -1536,7 +1614,11 @@ impl Compiler<'_> {
             all.extend(equal);
             let name = if body.admits { format!("{}.admitted", definition.name) } else { definition.name.to_string() };
             let formula = and(all);
-            stratum.rules.definitions.push(Definition { name: Arc::from(name.as_str()), params: params.clone(), body: formula.clone() });
+            stratum.rules.definitions.push(Definition {
+                name: Arc::from(name.as_str()),
+                params: params.clone(),
+                body: formula.clone(),
+            });
             stratum.rules.rules.push(Rule {
                 name: Arc::from(format!("assert {name}")),
                 opens: formula,
@@ -1560,7 +1642,9 @@ impl Compiler<'_> {
                     sources.iter().find_map(|s| match &s.item {
                         Item::Commitment(c) if c.id.name == base => {
                             let part = c.parts.iter().find(|p| {
-                                p.part.as_ref().is_some_and(|n| place.split('~').next() == Some(&format!("{base}.{}", n.name)))
+                                p.part
+                                    .as_ref()
+                                    .is_some_and(|n| place.split('~').next() == Some(&format!("{base}.{}", n.name)))
                             });
                             let at = part.and_then(|p| p.part.as_ref()).map_or(c.id.at, |n| n.at);
                             Some((s.file.clone(), at))
@@ -1615,7 +1699,11 @@ fn join_ways(ways: Vec<Way>) -> (Formula, usize, bool) {
     let since = ways.iter().any(|w| w.since);
     let close = |mut all: Vec<Formula>, hidden: &[Arc<str>], entries_bound: usize, since_bound: bool| {
         for n in entries_bound..entries {
-            all.push(compare(Comparison::Equal, monitor::Term::Var(entry_variable(n)), monitor::Term::Const(Value::text(""))));
+            all.push(compare(
+                Comparison::Equal,
+                monitor::Term::Var(entry_variable(n)),
+                monitor::Term::Const(Value::text("")),
+            ));
         }
         if since && !since_bound {
             all.push(Formula::Ts(monitor::Term::Var(Arc::from("$since"))));
@@ -1640,6 +1728,26 @@ fn join_ways(ways: Vec<Way>) -> (Formula, usize, bool) {
         .collect();
     let joined = if any.len() == 1 { any.remove(0) } else { Formula::Or(any) };
     (joined, entries, since)
+}
+
+/// Atoms of `must`, with the fields that variables of the key stand for.
+fn reads(part: &Part<'_>) -> Vec<(String, Vec<(String, usize)>)> {
+    let formulas = match &part.must {
+        Must::Now(f) | Must::Within(f, _) | Must::NotFor(f, _) => vec![f],
+        Must::NotUntil(f, g) => vec![f, g],
+    };
+    let mut reads = Vec::new();
+    for formula in formulas {
+        formula.walk(&mut |e| {
+            let Expr::Atom { name, args } = e else { return };
+            let given = args.iter().filter_map(|a| match &a.term {
+                Term::Var(v) => Some((a.field.name.clone(), part.key.iter().position(|k| *k == v.name)?)),
+                _ => None,
+            });
+            reads.push((name.name.clone(), given.collect()));
+        });
+    }
+    reads
 }
 
 fn mirrored(op: Compared) -> Compared {
@@ -1758,7 +1866,9 @@ fn variants<'p>(part: &'p Part<'_>) -> Vec<Variant<'p>> {
         let nones = part
             .exceptions
             .iter()
-            .filter(|(e, _)| matches!(e.effect, Effect::None) && exception.over.as_ref().is_none_or(|o| o.name != e.name.name))
+            .filter(|(e, _)| {
+                matches!(e.effect, Effect::None) && exception.over.as_ref().is_none_or(|o| o.name != e.name.name)
+            })
             .map(|(_, f)| f);
         let mut without: Vec<&Expr> = over.collect();
         for f in nones {

@@ -257,7 +257,13 @@ impl Agreement {
         let Some(kind) = self.rules.kinds.get(&statement.kind) else {
             let near = lower::nearest(&statement.kind, self.rules.kinds.keys().map(String::as_str));
             let hint = near.map_or("kinds stand in annexes/kinds.toml".into(), |n| format!("did you mean `{n}`?"));
-            return misfit("unknown_kind", "kind", statement.kind.clone(), "a kind of the agreement's annex".into(), &hint);
+            return misfit(
+                "unknown_kind",
+                "kind",
+                statement.kind.clone(),
+                "a kind of the agreement's annex".into(),
+                &hint,
+            );
         };
         if act_name(statement.act) != kind.act {
             let found = act_name(statement.act).to_string();
@@ -275,10 +281,22 @@ impl Agreement {
             let path = format!("fields.{name}");
             let Some((_, wanted, _)) = kind.fields.iter().find(|(f, ..)| f == name) else {
                 let allowed = kind.fields.iter().map(|(f, ..)| f.as_str()).collect::<Vec<_>>().join(", ");
-                return misfit("unknown_field", &path, shown(value), allowed, "the closed list stands in annexes/kinds.toml");
+                return misfit(
+                    "unknown_field",
+                    &path,
+                    shown(value),
+                    allowed,
+                    "the closed list stands in annexes/kinds.toml",
+                );
             };
             if let Err(allowed) = self.typed(wanted, value) {
-                return misfit("bad_field", &path, shown(value), allowed, "annexes/kinds.toml gives the type of a field");
+                return misfit(
+                    "bad_field",
+                    &path,
+                    shown(value),
+                    allowed,
+                    "annexes/kinds.toml gives the type of a field",
+                );
             }
         }
         for (name, wanted, optional) in &kind.fields {
@@ -394,16 +412,16 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-fn text_of<'f>(
-    files: &'f BTreeMap<String, Vec<u8>>,
-    path: &str,
-    problems: &mut Vec<Diagnostic>,
-) -> Option<&'f str> {
+fn text_of<'f>(files: &'f BTreeMap<String, Vec<u8>>, path: &str, problems: &mut Vec<Diagnostic>) -> Option<&'f str> {
     let mut problem = |line: usize, message: String, hint: &str| {
         problems.push(Diagnostic { file: path.into(), line, column: 1, message, hint: Some(hint.into()) });
     };
     let Some(bytes) = files.get(path) else {
-        problem(1, format!("found no file `{path}`"), "an agreement folder holds agreement.toml, articles and annexes/kinds.toml");
+        problem(
+            1,
+            format!("found no file `{path}`"),
+            "an agreement folder holds agreement.toml, articles and annexes/kinds.toml",
+        );
         return None;
     };
     match std::str::from_utf8(bytes) {

@@ -1,5 +1,6 @@
 //! The agreement crate from outside.
 mod cases;
+mod golden;
 
 use hamsaya_agreement::Agreement;
 use std::collections::BTreeMap;
