@@ -144,6 +144,16 @@ impl Intervals {
         set
     }
 
+    /// The same set with time running the other way.
+    pub(crate) fn mirror(&self) -> Intervals {
+        let turn = |t: Instant| match t {
+            NEVER => SINCE_EVER,
+            SINCE_EVER => NEVER,
+            t => -t,
+        };
+        Intervals(self.0.iter().rev().map(|&(from, to)| (turn(to), turn(from))).collect())
+    }
+
     /// Members that are not in `other`.
     pub(crate) fn difference(&self, other: &Intervals) -> Intervals {
         let mut set = Intervals::empty();

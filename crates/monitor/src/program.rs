@@ -291,6 +291,8 @@ struct Compiler<'a> {
     columns: Vec<Vec<Option<Type>>>,
     found: Vec<Diagnostic>,
     plans: Plans,
+    /// Future operators are allowed everywhere.
+    everywhere: bool,
 }
 
 /// Checks and orders rules.
@@ -302,6 +304,7 @@ pub(crate) fn compile(rules: &Rules, signature: &Signature, words: &mut Words) -
         columns: Vec::new(),
         found: Vec::new(),
         plans: Plans::default(),
+        everywhere: false,
     };
     for (name, types) in signature {
         compiler.program.predicate.insert(name.clone(), compiler.program.predicates.len());
@@ -309,6 +312,43 @@ pub(crate) fn compile(rules: &Rules, signature: &Signature, words: &mut Words) -
     }
     compiler.run();
     if compiler.found.is_empty() { Ok(compiler.program) } else { Err(Diagnostics(compiler.found)) }
+}
+
+/// Checks one formula by itself, which may look ahead anywhere.
+pub(crate) fn compile_query(
+    formula: &Formula,
+    columns: &[Name],
+    signature: &Signature,
+    words: &mut Words,
+) -> Result<(Program, Body), Diagnostics> {
+    let place: Name = Arc::from("formula");
+    let rules = Rules::default();
+    let program = compile(&rules, signature, words)?;
+    let mut compiler = Compiler {
+        rules: &rules,
+        words,
+        program,
+        columns: Vec::new(),
+        found: Vec::new(),
+        plans: Plans::default(),
+        everywhere: true,
+    };
+    compiler.shallow(&place, formula);
+    let mut scope = Scope::new(&place);
+    let mut body = None;
+    if compiler.found.is_empty() {
+        let params: Vec<Slot> = columns.iter().map(|name| scope.slot(name)).collect();
+        if compiler.few(&place, &scope)
+            && let Some(node) = compiler.formula(formula, &mut scope, true)
+        {
+            compiler.safety(&scope, &node, 0);
+            body = Some(Body { params, slots: scope.names.len(), node });
+        }
+    }
+    match body {
+        Some(body) if compiler.found.is_empty() => Ok((compiler.program, body)),
+        _ => Err(Diagnostics(compiler.found)),
+    }
 }
 
 impl Compiler<'_> {
@@ -701,7 +741,7 @@ impl Compiler<'_> {
     }
 
     fn boxed(&mut self, formula: &Formula, scope: &mut Scope, future: bool) -> Option<Box<Node>> {
-        self.formula(formula, scope, future).map(Box::new)
+        self.formula(formula, scope, future || self.everywhere).map(Box::new)
     }
 
     fn parts(&mut self, parts: &[Formula], scope: &mut Scope, future: bool) -> Option<Vec<Node>> {

@@ -254,9 +254,23 @@ impl<'a> Eval<'a> {
                 let Some(far) = far(reach, env) else { return unit(Pair::empty()) };
                 unit(self.holds(inner, env, cut).map(|set| set.duration(reach.near, far, *seconds)))
             }
-            Kind::Since(reach, left, right) => self.since(node, reach, left, right, env, cut),
-            // A formula that looks ahead is never asked for a relation.
-            Kind::Eventually(..) | Kind::Always(..) | Kind::Until(..) => unit(Pair::empty()),
+            Kind::Since(reach, left, right) => self.carried(node, reach, left, right, env, cut, false),
+            // Rules never ask what looks ahead for a relation; a formula by itself does.
+            Kind::Eventually(reach, inner) => {
+                let Some(far) = far(reach, env) else {
+                    return Relation { vars: unbound(node, env), rows: Vec::new() };
+                };
+                let whole = self.relation(inner, env, cut);
+                let ahead = |set: &Intervals| set.mirror().once(reach.near, far).mirror();
+                let rows = whole.rows.iter().map(|(row, pair)| (row.clone(), pair.map(ahead)));
+                let rows = rows.filter(|(_, pair)| !pair.possible.is_empty()).collect();
+                Relation { vars: whole.vars.clone(), rows }
+            }
+            Kind::Always(reach, inner) => {
+                let Some(far) = far(reach, env) else { return unit(Pair::empty()) };
+                unit(self.holds(inner, env, cut).map(|set| set.mirror().historically(reach.near, far).mirror()))
+            }
+            Kind::Until(reach, left, right) => self.carried(node, reach, left, right, env, cut, true),
         }
     }
 
@@ -432,7 +446,9 @@ impl<'a> Eval<'a> {
         }
     }
 
-    fn since(
+    /// SINCE, and UNTIL as the same thing the other way round.
+    #[allow(clippy::too_many_arguments)]
+    fn carried(
         &mut self,
         node: &Node,
         reach: &Reach,
@@ -440,6 +456,7 @@ impl<'a> Eval<'a> {
         right: &Node,
         env: &mut Env,
         cut: Instant,
+        ahead: bool,
     ) -> Relation {
         let vars = unbound(node, env);
         let Some(far) = far(reach, env) else { return Relation { vars, rows: Vec::new() } };
@@ -453,7 +470,13 @@ impl<'a> Eval<'a> {
             for &slot in &whole.vars {
                 env.clear(slot);
             }
-            let pair = carried.with(pair, |left, right| left.since(right, reach.near, far));
+            let pair = carried.with(pair, |left, right| {
+                if ahead {
+                    left.mirror().since(&right.mirror(), reach.near, far).mirror()
+                } else {
+                    left.since(right, reach.near, far)
+                }
+            });
             if !pair.possible.is_empty() {
                 rows.push((row.clone(), pair));
             }

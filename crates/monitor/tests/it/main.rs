@@ -1,5 +1,9 @@
 //! The monitor, from outside.
+#![allow(clippy::unwrap_used)] // Helpers of tests stand outside #[test].
 mod accord;
 mod cases;
 mod oracle;
 mod random;
+mod refusals;
+mod speed;
+mod syntax;

@@ -16,6 +16,9 @@ type Env = BTreeMap<Name, i64>;
 
 type Asked = (usize, Vec<i64>, i64, bool);
 
+/// Key, breach on the certain and on the least favourable reading.
+type Breaches = Vec<(Env, i64, i64)>;
+
 /// What the engine says of an instance, without the facts it hangs on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -61,7 +64,7 @@ pub struct Oracle<'a> {
     free: RefCell<HashMap<usize, BTreeSet<Name>>>,
     holds: RefCell<HashMap<Asked, bool>>,
     settled: RefCell<HashMap<Asked, (i64, i64)>>,
-    breaches: RefCell<HashMap<Name, Vec<(Env, i64, i64)>>>,
+    breaches: RefCell<HashMap<Name, Breaches>>,
 }
 
 impl<'a> Oracle<'a> {

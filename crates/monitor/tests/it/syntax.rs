@@ -1,0 +1,138 @@
+//! MonPoly's syntax, and where formulas by themselves hold.
+use crate::random::Chance;
+use hamsaya_monitor::*;
+
+fn held(signature: &str, formula: &str, log: &str) -> String {
+    let signature = parse_signature(signature).unwrap();
+    let formula = match parse_formula(formula) {
+        Ok(formula) => formula,
+        Err(error) => return error.to_string(),
+    };
+    let facts: Vec<Fact> = match parse_log(log, &signature) {
+        Ok(points) => points.iter().flat_map(LogPoint::facts).collect(),
+        Err(error) => return error.to_string(),
+    };
+    match evaluate(&formula, &signature, &facts) {
+        Ok(table) => format!("{}\n{table}", table.columns.join(",")).trim_end().to_string(),
+        Err(diagnostics) => diagnostics.0[0].found.clone(),
+    }
+}
+
+#[test]
+fn formulas_by_themselves() {
+    let check = |formula: &str, expected: &str| {
+        let log = "@0 p(1,\"a\") (2,b);\n@3 q(1)\n@10 p(1, \"a\") ; @12 q(2);";
+        assert_eq!(held("p(int,string) q(x:int)", formula, log), expected, "{formula}");
+    };
+    check("p(x, y)", "x,y\n(1,\"a\"): [0,0] [10,10]\n(2,\"b\"): [0,0]");
+    check("q(x) AND ONCE[0,5] p(x, _)", "x\n(1): [3,3]");
+    check("p(x,_) AND NOT EVENTUALLY(0,2m) q(x)", "x\n(1): [10,10]");
+    check("EXISTS x. q(x)", "\n(): [3,3] [12,12]");
+    check("NOT (EXISTS x. q(x))", "\n(): (*,2] [4,11] [13,*)");
+    check("(NOT p(x,\"a\")) UNTIL[0,2] q(x)", "x\n(1): [1,3]\n(2): [10,12]");
+    check("p(x,_) SINCE q(x)", "x\n(1): [3,3]\n(2): [12,12]");
+    check("q(x) AND x > 1", "x\n(2): [12,12]");
+    check("(q(x) AND y = (x + 1) * 2) AND NOT y < 5", "x,y\n(2,6): [12,12]");
+    check("FORALL x. (q(x) IMPLIES x = 1)", "\n(): (*,11] [13,*)");
+    check("TRUE", "\n(): (*,*)");
+    check("FALSE", "");
+    check("q(d) AND ONCE[0,d] (EXISTS x. q(x))", "d\n(1): [3,3]\n(2): [12,12]");
+    check("DUR[0,100] (EXISTS x. q(x)) >= 2", "\n(): [12,103]");
+    check("q(x) AND ts(t)", "x,t\n(1,3): [3,3]\n(2,12): [12,12]");
+    check("NOT q(x)", "variable `x` is not bound in `NOT q(x)`");
+    check("ONCE q(x) AND", "line 1, column 14: found the end, expected a term");
+    check("PREVIOUS q(x)", "line 1, column 1: found `PREVIOUS`, expected an operator of the clock domain");
+    check(
+        "c <- CNT x q(x)",
+        "line 1, column 1: found `c`, expected a formula of the clock domain (aggregations belong to the points domain)",
+    );
+    check(
+        "q(x) AND\n  x / 2 = 1",
+        "line 2, column 5: found `/`, expected +, - or * (division belongs to the points domain)",
+    );
+    check("ONCE[3,2] q(x)", "the window [3,2] of `ONCE[3,2] q(x)` is empty");
+}
+
+#[test]
+fn logs() {
+    let check = |log: &str, expected: &str| assert_eq!(held("p(int,string) q(int)", "q(x)", log), expected, "{log}");
+    check("# nothing\n", "x");
+    check("@-5 q(-1)", "x\n(-1): [-5,-5]");
+    check("@1 q(1) @2 q(1);", "x\n(1): [1,2]");
+    check("q(1)", "line 1, column 1: found `q`, expected `@` and a stamp");
+    check("@x q(1)", "line 1, column 1: found `@x`, expected `@` and a stamp in seconds");
+    check("@1 r(1)", "line 1, column 4: found `r`, expected a predicate of the signature");
+    check("@1 q(1,2)", "line 1, column 8: found one more value, expected 1 columns");
+    check("@1\n p(1)", "line 2, column 5: found `)`, expected `,`");
+    check("@1 q(\"1\")", "line 1, column 6: found \"1\", expected a whole number");
+    check("@1 p(1,\"x", "line 1, column 8: found a text that does not end, expected a closing `\"`");
+    check("@1 q", "line 1, column 5: found the end, expected `(`");
+}
+
+#[test]
+fn no_input_panics() {
+    let words = [
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        ".",
+        ";",
+        "@",
+        "\"",
+        "NOT ",
+        "AND ",
+        "OR ",
+        "SINCE",
+        "UNTIL",
+        "ONCE",
+        "[0,5]",
+        "(1,*)",
+        "EXISTS x.",
+        "x",
+        "p(x)",
+        "1",
+        "1h",
+        "=",
+        "<=",
+        "-",
+        "+",
+        "_",
+        "EQUIV ",
+        "IMPLIES ",
+        "FORALL y. ",
+        "DUR[0,1] ",
+        ">= ",
+        "پوسته",
+        "int",
+        "string",
+        "\n",
+        "#",
+        "(*",
+        "*)",
+        "9999999999999999999",
+        "ALWAYS",
+        "@1 ",
+        "q(",
+        "<-",
+        "!",
+        "é",
+    ];
+    let signature = parse_signature("p(int) q(int,string)").unwrap();
+    for seed in 0..20_000 {
+        let mut chance = Chance::new(seed);
+        let text: String = (0..chance.below(25)).map(|_| chance.of(&words)).collect();
+        let _ = parse_signature(&text);
+        let _ = parse_log(&text, &signature);
+        if let Ok(formula) = parse_formula(&text) {
+            let _ = evaluate(&formula, &signature, &[]);
+        }
+    }
+    for open in ["(", "NOT ", "ONCE ", "EXISTS x. ", "p(x) SINCE ", "TRUE IMPLIES ", "-", "(x+", "DUR[0,1] "] {
+        let deep = open.repeat(100_000);
+        assert!(parse_formula(&deep).is_err());
+        assert!(parse_formula(&format!("x = {deep}1")).is_err());
+    }
+    let _ = parse_formula(&"p(x) AND ".repeat(100_000));
+}
