@@ -18,7 +18,7 @@ use crate::note::Note;
 use crate::statement::hex;
 use crate::store::{Folder, Overlay, Store};
 use crate::tile::{Level, Tile};
-use crate::tiles::{Fault, Tiles};
+use crate::tiles::{Fault, Tiles, TilesError};
 use crate::timing::{Sighting, sightings};
 use crate::witness::origin_hash;
 use std::collections::BTreeMap;
