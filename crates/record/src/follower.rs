@@ -43,7 +43,7 @@ pub enum FollowError {
         /// How many lie between.
         expected: u64,
     },
-    /// The log signed two checkpoints that cannot both be true.
+    /// The log signed two checkpoints that cannot both be true; see [`Tiles::contradiction`] for the evidence.
     #[error("{origin} signed two checkpoints that no proof joins: it shows different logs to different readers", origin = ours.text.lines().next().unwrap_or(""))]
     Inconsistent {
         /// What this copy rests on.

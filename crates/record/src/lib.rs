@@ -7,6 +7,7 @@ pub mod accept;
 pub mod checkpoint;
 pub mod cosignature;
 pub mod envelope;
+pub mod equivocation;
 pub mod exhibit;
 #[cfg(test)]
 mod fixture;

@@ -6,15 +6,20 @@
 //! log.publish(&cosigned)?;                                    // once a quorum of witnesses has cosigned
 //! ```
 //! A log never signs two checkpoints that no proof joins, whatever crashes: what it signs is fixed by `lock`, and `lock`
-//! is swapped before anybody sees the signature. Which entries are accepted is not decided here.
+//! is swapped before anybody sees the signature. A disk restored from an old copy is found out by its witnesses, who
+//! remember: a node asks them before it signs ([`Log::ask_first`], [`Log::confirm`]). Which entries are accepted is not
+//! decided here.
 use crate::checkpoint::{Checkpoint, CheckpointError};
+use crate::cosignature;
+use crate::equivocation::Equivocation;
 use crate::instant::Instant;
-use crate::key::SecretKey;
+use crate::key::{SecretKey, Vkey};
 use crate::merkle::Hash;
 use crate::note::Note;
 use crate::statement::hex;
 use crate::store::Store;
 use crate::tiles::{Tiles, TilesError};
+use std::collections::BTreeSet;
 
 /// What a batch became.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,10 +48,44 @@ pub enum LogError {
         /// Instant given.
         now: Instant,
     },
+    /// Too few witnesses were heard since the start: this disk might be an old one.
+    #[error("{found} witnesses know of no newer checkpoint of this log, {needed} must before it signs")]
+    Unconfirmed {
+        /// Answers so far.
+        found: usize,
+        /// Answers that meet every quorum in an honest witness.
+        needed: usize,
+    },
+    /// A witness holds a checkpoint signed by this log that is not of this tree. Nothing more is signed.
+    #[error(
+        "a checkpoint signed by this log is not of this tree; nothing more is signed\nhint: two copies of the log were written to; a person must look"
+    )]
+    Contradicted,
     /// A checkpoint to publish that is not this log's.
     #[error("not a checkpoint of this log: {0}")]
     Foreign(String),
 }
+
+/// What a witness's answer says about this disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Confirmation {
+    /// It knows of nothing newer.
+    Counted {
+        /// Answers so far.
+        answers: usize,
+        /// Answers needed.
+        needed: usize,
+    },
+    /// It cosigned a larger checkpoint of this log: the disk is old. Fetch the entries, then [`Log::restore`].
+    Ahead(Box<Note>),
+    /// It holds a checkpoint that is not of this tree: the log has stopped.
+    Contradicted(Box<Equivocation>),
+    /// The note is not this log's.
+    Foreign(String),
+}
+
+/// How far the log's clock may be behind the witnesses', in seconds.
+const SKEW_S_MAX: i64 = 60;
 
 /// A log that its owner writes.
 #[derive(Debug)]
@@ -55,6 +94,10 @@ pub struct Log<S> {
     key: SecretKey,
     published: Option<Note>,
     latest: Option<Instant>,
+    /// Witnesses heard since the start, and how many must be.
+    answers: BTreeSet<String>,
+    needed: usize,
+    contradicted: bool,
 }
 
 impl<S: Store> Log<S> {
@@ -67,7 +110,10 @@ impl<S: Store> Log<S> {
             Some((bytes, _)) => Note::parse(&bytes).ok(),
             None => None,
         };
-        Ok(Log { tiles, key, published, latest: None })
+        // A clock behind what witnesses cosigned lies, whoever set it.
+        let times = published.iter().flat_map(|note| &note.signatures).filter_map(cosignature::time);
+        let latest = times.filter_map(|time| i64::try_from(time).ok()).max().map(|t| Instant(t).plus(-SKEW_S_MAX));
+        Ok(Log { tiles, key, published, latest, answers: BTreeSet::new(), needed: 0, contradicted: false })
     }
 
     /// Its name.
@@ -95,9 +141,58 @@ impl<S: Store> Log<S> {
         self.published.as_ref()
     }
 
-    /// Appends accepted entries. When this returns they are durable and under a signed checkpoint; if it fails other than
-    /// by `ClockBack`, open the log again before anything else.
+    /// Signs nothing until so many witnesses have been heard: v of the policy (n - q + f + 1), which meets every quorum in
+    /// an honest witness. A log of the founding alone need not ask: entry 0 is the same in every copy.
+    pub fn ask_first(&mut self, needed: usize) {
+        self.needed = needed;
+    }
+
+    /// Answers still missing before the log signs.
+    pub fn unconfirmed(&self) -> usize {
+        self.needed.saturating_sub(self.answers.len())
+    }
+
+    /// Takes the answer of a witness of the policy to the question for our newest checkpoint; `None`: it has none.
+    pub fn confirm(&mut self, witness: &Vkey, answer: Option<&[u8]>) -> Result<Confirmation, LogError> {
+        if let Some(answer) = answer {
+            let (theirs, note) = match Checkpoint::open(answer, self.key.vkey()) {
+                Ok(opened) => opened,
+                Err(error) => return Ok(Confirmation::Foreign(error.to_string())),
+            };
+            if theirs.size > self.size() {
+                return Ok(Confirmation::Ahead(Box::new(note)));
+            }
+            if let Some(evidence) = self.tiles.contradiction(&note)? {
+                self.contradicted = true;
+                return Ok(Confirmation::Contradicted(Box::new(evidence)));
+            }
+        }
+        self.answers.insert(witness.keyid());
+        Ok(Confirmation::Counted { answers: self.answers.len(), needed: self.needed })
+    }
+
+    /// Takes over entries, from [`Log::size`] on, that this log signed for before its disk grew old, under the note that
+    /// says so. Nothing new is signed.
+    pub fn restore(&mut self, note: &[u8], leaves: &[impl AsRef<[u8]>]) -> Result<(), LogError> {
+        let foreign = |e: CheckpointError| LogError::Foreign(e.to_string());
+        let (checkpoint, mut note) = Checkpoint::open(note, self.key.vkey()).map_err(foreign)?;
+        note.signatures.retain(|line| line.names(self.key.vkey()));
+        self.tiles.grow(leaves, |size, root| match (size, root) == (checkpoint.size, checkpoint.root) {
+            true => Ok(note),
+            false => Err(TilesError::OtherRoot { found: hex(&root), expected: hex(&checkpoint.root) }),
+        })?;
+        Ok(())
+    }
+
+    /// Appends accepted entries. When this returns they are durable and under a signed checkpoint. After an error of the
+    /// tiles that says *state unknown*, open the log again before anything else.
     pub fn append(&mut self, leaves: &[impl AsRef<[u8]>], now: Instant) -> Result<Sequenced, LogError> {
+        if self.contradicted {
+            return Err(LogError::Contradicted);
+        }
+        if self.unconfirmed() > 0 && self.size() > 0 {
+            return Err(LogError::Unconfirmed { found: self.answers.len(), needed: self.needed });
+        }
         if let Some(before) = self.latest.filter(|before| *before > now) {
             return Err(LogError::ClockBack { before, now });
         }

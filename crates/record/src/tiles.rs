@@ -10,6 +10,7 @@
 //! A node's own log and its copies of others grow alike; they differ in where the checkpoint comes from. Opening reads and
 //! hashes every byte, so that nothing is built on what does not fit.
 use crate::checkpoint::Checkpoint;
+use crate::equivocation::Equivocation;
 use crate::key::Vkey;
 use crate::merkle::{self, Edge, Hash, leaf_hash, node_hash};
 use crate::note::Note;
@@ -348,6 +349,20 @@ impl<S: Store> Tiles<S> {
     /// Root of the first `size` entries.
     pub fn root_at(&self, size: u64) -> Result<Hash, TilesError> {
         merkle::root(size, |level, n| self.hash(level, n))
+    }
+
+    /// Evidence, if a signed checkpoint that is no larger than these tiles is not of their tree.
+    pub fn contradiction(&self, theirs: &Note) -> Result<Option<Equivocation>, TilesError> {
+        let (Ok(checkpoint), Some(ours)) = (Checkpoint::parse(&theirs.text), self.lock()) else { return Ok(None) };
+        if checkpoint.size == 0 || checkpoint.size > self.size() {
+            return Ok(None);
+        }
+        let root = self.root_at(checkpoint.size)?;
+        if root == checkpoint.root {
+            return Ok(None);
+        }
+        let proof = self.prove_consistency(checkpoint.size, self.size())?.unwrap_or_default();
+        Ok(Some(Equivocation { first: theirs.clone(), second: ours.clone(), root, proof }))
     }
 
     /// Proof that entry `index` is among the first `size`.

@@ -78,45 +78,62 @@ pub fn cosignatures(note: &[u8], founding: &Founding) -> Vec<(Checkpoint, String
     times.map(|(keyid, time)| (checkpoint.clone(), keyid, time)).collect()
 }
 
-/// What one witness saw of one log, by size.
-#[derive(Clone, Debug, Default)]
+/// What one witness saw of one log, arranged for two questions that are asked of every entry.
+#[derive(Clone, Debug)]
 struct Watch {
-    /// Sizes, ascending, with the time on each.
-    seen: Vec<(u64, Instant)>,
-    /// Smallest time on this or a later size.
-    earliest: Vec<Instant>,
-    /// Largest time on this or an earlier size.
-    latest: Vec<Instant>,
+    /// Sizes, ascending, each with the smallest time on it or any later size.
+    earliest: Vec<(u64, Instant)>,
+    /// Times, ascending.
+    times: Vec<Instant>,
+    /// A tree of smallest sizes over `times`: node n stands over 2n and 2n + 1, the times over the second half.
+    smallest: Vec<u64>,
 }
 
 impl Watch {
-    fn finish(&mut self) {
-        self.seen.sort_unstable();
-        self.seen.dedup();
-        self.earliest = self.seen.iter().map(|(_, t)| *t).collect();
-        self.latest = self.earliest.clone();
-        for n in (1..self.earliest.len()).rev() {
-            self.earliest[n - 1] = self.earliest[n - 1].min(self.earliest[n]);
+    fn new(mut seen: Vec<(u64, Instant)>) -> Watch {
+        seen.sort_unstable();
+        seen.dedup();
+        let mut earliest = seen.clone();
+        for n in (1..earliest.len()).rev() {
+            earliest[n - 1].1 = earliest[n - 1].1.min(earliest[n].1);
         }
-        for n in 1..self.latest.len() {
-            self.latest[n] = self.latest[n].max(self.latest[n - 1]);
+        seen.sort_unstable_by_key(|(size, time)| (*time, *size));
+        // Wider than the times are many, so that an end always has a node.
+        let width = (seen.len() + 1).next_power_of_two();
+        let mut smallest = vec![u64::MAX; 2 * width];
+        for (i, (size, _)) in seen.iter().enumerate() {
+            smallest[width + i] = *size;
         }
+        for node in (1..width).rev() {
+            smallest[node] = smallest[2 * node].min(smallest[2 * node + 1]);
+        }
+        Watch { earliest, times: seen.into_iter().map(|(_, time)| time).collect(), smallest }
     }
 
     /// Smallest time on a size beyond `index`, if it is known by then.
     fn first_with(&self, index: u64, known_by: Instant) -> Option<Instant> {
-        let at = self.seen.partition_point(|(size, _)| *size <= index);
-        self.earliest.get(at).copied().filter(|t| *t <= known_by)
+        let at = self.earliest.partition_point(|(size, _)| *size <= index);
+        self.earliest.get(at).map(|(_, time)| *time).filter(|time| *time <= known_by)
     }
 
     /// Largest time, known by then, on a size that does not reach `index`.
     fn last_without(&self, index: u64, known_by: Instant) -> Option<Instant> {
-        let at = self.seen.partition_point(|(size, _)| *size <= index);
-        let largest = *self.latest.get(at.checked_sub(1)?)?;
-        if largest <= known_by {
-            return Some(largest);
+        let width = self.smallest.len() / 2;
+        let end = self.times.partition_point(|time| *time <= known_by);
+        // Up from the end: past subtrees to the left without such a size, then down into the first that has one.
+        let mut node = width + end;
+        while node > 1 {
+            let left = node - 1;
+            if node % 2 == 1 && self.smallest[left] <= index {
+                node = left;
+                while node < width {
+                    node = 2 * node + usize::from(self.smallest[2 * node + 1] <= index);
+                }
+                return self.times.get(node - width).copied();
+            }
+            node /= 2;
         }
-        self.seen[..at].iter().map(|(_, t)| *t).filter(|t| *t <= known_by).max()
+        None
     }
 }
 
@@ -130,13 +147,11 @@ pub struct Times {
 impl Times {
     /// The times of one log. `numbers` are those of its policy.
     pub fn new<'s>(numbers: Numbers, sightings: impl IntoIterator<Item = &'s Sighting>) -> Times {
-        let mut watches: BTreeMap<&str, Watch> = BTreeMap::new();
+        let mut seen: BTreeMap<&str, Vec<(u64, Instant)>> = BTreeMap::new();
         for sighting in sightings {
-            watches.entry(&sighting.witness).or_default().seen.push((sighting.size, sighting.time));
+            seen.entry(&sighting.witness).or_default().push((sighting.size, sighting.time));
         }
-        let mut watches: Vec<Watch> = watches.into_values().collect();
-        watches.iter_mut().for_each(Watch::finish);
-        Times { numbers, watches }
+        Times { numbers, watches: seen.into_values().map(Watch::new).collect() }
     }
 
     /// When entry `index` was logged, by cosignatures with times up to `known_by`; `None` while fewer than q witnesses

@@ -12,6 +12,7 @@
 //! durable before the answer leaves, so a crash can never make a witness sign two stories.
 use crate::checkpoint::Checkpoint;
 use crate::cosignature;
+use crate::equivocation::Equivocation;
 use crate::instant::Instant;
 use crate::key::{SecretKey, Vkey};
 use crate::merkle::{self, Hash, PROOF_MAX};
@@ -106,6 +107,14 @@ impl<S: Store> Witness<S> {
     /// The same, by the hash under which it is served.
     pub fn checkpoint_by_hash(&self, hash: &str) -> Option<&Note> {
         self.seen.iter().find(|(origin, _)| origin_hash(origin) == hash).map(|(_, seen)| &seen.note)
+    }
+
+    /// Evidence, if the log signed another root than the one cosigned last, for the same size: what stands behind an answer
+    /// of `Unproven` that is the log's fault.
+    pub fn contradiction(&self, theirs: &Note) -> Option<Equivocation> {
+        let origin = Checkpoint::parse(&theirs.text).ok()?.origin;
+        let (seen, log) = (self.seen.get(&origin)?, self.logs.get(&origin)?);
+        Equivocation::of_one_size(&seen.note, theirs, log)
     }
 
     /// Answers one `add-checkpoint`. The checks stand in the order of the specification, since a sender acts on the

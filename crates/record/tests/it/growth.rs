@@ -1,9 +1,10 @@
 //! A log that grows, crashes and is tampered with; a copy that follows it; a witness that watches it.
 use hamsaya_record::checkpoint::Checkpoint;
+use hamsaya_record::equivocation::Equivocation;
 use hamsaya_record::follower::{Follow, FollowError, Follower};
 use hamsaya_record::instant::Instant;
 use hamsaya_record::key::SecretKey;
-use hamsaya_record::log::Log;
+use hamsaya_record::log::{Confirmation, Log, LogError};
 use hamsaya_record::merkle;
 use hamsaya_record::store::{self, Crash, Memory, Store, StoreError};
 use hamsaya_record::tiles::TilesError;
@@ -17,6 +18,11 @@ fn key() -> SecretKey {
 
 fn witness_key() -> SecretKey {
     SecretKey::cosigner_from_seed("p2.example/witness", [9; 32]).expect("a key")
+}
+
+fn key_of(node: &str) -> SecretKey {
+    let seed: [u8; 32] = std::array::from_fn(|i| node.as_bytes()[i % node.len()]);
+    SecretKey::cosigner_from_seed(&format!("{node}.example/witness"), seed).expect("a key")
 }
 
 fn leaves(from: u64, to: u64) -> Vec<Vec<u8>> {
@@ -315,6 +321,67 @@ fn a_copy_follows_only_what_the_log_promised() {
 }
 
 #[test]
+fn an_old_disk_heals_or_stops() {
+    let (store, witnesses) = (Memory::new(), [witness_key(), key_of("g1"), key_of("g2")]);
+    let mut log = open(&store).expect("an empty log");
+    log.append(&leaves(0, 5), Instant(1)).expect("appended");
+    let old = store.copy();
+    let five = log.signed().expect("signed").to_text();
+    let nine = log.append(&leaves(5, 9), Instant(1)).expect("appended").checkpoint.to_text();
+
+    let start = |store: &Memory| {
+        let mut log = open(store).expect("fits, though it is old");
+        log.ask_first(2);
+        log
+    };
+    let mut log = start(&old);
+    assert!(matches!(log.append(&leaves(5, 6), Instant(2)), Err(LogError::Unconfirmed { found: 0, needed: 2 })));
+    let ask = |log: &mut Log<Memory>, n: usize, answer: Option<&str>| {
+        log.confirm(witnesses[n].vkey(), answer.map(str::as_bytes)).expect("read")
+    };
+    assert_eq!(ask(&mut log, 0, Some(&five)), Confirmation::Counted { answers: 1, needed: 2 });
+    assert_eq!(ask(&mut log, 0, None), Confirmation::Counted { answers: 1, needed: 2 }, "one witness counts once");
+    assert!(matches!(ask(&mut log, 1, Some(&five.replace("\n5\n", "\n4\n"))), Confirmation::Foreign(_)));
+    let Confirmation::Ahead(newer) = ask(&mut log, 1, Some(&nine)) else { panic!("it is ahead") };
+    log.restore(newer.to_text().as_bytes(), &leaves(6, 10)).expect_err("other entries");
+    log.restore(newer.to_text().as_bytes(), &leaves(5, 9)).expect("the entries it signed for");
+    assert_eq!(ask(&mut log, 1, Some(&nine)), Confirmation::Counted { answers: 2, needed: 2 });
+    log.append(&leaves(9, 10), Instant(2)).expect("goes on");
+    let again = open(&old).expect("opens again");
+    assert_eq!(again.tiles().root(), naive_root(&leaves(0, 10)));
+
+    // Two copies were written to: what the witness holds is not of this tree.
+    let mut double = open(&Memory::new()).expect("its double");
+    for n in [5, 2] {
+        double.append(&leaves(20, 20 + n), Instant(1)).expect("appended");
+    }
+    for other in [double.signed().expect("signed").to_text(), {
+        let mut small = open(&Memory::new()).expect("a small one");
+        small.append(&leaves(30, 33), Instant(1)).expect("appended").checkpoint.to_text()
+    }] {
+        let mut log = start(&store);
+        let Confirmation::Contradicted(evidence) = ask(&mut log, 2, Some(&other)) else { panic!("it is not") };
+        assert!(evidence.is_proven(key().vkey()));
+        assert!(!evidence.is_proven(&SecretKey::from_seed(ORIGIN, [8; 32]).expect("a key").vkey().clone()));
+        let honest = Equivocation { root: Checkpoint::parse(&evidence.first.text).expect("one").root, ..*evidence };
+        assert!(!honest.is_proven(key().vkey()));
+        assert!(matches!(log.append(&leaves(9, 10), Instant(2)), Err(LogError::Contradicted)));
+    }
+}
+
+#[test]
+fn a_clock_behind_the_witnesses_signs_nothing() {
+    let store = Memory::new();
+    let mut log = open(&store).expect("an empty log");
+    let mut note = log.append(&leaves(0, 5), Instant(1)).expect("appended").checkpoint;
+    note.add(hamsaya_record::cosignature::sign(&note.text, 1000, &witness_key()).expect("cosigned"));
+    log.publish(&note).expect("published");
+    let mut log = open(&store).expect("opens again");
+    assert!(matches!(log.append(&leaves(5, 6), Instant(939)), Err(LogError::ClockBack { .. })));
+    log.append(&leaves(5, 6), Instant(940)).expect("within the allowed skew");
+}
+
+#[test]
 fn two_heads_prove_themselves() {
     let (mut log, mut other) = (open(&Memory::new()).expect("a log"), open(&Memory::new()).expect("its double"));
     let mut copy = Follower::open(Memory::new(), key().vkey().clone(), |_, _| ()).expect("a copy");
@@ -372,6 +439,9 @@ fn a_witness_answers_in_the_order_of_the_specification() {
     let mut other = open(&Memory::new()).expect("its double");
     other.append(&leaves(1, 10), Instant(1)).expect("appended");
     assert!(matches!(ask(&mut witness, 9, &other, 61), WitnessAnswer::Unproven(_)), "another root for the same size");
+    let evidence = witness.contradiction(other.signed().expect("signed")).expect("two roots of one size");
+    assert!(evidence.is_proven(key().vkey()));
+    assert_eq!(witness.contradiction(log.signed().expect("signed")), None);
 
     let again = Witness::open(store.clone(), witness_key(), [key().vkey().clone()]).expect("opens again");
     assert_eq!(again.checkpoint(ORIGIN), witness.checkpoint(ORIGIN));
