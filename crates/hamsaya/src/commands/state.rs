@@ -54,39 +54,39 @@ fn offline(dir: &Path) -> Result<Value> {
 }
 
 fn as_text(state: &Value) -> String {
-    let text = |v: &Value| match v {
-        Value::String(s) => s.clone(),
+    let mut text = format!("{} ({})  {}", shown(&state["node"]), shown(&state["role"]), shown(&state["status"]));
+    if state["clock"].is_string() {
+        text.push_str(&format!("  {} clock {}", shown(&state["clock"]), shown(&state["now"])));
+    }
+    if state["refused"].is_u64() {
+        text.push_str(&format!("  refused {}", shown(&state["refused"])));
+    }
+    text.push_str(&format!("\nagreement {}\n", shown(&state["agreement"]["digest"])));
+    text.push_str(&table(
+        &state["heads"],
+        &["node", "origin", "size", "published_size", "published_at", "cosignatures", "quorum"],
+    ));
+    text.push_str(&table(&state["peers"], &["name", "role", "url", "seen_at"]));
+    text
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
         Value::Null => "-".into(),
         other => other.to_string(),
-    };
-    let mut lines = format!(
-        "{} ({})  {}  {} clock {}  agreement {}  refused {}\n\n",
-        text(&state["node"]),
-        text(&state["role"]),
-        text(&state["status"]),
-        text(&state["clock"]),
-        text(&state["now"]),
-        text(&state["agreement"]["digest"]).chars().take(12).collect::<String>(),
-        text(&state["refused"]),
-    );
-    let heads = state["heads"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let head = |h: &Value| {
-        let witnessed = format!("{} of {} needed", text(&h["cosignatures"]), text(&h["quorum"]));
-        vec![
-            text(&h["node"]),
-            text(&h["origin"]),
-            text(&h["size"]),
-            text(&h["published_size"]),
-            text(&h["published_at"]),
-            witnessed,
-        ]
-    };
-    let names = ["node", "origin", "size", "witnessed", "at", "cosignatures"].map(String::from).to_vec();
-    lines.push_str(&columns(std::iter::once(names).chain(heads.iter().map(head)).collect()));
-    let peers = state["peers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let peer = |p: &Value| vec![text(&p["name"]), text(&p["role"]), text(&p["url"]), text(&p["seen_at"])];
-    let names = ["peer", "role", "url", "seen"].map(String::from).to_vec();
-    lines.push('\n');
-    lines.push_str(&columns(std::iter::once(names).chain(peers.iter().map(peer)).collect()));
-    lines
+    }
+}
+
+/// A list of objects as a table of these keys; nothing for an empty list.
+fn table(list: &Value, keys: &[&str]) -> String {
+    let rows = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    // A column in which nothing stands is left out.
+    let keys: Vec<&str> = keys.iter().copied().filter(|k| rows.iter().any(|r| !r[k].is_null())).collect();
+    if keys.is_empty() {
+        return String::new();
+    }
+    let head = keys.iter().map(|k| k.replace('_', " ")).collect();
+    let cells = rows.iter().map(|row| keys.iter().map(|k| shown(&row[k])).collect());
+    format!("\n{}", columns(std::iter::once(head).chain(cells).collect()))
 }
