@@ -6,6 +6,7 @@ mod import;
 pub mod init;
 mod judge;
 mod keys;
+mod monitor;
 mod record;
 mod reference;
 mod state;
@@ -34,6 +35,7 @@ enum Command {
     Agreement(agreement::Agreement),
     Record(record::Record),
     Import(import::Import),
+    Monitor(monitor::Monitor),
     State(state::State),
     Judge(judge::Judge),
     Verify(verify::Verify),
@@ -70,6 +72,7 @@ impl Hamsaya {
             Command::Agreement(c) => c.run(out),
             Command::Record(c) => c.run(out),
             Command::Import(c) => c.run(out),
+            Command::Monitor(c) => c.run(out),
             Command::State(c) => c.run(out),
             Command::Judge(c) => c.run(out),
             Command::Verify(c) => c.run(out),

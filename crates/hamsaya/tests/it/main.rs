@@ -1,5 +1,6 @@
 //! The command's tests, in one binary.
 mod command;
 mod messages;
+mod monitor;
 mod reference;
 mod tidy;
