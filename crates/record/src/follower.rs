@@ -66,7 +66,13 @@ pub struct Follower<S> {
 impl<S: Store> Follower<S> {
     /// Opens the copy; `visit` sees every entry in order.
     pub fn open(store: S, key: Vkey, visit: impl FnMut(u64, &[u8])) -> Result<Follower<S>, TilesError> {
-        let tiles = Tiles::open(store, &key, visit)?;
+        let mut tiles = Tiles::open(store, &key, visit)?;
+        // A crash between the two leaves the copy longer than the checkpoint that readers get.
+        if let Some(lock) = tiles.lock().cloned()
+            && tiles.public("checkpoint")? != Some(lock.to_text().into_bytes())
+        {
+            tiles.publish(&lock)?;
+        }
         Ok(Follower { tiles, key })
     }
 

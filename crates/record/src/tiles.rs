@@ -325,6 +325,14 @@ impl<S: Store> Tiles<S> {
         Ok(tile::hash_at(hashes, level, n).ok_or_else(missing)?)
     }
 
+    /// The bytes of `checkpoint` or of a tile, for readers; `None` for other keys and for what is not there.
+    pub fn public(&self, key: &str) -> Result<Option<Vec<u8>>, TilesError> {
+        if key != "checkpoint" && Tile::parse(key).is_err() {
+            return Ok(None);
+        }
+        Ok(self.store.read(key)?.map(|(bytes, _)| bytes))
+    }
+
     /// One entry.
     pub fn entry(&self, index: u64) -> Result<Option<Vec<u8>>, TilesError> {
         Ok(self.entries(index, index + 1)?.pop())

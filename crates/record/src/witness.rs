@@ -191,7 +191,8 @@ fn split_body(body: &[u8]) -> Option<(&[u8], &[u8])> {
 /// `old <n>` and the proof.
 fn read_head(head: &[u8]) -> Result<(u64, Vec<Hash>), String> {
     let text = std::str::from_utf8(head).map_err(|_| "the request is not UTF-8".to_string())?;
-    let mut lines = text.lines();
+    // Every line ends in a newline and nothing else.
+    let mut lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
     let first = lines.next().unwrap_or("");
     let old = first
         .strip_prefix("old ")

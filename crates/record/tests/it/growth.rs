@@ -6,6 +6,7 @@ use hamsaya_record::instant::Instant;
 use hamsaya_record::key::SecretKey;
 use hamsaya_record::log::{Confirmation, Log, LogError};
 use hamsaya_record::merkle;
+use hamsaya_record::note::Note;
 use hamsaya_record::store::{self, Crash, Memory, Store, StoreError};
 use hamsaya_record::tiles::TilesError;
 use hamsaya_record::witness::{self, Witness, WitnessAnswer};
@@ -321,6 +322,38 @@ fn a_copy_follows_only_what_the_log_promised() {
 }
 
 #[test]
+fn a_copy_that_crashes_shows_its_readers_what_it_holds() {
+    let mut log = open(&Memory::new()).expect("an empty log");
+    let one = log.append(&leaves(0, 3), Instant(1)).expect("appended").checkpoint.to_text();
+    let two = log.append(&leaves(3, 7), Instant(1)).expect("appended").checkpoint.to_text();
+    let follow = |store: &Memory| Follower::open(store.clone(), key().vkey().clone(), |_, _| ());
+    for at in 0.. {
+        let mut came = false;
+        for kind in [Crash::Before, Crash::After] {
+            let store = Memory::new();
+            let mut copy = follow(&store).expect("an empty copy");
+            copy.advance(one.as_bytes(), &leaves(0, 3)).expect("followed");
+            store.crash_at(at, kind);
+            let followed = copy.advance(two.as_bytes(), &leaves(3, 7));
+            came |= store.has_crashed();
+            assert_eq!(followed.is_ok(), !store.has_crashed());
+            store.restart_without(|_| true);
+            let mut copy = follow(&store).expect("heals");
+            let held = copy.checkpoint().map(Note::to_text);
+            assert!(held.as_ref() == Some(&one) || held.as_ref() == Some(&two), "write {at}, {kind:?}");
+            assert_eq!(copy.tiles().public("checkpoint").expect("read"), held.map(String::into_bytes));
+            assert_eq!(copy.tiles().public("lock"), Ok(None), "readers get no more than they may");
+            let rest = leaves(copy.size(), 7);
+            copy.advance(two.as_bytes(), &rest).expect("goes on");
+            assert_eq!(copy.tiles().root(), log.tiles().root());
+        }
+        if !came {
+            break;
+        }
+    }
+}
+
+#[test]
 fn an_old_disk_heals_or_stops() {
     let (store, witnesses) = (Memory::new(), [witness_key(), key_of("g1"), key_of("g2")]);
     let mut log = open(&store).expect("an empty log");
@@ -417,7 +450,10 @@ fn a_witness_answers_in_the_order_of_the_specification() {
         WitnessAnswer::NotTrusted(_)
     ));
     assert!(matches!(check(&mut witness, &format!("old 9\n\n{note}")), WitnessAnswer::Malformed(_)), "old > size");
-    assert!(matches!(check(&mut witness, &format!("old 05\n\n{note}")), WitnessAnswer::Malformed(_)));
+    for old in ["old 05", "old 0\r", "old +0", "old  0", "old 0\n", "old", "old 99999999999999999999", "new 0"] {
+        let answer = check(&mut witness, &format!("{old}\n\n{note}"));
+        assert!(matches!(answer, WitnessAnswer::Malformed(_) | WitnessAnswer::UnknownOrigin), "{old:?}: {answer:?}");
+    }
     assert_eq!(check(&mut witness, &format!("old 3\n\n{note}")), WitnessAnswer::Conflict { size: 0 });
     let hash = "A".repeat(43) + "=";
     assert!(
