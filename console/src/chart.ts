@@ -14,11 +14,11 @@ export interface Frame {
   y(lat: number): number;
 }
 
-const width = 900;
-const margin = 30;
+const margin = 16;
 
-export function project(points: At[]): Frame {
-  if (points.length === 0) return { width, height: 300, x: () => width / 2, y: () => 150 };
+/** Fits points into a sheet `width` wide and at most `tallest` high. */
+export function project(points: At[], width: number, tallest = 480): Frame {
+  if (points.length === 0) return { width, height: tallest, x: () => width / 2, y: () => tallest / 2 };
   const lats = points.map((at) => at.lat);
   const lons = points.map((at) => at.lon);
   const bounds = (values: number[]) =>
@@ -28,11 +28,13 @@ export function project(points: At[]): Frame {
   const squeeze = Math.cos((((south + north) / 2) * Math.PI) / 180);
   const across = Math.max((east - west) * squeeze, 0.1);
   const up = Math.max(north - south, 0.1);
-  const scale = (width - 2 * margin) / across;
+  const scale = Math.min((width - 2 * margin) / across, (tallest - 2 * margin) / up);
+  // A tall story stands in the middle of a wide sheet.
+  const start = (width - across * scale) / 2;
   return {
     width,
     height: Math.round(up * scale + 2 * margin),
-    x: (lon) => margin + (lon - west) * squeeze * scale,
+    x: (lon) => start + (lon - west) * squeeze * scale,
     y: (lat) => margin + (north - lat) * scale,
   };
 }

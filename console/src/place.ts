@@ -5,8 +5,11 @@
 // Degrees come as whole numbers of 1e-7; no more digits are shown than the precision carries.
 import type { Place } from './api';
 
+// A place may be broken over two lines between its parts only.
+const nbsp = '\u00a0';
+
 function degrees(e7: number, positive: string, negative: string, places: number): string {
-  return `${(Math.abs(e7) / 1e7).toFixed(places)}° ${e7 < 0 ? negative : positive}`;
+  return `${(Math.abs(e7) / 1e7).toFixed(places)}°${nbsp}${e7 < 0 ? negative : positive}`;
 }
 
 /** 1e-4 degrees are 11 m, 1e-1 degrees 11 km. */
@@ -17,16 +20,16 @@ function places(precision_m: number): number {
 }
 
 export function metres(m: number): string {
-  return m >= 1_000 ? `${m % 1_000 === 0 ? m / 1_000 : (m / 1_000).toFixed(1)} km` : `${m} m`;
+  return m >= 1_000 ? `${m % 1_000 === 0 ? m / 1_000 : (m / 1_000).toFixed(1)}${nbsp}km` : `${m}${nbsp}m`;
 }
 
 export function placeText(place: Place): string {
   const digits = places(place.precision_m);
-  const point = (lat: number, lon: number) => `${degrees(lat, 'N', 'S', digits)}, ${degrees(lon, 'E', 'W', digits)}`;
+  const point = (lat: number, lon: number) => `${degrees(lat, 'N', 'S', digits)},${nbsp}${degrees(lon, 'E', 'W', digits)}`;
   const from = point(place.s_e7, place.w_e7);
   const isPoint = place.s_e7 === place.n_e7 && place.w_e7 === place.e_e7;
   const text = isPoint ? from : `${from} … ${point(place.n_e7, place.e_e7)}`;
-  return `${text} ± ${metres(place.precision_m)}`;
+  return `${text} ±${nbsp}${metres(place.precision_m)}`;
 }
 
 /** The middle of a place, in degrees. */

@@ -134,6 +134,7 @@ column-log = log
 column-size = entries held
 column-published = published
 column-cosignatures = cosignatures
+k-of-n = { $k } of { $n }
 column-witnesses = witnesses
 entries-n = { $n } entries
 own-log = own

@@ -126,6 +126,7 @@ column-log = دفتر
 column-size = ثبت‌های موجود
 column-published = نشرشده
 column-cosignatures = امضاهای همراه
+k-of-n = { $k } از { $n }
 column-witnesses = شاهدان
 entries-n = { $n } ثبت
 own-log = خودی

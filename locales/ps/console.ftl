@@ -126,6 +126,7 @@ column-log = دفتر
 column-size = ساتل شوي ثبتونه
 column-published = خپور شوي
 column-cosignatures = ګډ لاسلیکونه
+k-of-n = { $k } له { $n } څخه
 column-witnesses = شاهدان
 entries-n = { $n } ثبتونه
 own-log = خپل

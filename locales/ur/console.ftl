@@ -126,6 +126,7 @@ column-log = ریکارڈ
 column-size = موجود اندراجات
 column-published = شائع شدہ
 column-cosignatures = شریک دستخط
+k-of-n = { $k } از { $n }
 column-witnesses = گواہ
 entries-n = { $n } اندراجات
 own-log = اپنا

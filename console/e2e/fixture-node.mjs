@@ -1,0 +1,105 @@
+// A node that answers from recorded JSON (e2e/fixtures), for what a running node cannot be made to say on demand: silence,
+// errors, empty lists. It serves console/dist under the content security policy that the node uses.
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const dist = join(here, '../dist');
+
+export const policy =
+  "default-src 'self'; worker-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; object-src 'none'; frame-ancestors 'none'";
+
+const types = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.woff2': 'font/woff2',
+};
+
+const recorded = (name) => JSON.parse(readFileSync(join(here, 'fixtures', `${name}.json`), 'utf8'));
+
+function entriesOf(all, query) {
+  const limit = Number(query.get('limit') ?? 100);
+  const from = Number(query.get('from') ?? 0);
+  const [origin, kind] = [query.get('origin'), query.get('kind')];
+  const found = all.filter((e) => (!origin || e.origin === origin) && (!kind || e.kind === kind));
+  const rest = found.sort((a, b) => a.index - b.index).filter((e) => e.index >= from);
+  return { entries: rest.slice(0, limit), next: rest[limit]?.index ?? null };
+}
+
+/** Starts on a free port. `answers` overrides an address: a value to give, `{ problem }`, or 'silent' to hang up. */
+export async function fixtureNode() {
+  const listeners = new Set();
+  const node = {
+    answers: {},
+    state: recorded('state'),
+    /** Tells every open page that something changed. */
+    hint(kind) {
+      for (const answer of listeners) answer.write(`event: ${kind}\ndata: {}\n\n`);
+    },
+    /** Breaks every open event stream. */
+    drop() {
+      for (const answer of listeners) answer.destroy();
+    },
+  };
+  const data = Object.fromEntries(
+    ['judgment', 'changes', 'entries', 'compare', 'agreement', 'refusals', 'lines', 'crossings'].map((n) => [n, recorded(n)]),
+  );
+  const api = {
+    '/api/state': () => node.state,
+    '/api/judgment': (q) => ({ ...data.judgment, as_of: q.get('as_of') ?? data.judgment.as_of }),
+    '/api/changes': () => data.changes,
+    '/api/entries': (q) => entriesOf(data.entries, q),
+    '/api/entries/item': (q) =>
+      data.entries.find((e) => e.origin === q.get('origin') && String(e.index) === q.get('index')),
+    '/api/digest/compare': (q) => data.compare[q.get('peer')],
+    '/api/agreement': (q) => localised(data.agreement, q.get('lang') ?? 'en'),
+    '/api/refusals': () => data.refusals,
+    '/api/lines': () => data.lines,
+    '/api/crossings': () => data.crossings,
+  };
+  const server = createServer((request, answer) => {
+    const url = new URL(request.url, 'http://node');
+    answer.setHeader('content-security-policy', policy);
+    const given = node.answers[url.pathname];
+    if (given === 'silent') return request.socket.destroy();
+    if (given?.problem) {
+      answer.writeHead(given.problem.status, { 'content-type': 'application/problem+json' });
+      return answer.end(JSON.stringify(given.problem));
+    }
+    if (url.pathname === '/api/events') {
+      answer.writeHead(200, { 'content-type': 'text/event-stream' });
+      answer.write(': ping\n\n');
+      listeners.add(answer);
+      return request.on('close', () => listeners.delete(answer));
+    }
+    if (url.pathname.startsWith('/api/')) {
+      const value = given ?? api[url.pathname]?.(url.searchParams);
+      answer.writeHead(value === undefined ? 404 : 200, { 'content-type': 'application/json' });
+      return answer.end(JSON.stringify(value ?? { title: 'there is no such entry', status: 404 }));
+    }
+    const path = join(dist, normalize(url.pathname === '/' ? '/index.html' : url.pathname));
+    if (!path.startsWith(dist) || !existsSync(path)) return answer.writeHead(404).end();
+    answer.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream' });
+    createReadStream(path).pipe(answer);
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  node.url = `http://127.0.0.1:${server.address().port}`;
+  node.close = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return node;
+}
+
+/** The agreement in one language, as a node gives it: a title is a text. */
+function localised(value, tag) {
+  if (Array.isArray(value)) return value.map((item) => localised(item, tag));
+  if (!value || typeof value !== 'object') return value;
+  const title = value.title && typeof value.title === 'object' ? (value.title[tag] ?? value.title.en) : value.title;
+  const inner = Object.fromEntries(Object.entries(value).map(([k, v]) => [k, localised(v, tag)]));
+  return title === undefined ? inner : { ...inner, title };
+}

@@ -1,0 +1,251 @@
+// What a recorded node shows: every page in two directions and widths, and what a running node cannot be made to say.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { goTo, holds, open, orderOnScreen, pages, reachableByKeyboard, settled, shot, sizes } from './page.mjs';
+
+const lane = 'C32.lane(K1, P2)';
+
+export async function fixtureTests(t, tools, node) {
+  const recorded = node.state;
+  t.beforeEach(() => {
+    node.answers = {};
+    node.state = recorded;
+  });
+
+  for (const lang of ['en', 'ps']) {
+    for (const size of sizes) {
+      await t.test(`${lang} at ${size.width}: every page holds`, async () => {
+        const view = await open(tools, node.url, { lang, size });
+        for (const at of pages) {
+          await goTo(view.page, at);
+          await holds(tools, view, lang, `${at} ${lang} ${size.width}`);
+          await shot(tools, view.page, `fixture-${at}-${lang}-${size.width}`);
+        }
+        await goTo(view.page, `verdicts?${new URLSearchParams({ open: lane })}`);
+        await view.page.waitForSelector('.why .times');
+        await holds(tools, view, lang, `verdict open ${lang} ${size.width}`);
+        await shot(tools, view.page, `fixture-verdict-open-${lang}-${size.width}`);
+        await goTo(view.page, 'record?origin=p2.example/hamsaya/1&index=1');
+        await view.page.waitForSelector('.entry .fields');
+        await holds(tools, view, lang, `entry ${lang} ${size.width}`);
+        await shot(tools, view.page, `fixture-entry-${lang}-${size.width}`);
+        await view.close();
+      });
+    }
+  }
+
+  for (const lang of ['fa-AF', 'ur']) {
+    await t.test(`${lang}: every page holds, in the dark`, async () => {
+      const view = await open(tools, node.url, { lang, dark: true });
+      for (const at of pages) {
+        await goTo(view.page, at);
+        await holds(tools, view, lang, `${at} ${lang} dark`);
+        await shot(tools, view.page, `fixture-${at}-${lang}-dark`);
+      }
+      await view.close();
+    });
+  }
+
+  await t.test('320 pixels wide: nothing scrolls sideways', async () => {
+    for (const lang of ['en', 'ps']) {
+      const view = await open(tools, node.url, { lang, size: { width: 320, height: 640 } });
+      for (const at of [...pages, `verdicts?${new URLSearchParams({ open: lane })}`]) {
+        await goTo(view.page, at);
+        await holds(tools, view, lang, `${at} ${lang} 320`);
+      }
+      await view.close();
+    }
+  });
+
+  await t.test('everything is reached by Tab', async () => {
+    const view = await open(tools, node.url, { lang: 'ps' });
+    for (const at of pages) {
+      await goTo(view.page, at);
+      await reachableByKeyboard(view.page, at);
+    }
+    await view.close();
+  });
+
+  await t.test('a verdict opens by keyboard alone and says why', async () => {
+    const { page, close } = await open(tools, node.url, { lang: 'ps', at: 'verdicts' });
+    const row = page.getByRole('button', { name: lane });
+    await row.focus();
+    await page.keyboard.press('Enter');
+    assert.equal(await row.getAttribute('aria-expanded'), 'true');
+    const why = page.locator('tr.why:not([hidden])');
+    await why.getByText('p2.example/hamsaya/1#22').first().waitFor();
+    await why.locator('summary').focus();
+    await page.keyboard.press('Enter');
+    assert.match(await why.locator('pre').textContent(), /not lane_open in/);
+    assert.match(new URL(page.url()).hash, /open=C32\.lane/);
+    await row.focus();
+    await page.keyboard.press('Enter');
+    assert.equal(await row.getAttribute('aria-expanded'), 'false');
+    await close();
+  });
+
+  await t.test('the skip link leads to the page', async () => {
+    const { page, close } = await open(tools, node.url, { lang: 'en', at: 'changes' });
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
+    assert.match(new URL(page.url()).hash, /^#\/changes/);
+    await close();
+  });
+
+  await t.test('codes, places and hours keep their order in a right-to-left line', async () => {
+    const { page, close } = await open(tools, node.url, { lang: 'ps', at: 'incidents' });
+    assert.deepEqual(await orderOnScreen(page, 'td bdi', ['34.12', 'N', '71.09']), ['34.12', 'N', '71.09']);
+    assert.deepEqual(await orderOnScreen(page, 'td bdi', ['2016-06-12', '/', '2016-06-15']), ['2016-06-12', '/', '2016-06-15']);
+    await goTo(page, 'verdicts');
+    assert.deepEqual(await orderOnScreen(page, 'th bdi', ['C14', '(', 'A1', ')']), ['C14', '(', 'A1', ')']);
+    await goTo(page, 'clocks');
+    // 00:30 in Kabul: hours to the left of minutes, whatever the digits.
+    assert.deepEqual(await orderOnScreen(page, '.clocks bdi', ['۲۰', ':', '۳۰']), ['۲۰', ':', '۳۰']);
+    await close();
+  });
+
+  await t.test('a language is chosen, remembered, and the address wins', async () => {
+    const { page, close } = await open(tools, node.url, { lang: 'en' });
+    await page.getByRole('button', { name: 'پښتو' }).click();
+    assert.equal(await page.evaluate(() => document.body.dir), 'rtl');
+    assert.equal(new URL(page.url()).searchParams.get('lang'), 'ps');
+    assert.equal(await page.locator('.day').first().evaluate((e) => /لیندۍ|مرغومی|وری/.test(e.textContent)), true);
+    await page.goto(node.url);
+    await settled(page);
+    assert.equal(await page.evaluate(() => document.documentElement.lang), 'ps');
+    await page.goto(`${node.url}/?lang=ur`);
+    await settled(page);
+    assert.equal(await page.evaluate(() => document.documentElement.lang), 'ur');
+    await close();
+  });
+
+  await t.test('filters narrow the list, and the file holds what is shown', async () => {
+    const { page, close } = await open(tools, node.url, { lang: 'en', at: 'verdicts' });
+    assert.equal(await page.locator('tr.verdict').count(), 28);
+    await page.getByRole('button', { name: /^breached/ }).click();
+    assert.equal(await page.locator('tr.verdict').count(), 9);
+    await page.getByLabel('Article').selectOption('9');
+    await page.getByLabel('Bearer').selectOption('P2');
+    assert.equal(await page.locator('tr.verdict').count(), 4);
+    const download = page.waitForEvent('download');
+    await page.getByRole('button', { name: 'Save as CSV' }).click();
+    const text = await readFile(await (await download).path(), 'utf8');
+    assert.equal(text.split('\r\n').length, 1 + 4 + 1);
+    assert.match(text, /"C32\.lane\(K1, P2\)",C32,lane,art_9__para_32,P2,breached,not_performed/);
+    await close();
+  });
+
+  await t.test('another instant is judged by the node and kept in the address', async () => {
+    const { page, close } = await open(tools, node.url, { lang: 'en', at: 'verdicts' });
+    await page.getByText('Judge at another instant').click();
+    await page.getByLabel('As of', { exact: true }).fill('tomorrow');
+    assert.equal(await page.getByRole('button', { name: 'Judge', exact: true }).isDisabled(), true);
+    const asked = page.waitForRequest((r) => r.url().includes('/api/judgment?as_of=2026-12-04T10'));
+    await page.getByLabel('As of', { exact: true }).fill('2026-12-04T10:00:00Z');
+    await page.getByRole('button', { name: 'Judge', exact: true }).click();
+    await asked;
+    await page.getByText('2026-12-04 10:00 UTC').first().waitFor();
+    await close();
+  });
+
+  await t.test('a problem is told with its hint, what was read stays, and asking again helps', async () => {
+    const { page, complaints, close } = await open(tools, node.url, { lang: 'ps', at: 'verdicts' });
+    const problem = {
+      status: 503,
+      type: 'urn:hamsaya:problem:state_unknown',
+      title: 'the record on disk does not fit its checkpoint',
+      detail: 'tile/0/000 has 31 hashes',
+      hint: 'run hamsaya verify',
+    };
+    node.answers['/api/judgment'] = { problem };
+    node.hint('verdict');
+    await page.getByRole('alert').getByText(problem.title).waitFor();
+    await page.getByText(problem.hint).waitFor();
+    assert.equal(await page.locator('tr.verdict').count(), 28);
+    await shot(tools, page, 'fixture-problem-ps-1280');
+    delete node.answers['/api/judgment'];
+    await page.getByRole('alert').getByRole('button').click();
+    await page.getByText(problem.title).waitFor({ state: 'detached' });
+    assert.ok(complaints.every((c) => c.includes('503')), complaints.join('\n'));
+    await close();
+  });
+
+  await t.test('every list has words for nothing there', async () => {
+    node.answers['/api/judgment'] = { ...(await (await fetch(`${node.url}/api/judgment`)).json()), verdicts: [] };
+    node.answers['/api/changes'] = [];
+    node.answers['/api/entries'] = { entries: [], next: null };
+    const view = await open(tools, node.url, { lang: 'en' });
+    for (const [at, words] of [
+      ['clocks', 'No duty has been opened.'],
+      ['verdicts', 'No duty has been opened.'],
+      ['changes', 'No verdict has changed yet.'],
+      ['record', 'This log holds no statements here.'],
+      ['incidents', 'No incident is on record.'],
+    ]) {
+      await goTo(view.page, at);
+      await view.page.getByText(words).waitFor();
+      await holds(tools, view, 'en', `${at} empty`);
+    }
+    await shot(tools, view.page, 'fixture-empty-en-1280');
+    node.answers = {};
+    await view.close();
+  });
+
+  await t.test('a slow answer gets a skeleton, then words', async () => {
+    const { page, close } = await open(tools, node.url, { lang: 'en', at: 'record' });
+    let release;
+    await page.route('**/api/entries?*', (route) => new Promise((done) => (release = () => done(route.continue()))));
+    await page.evaluate(() => (location.hash = '#/incidents'));
+    await page.waitForSelector('.skeleton');
+    await page.getByText('Asking the node.').waitFor();
+    release();
+    await page.waitForSelector('main table');
+    await close();
+  });
+
+  await t.test('a hint changes the page, and a lost connection is said', async () => {
+    const { page, close } = await open(tools, node.url, { lang: 'en' });
+    await page.getByText('live', { exact: true }).waitFor();
+    const before = node.state;
+    node.state = { ...before, heads: before.heads.map((h) => ({ ...h, size: h.size + 100 })) };
+    node.hint('head');
+    await page.locator('.head').getByText('127').waitFor();
+    node.answers['/api/events'] = 'silent';
+    node.drop();
+    await page.getByText('not live since').waitFor();
+    delete node.answers['/api/events'];
+    await page.getByText('live', { exact: true }).waitFor();
+    node.state = before;
+    await close();
+  });
+
+  await t.test('a running clock counts down; a scenario clock says that it stands still', async () => {
+    const { page, close } = await open(tools, node.url, { lang: 'en' });
+    await page.getByText('scenario clock: stands still between steps').waitFor();
+    await close();
+    const before = node.state;
+    const judgment = await (await fetch(`${node.url}/api/judgment`)).json();
+    // The node's clock is ahead by two minutes, and something is due in 90 seconds of it.
+    const now = new Date(Math.floor(Date.now() / 1000) * 1000 + 120_000);
+    const text = (date) => date.toISOString().replace('.000', '');
+    const due = text(new Date(now.getTime() + 90_000));
+    node.state = { ...before, clock: 'system', now: text(now) };
+    node.answers['/api/judgment'] = {
+      ...judgment,
+      verdicts: judgment.verdicts.map((v) => (v.label === 'C19.refind(A1, Commission)' ? { ...v, due } : v)),
+    };
+    const view = await open(tools, node.url, { lang: 'en' });
+    await view.page.getByText('clock differs by').waitFor();
+    const left = view.page.locator('tbody tr').first().locator('.left').first();
+    const first = await left.textContent();
+    assert.match(first, /^1 min 2\d s$|^1 min 30 s$/);
+    await view.page.waitForFunction(
+      ([selector, was]) => document.querySelector(selector).textContent !== was,
+      ['tbody tr .left', first],
+    );
+    node.state = before;
+    node.answers = {};
+    await view.close();
+  });
+}

@@ -1,0 +1,52 @@
+// The console in Debian's Chromium: both text directions, two widths, by keyboard, against a fixture node and a real one.
+//
+//     npm run e2e                                  fixture node only
+//     HAMSAYA_URL=http://127.0.0.1:7411 npm run e2e    and that running node
+//     HAMSAYA_BIN=target/debug/hamsaya npm run e2e     and a demo that this starts and stops
+//
+// Screenshots go to e2e/shots, to be looked at. Without Chromium it says so and passes.
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+import { startDemo } from './demo.mjs';
+import { fixtureNode } from './fixture-node.mjs';
+import { fixtureTests } from './on-fixture.mjs';
+import { nodeTests } from './on-node.mjs';
+
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const here = fileURLToPath(new URL('.', import.meta.url));
+
+if (!existsSync(executablePath)) {
+  console.log(`e2e: SKIPPED: ${executablePath} was not found\nhint: apt-get install chromium, or set CHROMIUM`);
+  process.exit(0);
+}
+if (!existsSync(join(here, '../dist/index.html'))) {
+  console.error('error: console/dist/index.html was not found\nhint: npm run build');
+  process.exit(2);
+}
+mkdirSync(join(here, 'shots'), { recursive: true });
+
+const browser = await chromium.launch({
+  executablePath,
+  args: ['--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'],
+});
+const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
+const tools = { browser, axe, shots: join(here, 'shots') };
+
+await test('on a fixture node', async (t) => {
+  const node = await fixtureNode();
+  await fixtureTests(t, tools, node).finally(() => node.close());
+});
+
+const { HAMSAYA_URL, HAMSAYA_BIN } = process.env;
+if (HAMSAYA_URL || HAMSAYA_BIN) {
+  await test('on a running node', async (t) => {
+    const demo = HAMSAYA_URL ? { url: HAMSAYA_URL, stop: async () => {} } : await startDemo(HAMSAYA_BIN);
+    await nodeTests(t, tools, demo.url).finally(() => demo.stop());
+  });
+} else {
+  console.log('e2e: no running node: set HAMSAYA_URL or HAMSAYA_BIN to test against one');
+}
+await browser.close();
