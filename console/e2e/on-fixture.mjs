@@ -24,7 +24,7 @@ export async function fixtureTests(t, tools, node) {
         await goTo(view.page, `verdicts?${new URLSearchParams({ open: lane })}`);
         await view.page.waitForSelector('.why .times');
         await holds(tools, view, lang, `verdict open ${lang} ${size.width}`);
-        await shot(tools, view.page, `fixture-verdict-open-${lang}-${size.width}`);
+        await shot(tools, view.page, `fixture-verdict-open-${lang}-${size.width}`, { fullPage: false });
         await goTo(view.page, 'record?origin=p2.example/hamsaya/1&index=1');
         await view.page.waitForSelector('.entry .fields');
         await holds(tools, view, lang, `entry ${lang} ${size.width}`);
@@ -189,6 +189,20 @@ export async function fixtureTests(t, tools, node) {
     }
     await shot(tools, view.page, 'fixture-empty-en-1280');
     node.answers = {};
+    await view.close();
+  });
+
+  await t.test('a peer unheard for long is named, and the list says that it may lack something', async () => {
+    node.state = {
+      ...recorded,
+      clock: 'system',
+      now: new Date().toISOString().replace(/\.\d+/, ''),
+      peers: recorded.peers.map((p) => ({ ...p, seen_at: p.name === 'P2' ? '2020-01-01T00:00:00Z' : '2099-01-01T00:00:00Z' })),
+    };
+    const view = await open(tools, node.url, { lang: 'ps', at: 'verdicts' });
+    await view.page.locator('.warnings').getByText('P2').waitFor();
+    await view.page.locator('.partial').getByText('P2').waitFor();
+    await holds(tools, view, 'ps', 'partial');
     await view.close();
   });
 

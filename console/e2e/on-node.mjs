@@ -32,7 +32,7 @@ export async function nodeTests(t, tools, url) {
           await view.page.waitForSelector('.why .times');
           assert.match(await view.page.locator('tr.open').textContent(), rtlWords[lang]);
           await holds(tools, view, lang, `verdict open ${lang} ${size.width}`);
-          await shot(tools, view.page, `node-verdict-open-${lang}-${size.width}`);
+          await shot(tools, view.page, `node-verdict-open-${lang}-${size.width}`, { fullPage: false });
           // From the verdict to the entry that it cites, and back.
           await view.page.locator('.why a').first().click();
           await settled(view.page);

@@ -54,8 +54,8 @@ export async function goTo(page, at) {
   await settled(page);
 }
 
-export function shot(tools, page, name) {
-  return page.screenshot({ path: join(tools.shots, `${name}.png`), fullPage: true });
+export function shot(tools, page, name, { fullPage = true } = {}) {
+  return page.screenshot({ path: join(tools.shots, `${name}.png`), fullPage });
 }
 
 /** Direction, width, names, contrast, policy: what every page keeps in every language. */

@@ -101,13 +101,15 @@ export interface NodeState {
   node: string;
   role: string;
   origin: string | null;
-  now: InstantText;
+  now: InstantText | null;
   clock: 'system' | 'scenario';
   status: string;
   agreement: { title: string | Record<string, string>; digest: string; languages: string[]; zones?: string[] };
   heads: Head[];
   peers: Peer[];
   refused: number;
+  /** What somebody must look into, in the node's words. */
+  alarms?: string[];
   version: string;
 }
 
@@ -159,6 +161,7 @@ export interface Entry {
   source_grade?: string | null;
   info_grade?: number | null;
   fields: Record<string, unknown>;
+  files?: { name: string; sha256: string; bytes: number; media_type: string }[];
   refs: { rel: string; id: string }[];
   signers: (string | { keyid: string; node: string; role: string })[];
   drill: boolean;
@@ -208,11 +211,11 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   const said = await answer.json().catch(() => ({}));
   throw new Problem(
     answer.status,
-    said.title ?? `${answer.status} ${answer.statusText}`.trim(),
-    said.detail ?? null,
-    said.field ?? path,
-    said.hint ?? null,
-    said.type ?? null,
+    said.title || `${answer.status} ${answer.statusText}`.trim(),
+    said.detail || null,
+    said.field || path,
+    said.hint || null,
+    said.type || null,
   );
 }
 

@@ -1,7 +1,7 @@
 // What this node says, kept fresh: its state, judgment and changes, its clock, and whether the connection lives.
 //
 // One object for the whole page. Events are hints: each raises `version`, and whoever shows something fetches again.
-import { get, Problem, type Change, type Judgment, type NodeState } from './api';
+import { get, Problem, type Change, type Judgment, type NodeState, type Peer } from './api';
 import { listen } from './live';
 import { defaultZones } from './calendar';
 
@@ -35,6 +35,8 @@ export class Reading<T> {
 
 const silence_ms = 30_000;
 const poll_ms = 10_000;
+/** A peer unheard for so long is named. */
+const peerSilence_ms = 300_000;
 /** At most one round of fetches in this time, however many events come. */
 const pace_ms = 1_000;
 
@@ -55,7 +57,7 @@ class Node {
   /** Node clock minus browser clock when the state was read, in milliseconds. */
   offset_ms = $derived.by(() => {
     const { data, readAt } = this.state;
-    return data && readAt ? Date.parse(data.now) - readAt : 0;
+    return data?.now && readAt ? Date.parse(data.now) - readAt : 0;
   });
 
   standsStill = $derived(this.state.data?.clock === 'scenario');
@@ -63,14 +65,22 @@ class Node {
   /** The node's time. A scenario clock stands still between the steps of its scenario. */
   now = $derived.by(() => {
     const state = this.state.data;
-    if (!state) return null;
+    if (!state?.now) return null;
     return new Date(this.standsStill ? Date.parse(state.now) : this.tick + this.offset_ms);
   });
 
   /** Seconds by which the clocks differ, or null if they agree or the clock is a scenario's. */
   clockGap_s = $derived.by(() => {
     const gap = Math.round(this.offset_ms / 1000);
-    return !this.state.data || this.standsStill || Math.abs(gap) < 3 ? null : gap;
+    return !this.state.data?.now || this.standsStill || Math.abs(gap) < 3 ? null : gap;
+  });
+
+  /** Peers not heard for long. Under a scenario clock minutes do not pass by themselves, and a peer's age says nothing. */
+  silentPeers = $derived.by(() => {
+    const now = this.now?.getTime();
+    if (now === undefined || this.standsStill) return [];
+    const isSilent = (peer: Peer) => !peer.seen_at || now - Date.parse(peer.seen_at) > peerSilence_ms;
+    return this.state.data?.peers.filter(isSilent) ?? [];
   });
 
   zones = $derived(this.state.data?.agreement.zones ?? defaultZones);
