@@ -2,8 +2,7 @@
 //!
 //! ```text
 //! let mut author = Author::new(agreement, home);
-//! let signed = author.sign(draft, &[&chair])?;       // fills id, seq and prev
-//! node.post_json("/api/statements", &signed.leaf)?;
+//! node.post_statement(&author.sign(draft, &[&chair]))?;      // fills seq and prev
 //! ```
 //!
 //! `seq` and `prev` chain the statements of one source. An author that goes on from an earlier day is told where the
@@ -22,15 +21,6 @@ pub struct Author {
     chains: BTreeMap<String, (u64, StatementId)>,
 }
 
-/// A statement with its signatures.
-#[derive(Clone, Debug)]
-pub struct Signed {
-    /// SHA-256 of the payload.
-    pub id: StatementId,
-    /// The envelope as it will lie in the log.
-    pub leaf: Vec<u8>,
-}
-
 impl Author {
     /// For the log `home` under an agreement.
     pub fn new(agreement: [u8; 32], home: &str) -> Author {
@@ -42,8 +32,8 @@ impl Author {
         self.chains.insert(source.into(), (seq, id));
     }
 
-    /// Fills agreement, home, `seq` and `prev`, and signs.
-    pub fn sign(&mut self, draft: Statement, keys: &[&SecretKey]) -> Signed {
+    /// Fills agreement, home, `seq` and `prev`, and signs: the envelope as it will lie in the log.
+    pub fn sign(&mut self, draft: Statement, keys: &[&SecretKey]) -> Vec<u8> {
         let last = self.chains.get(&draft.source).copied();
         let statement = Statement {
             agreement: self.agreement,
@@ -53,9 +43,8 @@ impl Author {
             ..draft
         };
         let envelope = Envelope::sign(statement.to_payload(), keys);
-        let id = envelope.statement_id();
-        self.chains.insert(statement.source, (statement.seq, id));
-        Signed { id, leaf: envelope.to_leaf() }
+        self.chains.insert(statement.source, (statement.seq, envelope.statement_id()));
+        envelope.to_leaf()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `hamsaya import ged FILE`: open data as background, said by an open-source desk.
-use super::record::list;
+use super::record::{last_of, list};
 use super::{Format, Outcome};
-use crate::author::{Author, Signed, uuid_v7};
+use crate::author::{Author, uuid_v7};
 use crate::client::NodeClient;
 use crate::complaint::Complaint;
 use crate::folder::Folder;
@@ -168,19 +168,12 @@ impl Desk {
 
     /// Reads which rows the log holds, and where the chain of this source stands.
     fn learn(&mut self) -> Result<()> {
-        let mut last = None;
-        for entry in list(&self.node, Some(&self.home), Some("incident"))? {
-            if entry["source"] == self.source.as_str() {
-                last = entry["index"].as_u64();
-                let fields = &entry["fields"];
-                if fields["source"] == self.dataset.as_str() {
-                    self.known.extend(fields["source_id"].as_str().map(str::to_string));
-                }
-            }
+        let entries = list(&self.node, Some(&self.home), Some("incident"))?;
+        for fields in entries.iter().map(|e| &e["fields"]).filter(|f| f["source"] == self.dataset.as_str()) {
+            self.known.extend(fields["source_id"].as_str().map(str::to_string));
         }
-        if let Some(index) = last {
-            let (id, statement) = self.node.statement(&self.home, index)?;
-            self.author.goes_on(&self.source, statement.seq, id);
+        if let Some((seq, id)) = last_of(&entries, &self.source)? {
+            self.author.goes_on(&self.source, seq, id);
         }
         Ok(())
     }
@@ -189,7 +182,7 @@ impl Desk {
     pub fn import(mut self, input: impl Read, bar: &ProgressBar) -> Result<Tally> {
         let watch = Stopwatch::now();
         let mut tally = Tally::default();
-        let mut batch: Vec<(u64, Signed)> = Vec::with_capacity(BATCH);
+        let mut batch: Vec<(u64, Vec<u8>)> = Vec::with_capacity(BATCH);
         let mut rows = Rows::new(input)?;
         while let Some(row) = rows.next() {
             bar.inc(1);
@@ -210,11 +203,11 @@ impl Desk {
         Ok(tally)
     }
 
-    fn send(&self, batch: &mut Vec<(u64, Signed)>, tally: &mut Tally) -> Result<()> {
+    fn send(&self, batch: &mut Vec<(u64, Vec<u8>)>, tally: &mut Tally) -> Result<()> {
         if batch.is_empty() {
             return Ok(());
         }
-        let leaves: Vec<&[u8]> = batch.iter().map(|(_, signed)| signed.leaf.as_slice()).collect();
+        let leaves: Vec<&[u8]> = batch.iter().map(|(_, leaf)| leaf.as_slice()).collect();
         for ((line, _), answer) in batch.iter().zip(self.node.post_statements(&leaves)?) {
             match answer {
                 Ok(receipt) if receipt.already => tally.already += 1,

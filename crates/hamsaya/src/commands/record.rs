@@ -12,7 +12,7 @@ use crate::verdicts::columns;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use hamsaya_record::key::SecretKey;
-use hamsaya_record::statement::StatementId;
+use hamsaya_record::statement::{StatementId, unhex};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
@@ -145,15 +145,15 @@ impl Append {
         let node = NodeClient::new(&url);
         let mut author = Author::new(agreement.digest(), &home);
         if !self.dry_run
-            && let Some((seq, id)) = last_of(&node, &home, &source)?
+            && let Some((seq, id)) = last_of(&list(&node, Some(&home), None)?, &source)?
         {
             author.goes_on(&source, seq, id);
         }
-        let signed = author.sign(statement, &keys.iter().collect::<Vec<_>>());
+        let leaf = author.sign(statement, &keys.iter().collect::<Vec<_>>());
         if self.dry_run {
-            return Ok(writeln!(out, "{}", String::from_utf8_lossy(&signed.leaf))?);
+            return Ok(writeln!(out, "{}", String::from_utf8_lossy(&leaf))?);
         }
-        let receipt = node.post_statement(&signed.leaf)?;
+        let receipt = node.post_statement(&leaf)?;
         Ok(writeln!(out, "{} #{}  statement {}", receipt.origin, receipt.index, receipt.statement_id)?)
     }
 }
@@ -227,14 +227,12 @@ pub fn list(node: &NodeClient, origin: Option<&str>, kind: Option<&str>) -> Resu
     }
 }
 
-/// The last statement of a source in a log: its `seq` and id.
-pub fn last_of(node: &NodeClient, origin: &str, source: &str) -> Result<Option<(u64, StatementId)>> {
-    let entries = list(node, Some(origin), None)?;
-    let Some(index) = entries.iter().filter(|e| e["source"] == source).filter_map(|e| e["index"].as_u64()).max() else {
-        return Ok(None);
-    };
-    let (id, statement) = node.statement(origin, index)?;
-    Ok(Some((statement.seq, id)))
+/// The last statement of a source among entries: its `seq` and id.
+pub fn last_of(entries: &[Value], source: &str) -> Result<Option<(u64, StatementId)>> {
+    let of_source = entries.iter().filter(|e| e["source"] == source);
+    let Some(last) = of_source.max_by_key(|e| e["seq"].as_u64()) else { return Ok(None) };
+    let id = StatementId(unhex(last["statement_id"].as_str().unwrap_or_default())?);
+    Ok(Some((last["seq"].as_u64().unwrap_or_default(), id)))
 }
 
 fn line(entry: &Value) -> Vec<String> {

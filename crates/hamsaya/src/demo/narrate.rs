@@ -38,7 +38,7 @@ pub fn hours(at: Instant, start: Instant) -> String {
     let s = at.0 - start.0;
     let sign = if s < 0 { '-' } else { '+' };
     let s = s.unsigned_abs();
-    let seconds = if s % 60 == 0 { String::new() } else { format!(":{:02}", s % 60) };
+    let seconds = if s.is_multiple_of(60) { String::new() } else { format!(":{:02}", s % 60) };
     format!("{sign}{}:{:02}{seconds}", s / 3600, s / 60 % 60)
 }
 

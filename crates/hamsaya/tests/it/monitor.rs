@@ -20,5 +20,9 @@ fn a_formula_holds_between_events_too() {
     let broken = file("broken.mfotl", "ONCE[0,1h alert(i)\n");
     let ran = hamsaya(&["monitor", "--sig", &sig, "--formula", &broken, "--log", &log]);
     assert_eq!(ran.code, 2);
-    assert!(ran.err.starts_with("error: found `alert`, expected") && ran.err.contains("broken.mfotl:1:11"), "{}", ran.err);
+    assert!(
+        ran.err.starts_with("error: found `alert`, expected") && ran.err.contains("broken.mfotl:1:11"),
+        "{}",
+        ran.err
+    );
 }
