@@ -29,7 +29,7 @@ unit-seconds = { $n } ثانیه
 
 counts = { $kept } رعایت‌شده، { $breached } نقض‌شده، { $pending } در جریان، { $disputed } مورد اختلاف
 
-because-clock = ساعت
+because-clock = گذشت زمان
 because-entries = { $entries }
 because-late = شواهد دیررس: { $entries }
 because-withdrawn = شواهد پس‌گرفته: { $entries }

@@ -1,35 +1,35 @@
 # needs native review
 # How a commitment stands, and why: words that the command, the console and reports share.
 
-state-kept = ترسره شوی
-state-breached = مات شوی
-state-pending = پاتې
-state-disputed = شخړه‌ییز
+state-kept = مراعات شوې
+state-breached = سرغړونه شوې
+state-pending = د مهلت دننه
+state-disputed = شخړه‌ییزه
 
-reason-performed = له هوکړې سره سم ترسره شو
-reason-discharged = نور لازم نه دی: بنسټ یې تر نېټې مخکې له منځه ولاړ
-reason-not_performed = پر وخت ونه شو
+reason-performed = له هوکړې سره سم ترسره شوه
+reason-discharged = نوره لازمه نه ده: بنسټ یې تر ټاکلي وخت مخکې له منځه ولاړ
+reason-not_performed = پر وخت ونه شوه
 reason-contravened = سره له دې چې منع وو وشو
 reason-open = لا وخت پاتې دی
 reason-on_disputed_facts = یوازې یو لوری یې وايي
 
-when-due = نېټه { $instant } ({ $left } پاتې)
+when-due = ټاکلی وخت { $instant } ({ $left } پاتې)
 when-until = تر { $instant } پورې ({ $left } پاتې)
-when-open-ended = تر هغه چې پرېکړه شي
+when-open-ended = تر هغه چې هواره شي
 when-since = له { $instant } راهیسې
 when-kept = په { $instant }
-when-margin = تر نېټې { $margin } مخکې
-when-discharged = ساقط { $instant }
-when-disputed = په { $entries } پورې تړلی
+when-margin = تر ټاکلي وخت { $margin } مخکې
+when-discharged = ساقطه { $instant }
+when-disputed = په { $entries } پورې تړلې
 
 unit-days = { $n } ورځې
 unit-hours = { $n } ساعته
 unit-minutes = { $n } دقیقې
 unit-seconds = { $n } ثانیې
 
-counts = { $kept } ترسره شوي، { $breached } مات شوي، { $pending } پاتې، { $disputed } شخړه‌ییز
+counts = { $kept } مراعات شوې، { $breached } سرغړونه شوې، { $pending } د مهلت دننه، { $disputed } شخړه‌ییزې
 
-because-clock = ساعت
+because-clock = د وخت تېرېدل
 because-entries = { $entries }
 because-late = ناوخته شواهد: { $entries }
 because-withdrawn = بېرته اخیستل شوي شواهد: { $entries }

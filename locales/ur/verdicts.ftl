@@ -3,7 +3,7 @@
 
 state-kept = پورا ہوا
 state-breached = خلاف ورزی
-state-pending = زیرِ مدت
+state-pending = مہلت باقی
 state-disputed = متنازع
 
 reason-performed = معاہدے کے مطابق ہوا
@@ -27,12 +27,12 @@ unit-hours = { $n } گھنٹے
 unit-minutes = { $n } منٹ
 unit-seconds = { $n } سیکنڈ
 
-counts = { $kept } پورے ہوئے، { $breached } خلاف ورزی، { $pending } زیرِ مدت، { $disputed } متنازع
+counts = { $kept } پورے ہوئے، { $breached } خلاف ورزی، { $pending } مہلت باقی، { $disputed } متنازع
 
-because-clock = گھڑی
+because-clock = وقت گزرنا
 because-entries = { $entries }
-because-late = تاخیر سے شہادت: { $entries }
-because-withdrawn = واپس لی گئی شہادت: { $entries }
+because-late = دیر سے آئے شواہد: { $entries }
+because-withdrawn = واپس لیے گئے شواہد: { $entries }
 change = { $label } { $before } -> { $after } ({ $because })
 change-opened = { $label } شروع: { $after } ({ $because })
 change-gone = { $label } ختم ({ $because })
