@@ -13,9 +13,11 @@
 //! means: it reports the founding's id and the agreement's, to be compared with what both sides signed. The interval it
 //! gives is proven by these two checkpoints alone; more checkpoints might narrow it.
 use crate::checkpoint::{Checkpoint, hash};
+use crate::cosignature;
 use crate::envelope::{Envelope, pae};
 use crate::founding::{Founding, Keyring};
 use crate::instant::Instant;
+use crate::key::Vkey;
 use crate::logs::{Entry, LoggedAt, Signer};
 use crate::merkle::{self, Hash, leaf_hash};
 use crate::note::{Note, NoteSignature};
@@ -26,6 +28,7 @@ use crate::timing::cosignatures;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Cursor, Read, Write as _};
@@ -211,30 +214,79 @@ impl Cosigned {
     }
 }
 
-/// Cosignatures by checkpoint; the same checkpoint may stand in many notes.
-fn gather(notes: &[Note], origin: &str, founding: &Founding, policy: &Policy) -> Vec<Cosigned> {
-    let mut by_checkpoint: BTreeMap<Checkpoint, Cosigned> = BTreeMap::new();
-    let Some(log) = founding.log_key(origin) else { return Vec::new() };
+/// The notes of one checkpoint, with the times that its witnesses seem to have cosigned at.
+struct Claim<'n> {
+    notes: Vec<&'n Note>,
+    claimed: Cosigned,
+}
+
+/// Notes of the log by checkpoint; the same checkpoint may stand in many. Nothing is verified: there may be thousands.
+fn claims<'n>(notes: &'n [Note], log: &Vkey, policy: &Policy) -> Vec<Claim<'n>> {
+    let mut by_checkpoint: BTreeMap<Checkpoint, Claim> = BTreeMap::new();
     for note in notes {
-        let verified = cosignatures(note.to_text().as_bytes(), founding);
+        let Ok(checkpoint) = Checkpoint::parse(&note.text) else { continue };
         let Some(log_line) = note.signatures.iter().find(|line| line.names(log)) else { continue };
-        for (checkpoint, keyid, time) in verified.into_iter().filter(|(c, _, _)| c.origin == origin) {
-            let line = policy.witnesses().iter().find(|w| w.vkey.keyid() == keyid).and_then(|witness| {
-                let of_time = |line: &&NoteSignature| {
-                    crate::cosignature::time(line).and_then(|t| i64::try_from(t).ok()) == Some(time.0)
-                };
-                note.signatures.iter().filter(|line| line.names(&witness.vkey)).find(of_time)
-            });
-            let Some(line) = line else { continue };
-            let cosigned = by_checkpoint.entry(checkpoint.clone()).or_insert_with(|| Cosigned {
-                checkpoint,
-                log_line: log_line.clone(),
-                lines: BTreeMap::new(),
-            });
-            cosigned.lines.entry(keyid).or_default().insert(time, line.clone());
+        if checkpoint.origin != log.name() {
+            continue;
+        }
+        let claim = by_checkpoint.entry(checkpoint.clone()).or_insert_with(|| Claim {
+            notes: Vec::new(),
+            claimed: Cosigned { checkpoint, log_line: log_line.clone(), lines: BTreeMap::new() },
+        });
+        claim.notes.push(note);
+        for witness in policy.witnesses() {
+            for line in note.signatures.iter().filter(|line| line.names(&witness.vkey)) {
+                if let Some(time) = time(line) {
+                    claim.claimed.lines.entry(witness.vkey.keyid()).or_default().insert(time, line.clone());
+                }
+            }
         }
     }
     by_checkpoint.into_values().collect()
+}
+
+fn time(line: &NoteSignature) -> Option<Instant> {
+    cosignature::time(line).and_then(|time| i64::try_from(time).ok()).map(Instant)
+}
+
+impl Claim<'_> {
+    /// What of it verifies.
+    fn verify(&self, founding: &Founding) -> Cosigned {
+        let Cosigned { checkpoint, log_line, .. } = &self.claimed;
+        let mut cosigned =
+            Cosigned { checkpoint: checkpoint.clone(), log_line: log_line.clone(), lines: BTreeMap::new() };
+        for note in &self.notes {
+            for (_, keyid, time) in cosignatures(note.to_text().as_bytes(), founding) {
+                if let Some(line) = self.claimed.lines.get(&keyid).and_then(|lines| lines.get(&time)) {
+                    cosigned.lines.entry(keyid).or_default().insert(time, line.clone());
+                }
+            }
+        }
+        cosigned
+    }
+}
+
+/// Of checkpoints that hold what they claim, the one with the least key; `key` of a claim is never more than `key` of what
+/// of it verifies, so most are never verified.
+fn least<K: Ord>(
+    claims: &[Claim<'_>],
+    key: impl Fn(&Cosigned) -> Option<K>,
+    mut verify: impl FnMut(&Claim<'_>) -> Option<Cosigned>,
+) -> Option<Cosigned> {
+    let mut candidates: Vec<(K, &Claim)> = claims.iter().filter_map(|c| Some((key(&c.claimed)?, c))).collect();
+    candidates.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut best: Option<(K, Cosigned)> = None;
+    for (claimed, claim) in candidates {
+        if best.as_ref().is_some_and(|(key, _)| *key <= claimed) {
+            break;
+        }
+        let Some(cosigned) = verify(claim) else { continue };
+        let Some(key) = key(&cosigned) else { continue };
+        if best.as_ref().is_none_or(|(least, _)| key < *least) {
+            best = Some((key, cosigned));
+        }
+    }
+    best.map(|(_, cosigned)| cosigned)
 }
 
 /// Makes the exhibit of an entry, with the narrowest interval that two of the notes prove. `read` gives the complete
@@ -253,12 +305,37 @@ pub fn write<E: fmt::Display>(
     let hashes = |error: E| WriteError::Hashes(error.to_string());
     let short = || WriteError::Hashes("the log is shorter than its checkpoint".to_owned());
 
-    let cosigned = gather(parts.notes, parts.origin, &founding, policy);
+    let log = founding.log_key(parts.origin).ok_or_else(|| WriteError::Founding("found no log key".to_owned()))?;
+    let claims = claims(parts.notes, log, policy);
+    let mut unread = None;
+    let mut verify_claim = |claim: &Claim<'_>| {
+        let Checkpoint { size, root, .. } = &claim.claimed.checkpoint;
+        match merkle::root(*size, &mut read) {
+            // Of a log that shows two heads, only the checkpoints of this tree prove anything here.
+            Ok(found) => (found == *root).then(|| claim.verify(&founding)),
+            Err(error) => {
+                unread.get_or_insert(error.to_string());
+                None
+            }
+        }
+    };
     // The earliest proof; of two as early the smaller checkpoint.
-    let with = cosigned.iter().filter(|c| c.checkpoint.size > parts.index);
-    let with = with.filter_map(|c| Some((c.hi(numbers)?, c))).min_by_key(|(hi, c)| (*hi, c.checkpoint.size));
-    let (hi, with) =
-        with.ok_or_else(|| WriteError::NotCosigned { origin: parts.origin.to_owned(), index: parts.index })?;
+    let holds = |c: &Cosigned| (c.checkpoint.size > parts.index).then_some(c.checkpoint.size);
+    let with = least(&claims, |c| holds(c).and_then(|size| Some((c.hi(numbers)?, size))), &mut verify_claim);
+    let hi = with.as_ref().and_then(|c| c.hi(numbers));
+    // The latest checkpoint without it; of two as late the larger.
+    let lacks = |c: &Cosigned| (1..=parts.index).contains(&c.checkpoint.size).then_some(c.checkpoint.size);
+    let up_to_hi = |c: &Cosigned| Some(c.lo(numbers)?.min(hi?));
+    let before = least(&claims, |c| lacks(c).and_then(|size| Some(Reverse((up_to_hi(c)?, size)))), &mut verify_claim);
+    // Times that cross are told by more liars than are tolerated: then there is no lower bound.
+    let before = before.filter(|c| c.lo(numbers) <= hi);
+    let with = match (with, unread) {
+        (Some(with), _) => with,
+        (None, Some(error)) => return Err(WriteError::Hashes(error)),
+        (None, None) => {
+            return Err(WriteError::NotCosigned { origin: parts.origin.to_owned(), index: parts.index });
+        }
+    };
     let note = with.note(|lines| Some(lines.first_key_value()?.1)).to_text();
     let size = with.checkpoint.size;
     let mut prove = |index| {
@@ -273,9 +350,7 @@ pub fn write<E: fmt::Display>(
         (PROOF, prove(parts.index)?),
         (FOUNDING_PROOF, prove(0)?),
     ]);
-    let before = cosigned.iter().filter(|c| (1..=parts.index).contains(&c.checkpoint.size));
-    let before = before.filter_map(|c| Some((c.lo(numbers).filter(|lo| *lo <= hi)?, c)));
-    if let Some((_, before)) = before.max_by_key(|(lo, c)| (*lo, c.checkpoint.size)) {
+    if let Some(before) = before {
         let proof = merkle::prove_consistency(before.checkpoint.size, size, &mut read).map_err(hashes)?;
         let lines = proof.ok_or_else(short)?.into_iter().map(|hash| STANDARD.encode(hash) + "\n").collect::<String>();
         files.insert(CONSISTENCY, lines.into_bytes());
@@ -465,9 +540,13 @@ fn read_cosigned(
         return Err(fail(step, "another spelling of the note", "the note alone"));
     }
     let lines = note.signatures.len();
-    let cosigned = gather(&[note], origin, founding, policy).pop();
-    let cosigned =
-        cosigned.ok_or_else(|| fail(step, "no cosignature that fits", "a cosigned checkpoint of the log"))?;
+    let notes = [note];
+    let log = founding.log_key(origin).ok_or_else(|| fail(step, "no log key", "a log of the founding"))?;
+    let claim = claims(&notes, log, policy).pop();
+    let cosigned = claim.ok_or_else(|| fail(step, "another log's note", "a checkpoint of the log"))?.verify(founding);
+    if cosigned.lines.is_empty() {
+        return Err(fail(step, "no cosignature that fits", "a cosigned checkpoint of the log"));
+    }
     if 1 + cosigned.lines.values().map(BTreeMap::len).sum::<usize>() != lines {
         return Err(fail(step, "a signature by nobody whom the policy names", "the log and its witnesses"));
     }

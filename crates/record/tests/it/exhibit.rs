@@ -1,7 +1,8 @@
 //! Exhibits: what they prove, and that nothing in one can be changed.
-use crate::world::{P1, START, Writer};
+use crate::world::{P1, START, Writer, cosign};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::exhibit::{self, Parts, Step, WriteError};
 use hamsaya_record::logs::Entry;
@@ -88,6 +89,19 @@ fn what_no_quorum_cosigned_is_no_exhibit() {
     let third = case.writer.cosigned(&[("o1", START + 72)]);
     let report = exhibit::verify(&case.write(&[two, third], index, &[]).unwrap()).unwrap();
     assert_eq!(report.logged_at.hi.0, START + 72);
+    // Lines that do not verify, and notes of another tree, are passed over.
+    let mut forged = case.writer.cosigned(&[("p2", START + 1), ("g1", START + 1), ("g2", START + 1)]);
+    forged.signatures[1].bytes[20] ^= 1;
+    let other = Checkpoint { origin: P1.to_owned(), size: 7, root: [7; 32] }.sign(case.writer.world.key(P1));
+    let other = cosign(&case.writer.world, &other, &[("p2", START + 2), ("g1", START + 2), ("g2", START + 2)]);
+    let larger = Checkpoint { origin: P1.to_owned(), size: 700, root: [7; 32] }.sign(case.writer.world.key(P1));
+    let larger = cosign(&case.writer.world, &larger, &[("p2", START + 2), ("g1", START + 2), ("g2", START + 2)]);
+    let true_ones = case.writer.cosigned(&[("p2", START + 80), ("g1", START + 81), ("g2", START + 82)]);
+    let notes = [forged.clone(), other.clone(), larger.clone(), true_ones];
+    let report = exhibit::verify(&case.write(&notes, index, &[]).unwrap()).unwrap();
+    assert_eq!(report.logged_at.hi.0, START + 82);
+    assert!(matches!(case.write(&[forged, other], index, &[]), Err(WriteError::NotCosigned { .. })));
+    assert!(matches!(case.write(&[larger], index, &[]), Err(WriteError::Hashes(_))));
     // A witness whom the policy does not name counts for nothing.
     let own = case.writer.cosigned(&[("p1", START + 70), ("p2", START + 70), ("g1", START + 71)]);
     assert!(matches!(case.write(&[own], index, &[]), Err(WriteError::NotCosigned { .. })));
