@@ -333,6 +333,80 @@ impl Case {
     }
 }
 
+/// A rule that must be refused: a page with an ```` ```accord ```` block and the ```` ```diagnostics ```` that it draws.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadCase {
+    /// What stands under `diagnostics`.
+    pub expected: String,
+    /// Line of that fence.
+    pub line: usize,
+}
+
+impl BadCase {
+    /// Reads a bad case; `None` if it has no diagnostics.
+    pub fn parse(source: &str) -> Option<BadCase> {
+        let (line, _, lines) = fences(source).into_iter().find(|(_, word, _)| *word == "diagnostics")?;
+        Some(BadCase { expected: lines.join("\n"), line })
+    }
+
+    /// What is said about the rules of this page when they stand in place of the commitments of the same number in an
+    /// agreement.
+    pub fn found(file: &str, source: &str, files: &BTreeMap<String, Vec<u8>>) -> String {
+        let ids: Vec<&str> = fences(source)
+            .into_iter()
+            .filter(|(_, word, _)| *word == "accord")
+            .flat_map(|(_, _, lines)| lines)
+            .filter_map(|l| l.strip_prefix("commitment ")?.split([' ', ':']).next())
+            .collect();
+        let mut files: BTreeMap<String, Vec<u8>> = files
+            .iter()
+            .map(|(path, bytes)| match std::str::from_utf8(bytes) {
+                Ok(text) if path.ends_with(".md") => (path.clone(), without(text, &ids).into_bytes()),
+                _ => (path.clone(), bytes.clone()),
+            })
+            .collect();
+        // The page becomes an article; the two lines that it needs for that take the place of its title.
+        let rest: Vec<&str> = source.lines().skip(2).collect();
+        let page = format!("# Article 99 {{#art_99}}\n## 1 Case {{#art_99__para_1}}\n{}\n", rest.join("\n"));
+        let name = format!("99-{file}");
+        files.insert(name.clone(), page.into_bytes());
+        match Agreement::parse(&files) {
+            Ok(_) => String::new(),
+            Err(Diagnostics(mut all)) => {
+                all.retain(|d| d.file == name);
+                all.iter_mut().for_each(|d| d.file = file.to_string());
+                Diagnostics(all).to_string().trim_end().to_string()
+            }
+        }
+    }
+
+    /// The source with the diagnostics as they are.
+    pub fn blessed(&self, source: &str, found: &str) -> String {
+        let mut lines: Vec<&str> = source.lines().collect();
+        let end = (self.line..lines.len()).find(|n| lines[*n].starts_with("```")).unwrap_or(lines.len());
+        lines.splice(self.line..end, found.lines());
+        lines.join("\n") + "\n"
+    }
+}
+
+/// An article without some commitments; lines stay where they are.
+fn without(text: &str, ids: &[&str]) -> String {
+    let mut skipping = false;
+    let mut all = String::new();
+    for line in text.lines() {
+        let word = line.split([' ', '(']).next().unwrap_or_default();
+        if ["define", "assert", "commitment", "```"].contains(&word) {
+            let id = line.strip_prefix("commitment ").and_then(|l| l.split([' ', ':']).next());
+            skipping = id.is_some_and(|id| ids.contains(&id));
+        }
+        if !skipping {
+            all.push_str(line);
+        }
+        all.push('\n');
+    }
+    all
+}
+
 /// `+162:00`, `-1:30`, `4:48`, `+112:00:01`.
 fn clock(seconds: i64, signed: bool) -> String {
     let sign = if seconds < 0 {

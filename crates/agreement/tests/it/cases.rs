@@ -1,19 +1,20 @@
-//! Every case under `agreements/cases/good` says what the judge says. `HAMSAYA_BLESS=1` writes down what it says.
-use crate::{accord, agreements};
-use hamsaya_agreement::case::Case;
+//! Every case under `agreements/cases` says what the judge or the compiler says. `HAMSAYA_BLESS=1` writes it down.
+use crate::{accord, agreements, files};
+use hamsaya_agreement::case::{BadCase, Case};
+
+fn pages(folder: &str) -> Vec<std::path::PathBuf> {
+    let all = std::fs::read_dir(agreements().join(folder)).unwrap().map(|e| e.unwrap().path());
+    let mut pages: Vec<_> = all.filter(|p| p.extension().is_some_and(|e| e == "md")).collect();
+    pages.sort();
+    assert!(!pages.is_empty(), "{folder}");
+    pages
+}
 
 #[test]
 fn good_cases() {
     let accord = accord();
     let mut wrong = String::new();
-    let mut paths: Vec<_> = std::fs::read_dir(agreements().join("cases/good"))
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .filter(|p| p.extension().is_some_and(|e| e == "md"))
-        .collect();
-    paths.sort();
-    assert!(!paths.is_empty());
-    for path in paths {
+    for path in pages("cases/good") {
         let name = path.file_name().unwrap().to_str().unwrap();
         let source = std::fs::read_to_string(&path).unwrap();
         let case = match Case::parse(name, &source) {
@@ -41,4 +42,21 @@ fn good_cases() {
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn bad_cases() {
+    let files = files(&agreements().join("hamsaya-accord"));
+    for path in pages("cases/bad") {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let source = std::fs::read_to_string(&path).unwrap();
+        let case = BadCase::parse(&source).unwrap_or_else(|| panic!("{name} has no diagnostics"));
+        let found = BadCase::found(name, &source, &files);
+        assert!(!found.is_empty(), "{name} is accepted");
+        if std::env::var_os("HAMSAYA_BLESS").is_some() {
+            std::fs::write(&path, case.blessed(&source, &found)).unwrap();
+        } else {
+            assert_eq!(case.expected, found, "{name}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The agreement crate from outside.
 mod cases;
 mod golden;
+mod small;
 
 use hamsaya_agreement::Agreement;
 use std::collections::BTreeMap;
