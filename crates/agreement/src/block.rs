@@ -170,6 +170,8 @@ pub(crate) struct Clauses {
     pub lapses: Vec<Expr>,
     pub exceptions: Vec<Exception>,
     pub remedies: Vec<String>,
+    /// A clause could not be read: what is missing is not missed.
+    pub broken: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,12 +183,16 @@ pub(crate) struct CommitmentBlock {
     pub lets: Vec<(Named, Expr)>,
     pub audited: Option<String>,
     pub parts: Vec<Clauses>,
+    /// A clause could not be read.
+    pub broken: bool,
     /// First and last line of the block it stands in, within that block's text.
     pub lines: (usize, usize),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Item {
+    /// A definition that could not be read: its name is known all the same.
+    Broken(Named),
     Define(Define),
     Assert(Assert),
     Commitment(CommitmentBlock),
@@ -454,6 +460,9 @@ impl Reader<'_> {
             match item {
                 Ok(item) => items.push(item),
                 Err(Reported) => {
+                    if let Some(Token { word: Word::Name(name), at, .. }) = self.tokens.get(before + 1) {
+                        items.push(Item::Broken(Named { name: name.clone(), at: *at }));
+                    }
                     if self.next == before {
                         self.step();
                     }
@@ -534,6 +543,7 @@ impl Reader<'_> {
             lets: Vec::new(),
             audited: None,
             parts: Vec::new(),
+            broken: false,
             lines: (begin, begin),
         };
         let mut lets_above = Vec::new();
@@ -545,6 +555,10 @@ impl Reader<'_> {
                 self.expected("a clause", "opens, bearer, must, lapses, exception, remedy, let, part or audited");
                 self.step();
                 self.skip();
+                block.broken = true;
+                if let Some(part) = block.parts.last_mut() {
+                    part.broken = true;
+                }
                 continue;
             };
             if ITEMS.contains(&word.as_str()) {
@@ -553,6 +567,10 @@ impl Reader<'_> {
             let clause = self.clause(&word, &mut block, &mut lets_above);
             if clause.is_err() {
                 self.skip();
+                block.broken = true;
+                if let Some(part) = block.parts.last_mut() {
+                    part.broken = true;
+                }
             }
         }
         // A commitment without parts: the lets above are its own.
@@ -755,6 +773,7 @@ impl Reader<'_> {
             return Err(self.expected("a duration", LIKE));
         };
         self.step();
+        let line_ends = self.token().starts_line;
         if number == 0 && !matches!(&self.token().word, Word::Name(n) if unit(n).is_some()) {
             return Ok(0);
         }
@@ -763,6 +782,9 @@ impl Reader<'_> {
             _ => None,
         };
         let Some(seconds) = seconds else {
+            if line_ends {
+                return Err(self.problem(at, format!("found `{number}` without a unit of time"), LIKE));
+            }
             return Err(self.expected("a unit of time: s, min, h or d", LIKE));
         };
         self.step();
@@ -1084,6 +1106,7 @@ impl Clauses {
             lapses: Vec::new(),
             exceptions: Vec::new(),
             remedies: Vec::new(),
+            broken: false,
         }
     }
 }

@@ -456,37 +456,32 @@ impl Judgment {
         changes
     }
 
-    /// Entries that the later verdict cites and the earlier did not, and the withdrawals of those that it no longer cites:
-    /// if none of them is new, only time passed.
+    /// If the later verdict rests on an entry that is newly known, all entries that settle it; else the withdrawals of
+    /// those on which the earlier one rested; else only time passed.
     fn because(&self, before: &Judgment, was: Option<&Verdict>, is: Option<&Verdict>) -> Because {
-        let cited = |v: Option<&Verdict>| -> BTreeMap<StatementId, Cite> {
-            let of = |r: &Reasons| [r.opened_by.clone(), r.because.clone(), r.disputed.clone()].concat();
-            v.map(|v| of(&v.reasons)).unwrap_or_default().into_iter().map(|c| (c.statement_id, c)).collect()
+        let cited = |v: Option<&Verdict>| -> BTreeSet<Cite> {
+            let Some(Reasons { opened_by, because, disputed, .. }) = v.map(|v| &v.reasons) else {
+                return BTreeSet::new();
+            };
+            opened_by.iter().chain(because).chain(disputed).cloned().collect()
         };
         let (old, new) = (cited(was), cited(is));
-        let mut entries: BTreeSet<Cite> = BTreeSet::new();
-        for (id, cite) in &new {
-            if old.get(id).is_none_or(|o| o.logged_at != cite.logged_at) {
-                entries.insert(cite.clone());
-            }
-        }
-        for (id, cite) in old.iter().filter(|(id, _)| !new.contains_key(id)) {
-            let withdrawn = self.withdrawn.get(id).filter(|w| before.withdrawn.get(id) != Some(w));
-            match withdrawn {
-                Some(by) => {
-                    entries.insert(by.clone());
-                }
-                // The earlier one knew more, as when it is asked what was known before.
-                None if cite.logged_at.hi > self.known_by => {
-                    entries.insert(cite.clone());
-                }
-                None => {}
-            }
-        }
         let (earlier, later) = (before.known_by.min(self.known_by), before.known_by.max(self.known_by));
-        let moved = entries.iter().any(|c| c.logged_at.hi > earlier && c.logged_at.hi <= later)
-            || before.heads != self.heads && !entries.is_empty();
-        if moved { Because::Entries(entries.into_iter().collect()) } else { Because::Clock }
+        let newly = |c: &Cite| c.logged_at.hi > earlier && c.logged_at.hi <= later || self.heads != before.heads;
+        let fresh: BTreeSet<Cite> = new.difference(&old).filter(|c| newly(c)).cloned().collect();
+        let withdrawn = old.iter().filter_map(|c| {
+            let by = self.withdrawn.get(&c.statement_id)?;
+            (before.withdrawn.get(&c.statement_id) != Some(by)).then(|| by.clone())
+        });
+        let withdrawn: BTreeSet<Cite> = withdrawn.collect();
+        // The earlier judgment knew more, as when it is asked what was known before.
+        let forgotten = old.difference(&new).filter(|c| c.logged_at.hi > self.known_by).cloned();
+        let mut entries: BTreeSet<Cite> = forgotten.chain(withdrawn).collect();
+        if !fresh.is_empty() {
+            let settling = is.map(|v| v.reasons.because.iter().cloned().collect()).unwrap_or_default();
+            entries = entries.into_iter().chain(fresh).chain::<BTreeSet<Cite>>(settling).collect();
+        }
+        if entries.is_empty() { Because::Clock } else { Because::Entries(entries.into_iter().collect()) }
     }
 }
 

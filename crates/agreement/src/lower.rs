@@ -184,6 +184,7 @@ pub(crate) fn compile(charter: &Charter, kinds: &Kinds, sources: &[Source], prob
         commitments: BTreeMap::new(),
         file: String::new(),
         fresh: 0,
+        broken: BTreeSet::new(),
         problems,
     };
     let definitions = c.definitions(sources);
@@ -275,6 +276,8 @@ struct Compiler<'a> {
     /// Of what is being compiled.
     file: String,
     fresh: usize,
+    /// Names of what could not be read.
+    broken: BTreeSet<String>,
     problems: &'a mut Vec<Diagnostic>,
 }
 
@@ -289,6 +292,8 @@ struct Part<'s> {
     exceptions: Vec<(&'s Exception, Expr)>,
     /// Free variables of `opens`, in order.
     key: Vec<String>,
+    /// Nothing is missing.
+    whole: bool,
 }
 
 /// One choice of exceptions: which apply, and what they make of the clock.
@@ -363,6 +368,10 @@ impl Compiler<'_> {
                     let mut bodies = vec![body(asserted, false)];
                     bodies.extend(admitted.iter().map(|f| body(f, true)));
                     (name, bodies, true)
+                }
+                Item::Broken(name) => {
+                    self.broken.insert(name.name.clone());
+                    continue;
                 }
                 Item::Commitment(_) => continue,
             };
@@ -494,6 +503,7 @@ impl Compiler<'_> {
             self.file = definition.file.into();
             let message = format!("`{}` rests on itself: {}", definition.name, round.join(" -> "));
             self.problem(definition.bodies[0].at, message, "a definition rests only on others");
+            self.broken.insert(definition.name.to_string());
             done.insert(definition.name);
             return;
         }
@@ -583,6 +593,9 @@ impl Compiler<'_> {
     /// Article 1 must define how statements count.
     fn check_terms(&mut self, definitions: &[Defined<'_>]) {
         for (name, fields) in TERMS {
+            if self.broken.contains(*name) {
+                continue;
+            }
             let Some(definition) = definitions.iter().find(|d| d.name == *name && !d.asserted) else {
                 self.file = "01-terms.md".into();
                 let message = format!("found no definition of `{name}({})`", fields.join(", "));
@@ -660,6 +673,9 @@ impl Compiler<'_> {
     }
 
     fn infer_atom(&mut self, name: &Named, args: &[Argument], scope: &mut Scope) {
+        if self.broken.contains(&name.name) {
+            return;
+        }
         let Some(predicate) = self.predicates.get(&name.name).cloned() else {
             if let Some(kind) = self.kinds.kinds.get(&name.name) {
                 let what = if kind.speech == Speech::Background { "background" } else { "the mechanism's own" };
@@ -740,7 +756,12 @@ impl Compiler<'_> {
                 };
                 if !fits {
                     let message = format!("{what} is of type {}, found {}", wanted.name(), int_type(*word).name());
-                    self.problem(*at, message, "texts stand in double quotes");
+                    let hint = match wanted {
+                        Type::Truth => "write true or false",
+                        Type::Duration | Type::Count | Type::Instant => "write a number or a duration like `6 h`",
+                        _ => "texts stand in double quotes",
+                    };
+                    self.problem(*at, message, hint);
                 }
             }
             Term::Sum(a, _, b) => {
@@ -783,6 +804,9 @@ impl Compiler<'_> {
     }
 
     fn infer_breached(&mut self, commitment: &Named, part: Option<&Named>, term: &Term, scope: &mut Scope) {
+        if self.broken.contains(&commitment.name) {
+            return;
+        }
         let Some(watched) = self.commitments.get(&commitment.name) else {
             let hint = nearest(&commitment.name, self.commitments.keys().map(String::as_str));
             let hint = hint.map(|n| format!("did you mean `{n}`?")).unwrap_or_default();
@@ -876,7 +900,7 @@ impl Compiler<'_> {
     }
 
     fn commitment(&mut self, block: &CommitmentBlock, first: usize, rules: &mut Vec<(Rule, Clock)>) {
-        if block.parts.is_empty() && block.audited.is_none() {
+        if block.parts.is_empty() && block.audited.is_none() && !block.broken {
             let message = format!("commitment {} has no rule", block.id.name);
             self.problem(block.id.at, message, "write opens, bearer, must and remedy, or `audited \"…\"`");
         }
@@ -905,7 +929,7 @@ impl Compiler<'_> {
                 missing.push(format!("`{what}`"));
             }
         }
-        if !missing.is_empty() {
+        if !missing.is_empty() && !clauses.broken {
             self.problem(
                 at,
                 format!("{name}: found no {}", missing.join(", no ")),
@@ -920,27 +944,36 @@ impl Compiler<'_> {
             }
             put
         };
-        let opens = put(self, clauses.opens.as_ref()?)?;
-        let must = match clauses.must.as_ref()? {
-            Must::Now(f) => Must::Now(put(self, f)?),
-            Must::Within(f, d) => Must::Within(put(self, f)?, *d),
-            Must::NotFor(f, d) => Must::NotFor(put(self, f)?, *d),
-            Must::NotUntil(f, g) => Must::NotUntil(put(self, f)?, put(self, g)?),
+        // What is there is checked, also where something is missing.
+        let whole = missing.is_empty() && !clauses.broken;
+        let opens = match &clauses.opens {
+            Some(f) => put(self, f)?,
+            None => Expr::And(Vec::new()),
+        };
+        let must = match &clauses.must {
+            Some(Must::Now(f)) => Must::Now(put(self, f)?),
+            Some(Must::Within(f, d)) => Must::Within(put(self, f)?, *d),
+            Some(Must::NotFor(f, d)) => Must::NotFor(put(self, f)?, *d),
+            Some(Must::NotUntil(f, g)) => Must::NotUntil(put(self, f)?, put(self, g)?),
+            None => Must::Now(Expr::And(Vec::new())),
         };
         let lapses = clauses.lapses.iter().map(|f| put(self, f)).collect::<Option<Vec<_>>>()?;
         let exceptions =
             clauses.exceptions.iter().map(|e| Some((e, put(self, &e.when)?))).collect::<Option<Vec<_>>>()?;
         let key: Vec<String> = self.free(&opens).into_iter().map(|n| n.name).collect();
-        Some(Part { name, at, clauses, opens, must, lapses, exceptions, key })
+        Some(Part { name, at, clauses, opens, must, lapses, exceptions, key, whole })
     }
 
     fn part_rules(&mut self, part: &Part<'_>, commitment: usize, rules: &mut Vec<(Rule, Clock)>) {
         let before = self.problems.len();
         let scope = self.check_part(part);
-        if self.problems.len() > before {
+        let Some(bearers) = &part.clauses.bearer else { return };
+        if part.clauses.opens.is_some() {
+            bearers.names.iter().for_each(|n| drop(self.bearer(part, n)));
+        }
+        if self.problems.len() > before || !part.whole {
             return;
         }
-        let Some(bearers) = &part.clauses.bearer else { return };
         for variant in variants(part) {
             let bearers = match variant.effect {
                 Some(Effect::Bearer(instead)) => instead,
@@ -1016,7 +1049,7 @@ impl Compiler<'_> {
         {
             self.infer(formula, &mut scope);
             for variable in self.free(formula) {
-                if !part.key.contains(&variable.name) {
+                if part.clauses.opens.is_some() && !part.key.contains(&variable.name) {
                     let message = format!(
                         "{}: `{what}` uses the variable `{}`, which `opens` does not bind",
                         part.name, variable.name
@@ -1039,6 +1072,7 @@ impl Compiler<'_> {
                 self.problem(exception.name.at, message, "every exception has a name of its own");
             }
             let fits = match (&exception.effect, &part.must) {
+                _ if part.clauses.must.is_none() => true,
                 (Effect::Within(_), Must::Within(..)) | (Effect::For(_), Must::NotFor(..)) => true,
                 (Effect::None | Effect::Bearer(_), _) => true,
                 (Effect::Within(_) | Effect::For(_), _) => false,

@@ -203,11 +203,12 @@ impl Agreement {
                 items.push(lower::Source { file: block.file.clone(), first_commitment: first, item });
             }
         }
-        // What follows would only repeat what was said above in other words.
-        let program = if problems.is_empty() {
-            lower::compile(&charter, &rules, &items, &mut problems)
-        } else {
+        // Without members and kinds, what follows would only repeat what was said above in other words.
+        let annexed = |d: &Diagnostic| d.file.ends_with(".toml");
+        let program = if problems.iter().any(annexed) {
             Program::default()
+        } else {
+            lower::compile(&charter, &rules, &items, &mut problems)
         };
         if !problems.is_empty() {
             problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));

@@ -1,4 +1,5 @@
 //! The agreement crate from outside.
+#![allow(clippy::unwrap_used)]
 mod cases;
 mod golden;
 mod small;

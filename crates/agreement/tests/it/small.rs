@@ -375,7 +375,31 @@ commitment C2 : result, severity C
     ) else {
         panic!("accepted")
     };
-    insta::assert_snapshot!(found, @r#""#);
+    insta::assert_snapshot!(found, @r#"
+    error: commitment C1: found `results`, allowed is conduct, result, prohibition, power, permission
+      02-duties.md:4:17
+    hint: e.g. `commitment C14 : result, severity C`
+    error: commitment C1: found severity `D`, allowed is A, B or C
+      02-duties.md:4:35
+    hint: e.g. `commitment C14 : result, severity C`
+    error: `asked`: found the field `frm`, allowed is ask, from, urgent, by, entry
+      02-duties.md:5:35
+    hint: did you mean `from`?
+    error: C1: found the bearer `z`, allowed is one of a, x, y, lead
+      02-duties.md:6:10
+    hint: a bearer is a variable of `opens`, a role of agreement.toml or a member
+    error: found `6` without a unit of time
+      02-duties.md:7:38
+    hint: durations are written `20 s`, `15 min`, `6 h`, `30 d`
+    error: `graded`: the field `level`: found "hi", allowed is low, middle, high, unknown
+      02-duties.md:10:36
+    error: found `each`, which is no formula
+      02-duties.md:10:46
+    hint: a kind has parentheses, `ack(allegation: a)`; a short name needs a `let` above it
+    error: found `hours`, allowed is a unit of time: s, min, h or d
+      02-duties.md:11:40
+    hint: durations are written `20 s`, `15 min`, `6 h`, `30 d`
+    "#);
     let Err(found) = parse(
         "define late(ask: a) when once[1 h, *] asked(ask: a) and not early(ask: a)
 define early(ask: a) when not late(ask: a) and asked(ask: a)
@@ -390,5 +414,43 @@ commitment C1 : result, severity C
     ) else {
         panic!("accepted")
     };
-    insta::assert_snapshot!(found, @r#""#);
+    insta::assert_snapshot!(found, @r#"
+    error: `early` rests on itself: early -> late -> early
+      02-duties.md:5:8
+    hint: a definition rests only on others
+    error: C1: `opens` looks ahead by `eventually`
+      02-duties.md:6:12
+    hint: a clock opens by what is past; say what is owed in `must`
+    error: `asked`: found the field `frm`, allowed is ask, from, urgent, by, entry
+      02-duties.md:7:28
+    hint: did you mean `from`?
+    error: `asked`: the field `urgent` is of type bool, found count
+      02-duties.md:7:44
+    hint: write true or false
+    error: C1: found the bearer `z`, allowed is one of a, y, lead
+      02-duties.md:8:10
+    hint: a bearer is a variable of `opens`, a role of agreement.toml or a member
+    error: found `answerd`, which is no kind and not defined
+      02-duties.md:9:14
+    hint: did you mean `answered`?
+    error: `graded`: the field `level`: found "hi", allowed is low, middle, high, unknown
+      02-duties.md:9:56
+    error: C1: `must` uses the variable `b`, which `opens` does not bind
+      02-duties.md:9:78
+    hint: write `exists b. (…)`, or leave the field out: then it is some value
+    error: `graded`: the field `level` is of type enum:level, the variable `a` of type id
+      02-duties.md:9:88
+    hint: use another variable
+    error: found the commitment `C9`, which has no rule
+      02-duties.md:10:23
+    hint: did you mean `C1`?
+    error: C1: the exception `quick` moves a clock that `must` does not have
+      02-duties.md:11:14
+    hint: `within` moves `must … within`, `for` moves `must not … for`
+    error: the kind `news` is background
+      02-duties.md:11:34
+    hint: no rule reads it
+    error: C1: found `over slow`, which is no other exception here
+      02-duties.md:11:46
+    "#);
 }
