@@ -138,12 +138,16 @@ pub struct VerifiedFolder {
 
 /// Reads a node's folder, or the folder of one log, and names everything that does not fit, by its path in the folder.
 pub fn node_folder(root: &Path) -> Result<VerifiedFolder, Vec<Fault>> {
-    // A node at work may commit between two of our reads; then its lock has moved, and we read again.
-    let lock = || fs::read(root.join("log/lock")).or_else(|_| fs::read(root.join("lock"))).ok();
-    let mut before = lock();
+    // A node at work may commit between two of our reads; then a lock has moved, and we read again.
+    let locks = || {
+        let peers = folders(&root.join("peers")).into_iter().map(|peer| format!("peers/{peer}/lock"));
+        let places = ["lock".to_string(), "log/lock".to_string()].into_iter().chain(peers);
+        places.map(|place| fs::read(root.join(place)).ok()).collect::<Vec<_>>()
+    };
+    let mut before = locks();
     loop {
         let read = read_folder(root);
-        let after = lock();
+        let after = locks();
         if read.is_ok() || before == after {
             return read;
         }
