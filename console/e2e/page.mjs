@@ -74,6 +74,17 @@ export async function holds(tools, { page, complaints }, lang, what) {
   assert.equal(seen.over, 0, `${what}: scrolls sideways by ${seen.over} px`);
   assert.deepEqual(seen.csp, [], `${what}: content security policy`);
   assert.ok(seen.title.length > 0, `${what}: has a title`);
+  // The renderings of an instant follow the line: the day first, from the right in a right-to-left page.
+  const turned = await page.evaluate(() => {
+    const forward = document.body.dir === 'rtl' ? -1 : 1;
+    return [...document.querySelectorAll('.instant')]
+      .filter((instant) => {
+        const boxes = [...instant.children].map((child) => child.getBoundingClientRect());
+        return boxes.some((b, n) => n > 0 && Math.abs(b.bottom - boxes[n - 1].bottom) < 4 && (b.x - boxes[n - 1].x) * forward < 0);
+      })
+      .map((instant) => instant.textContent);
+  });
+  assert.deepEqual(turned, [], `${what}: renderings of an instant stand in the wrong order`);
   const serious = await page.evaluate(async (source) => {
     if (!globalThis.axe) (0, eval)(source);
     const found = await globalThis.axe.run(document, { resultTypes: ['violations'] });
