@@ -10,11 +10,11 @@
 use crate::fact::{FactId, Instant, NEVER, SINCE_EVER};
 use crate::facts::{Facts, WhatIf};
 use crate::formula::Comparison;
-use crate::intervals::Intervals;
+use crate::intervals::{Far, Intervals};
 use crate::monitor::{Absence, State};
 use crate::openings::Opening;
 use crate::program::{Expr, Kind, Node, Slot, V, bit, slots};
-use crate::relation::{Env, Eval, far, fits, pattern, value};
+use crate::relation::{ALL, Env, Eval, Span, before, far, fits, pattern, value};
 use crate::settle::{Both, How, Level, World, candidates, settle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -63,7 +63,7 @@ pub(crate) struct Goal {
     pub(crate) state: State,
 }
 
-type Truths = BTreeMap<(usize, Level, Level, Vec<Option<V>>), Arc<Intervals>>;
+type Truths = BTreeMap<(usize, Level, Level, Span, Vec<Option<V>>), Arc<Intervals>>;
 
 /// A world in which only part of the facts may be known.
 pub(crate) struct Evidence<'a> {
@@ -72,7 +72,10 @@ pub(crate) struct Evidence<'a> {
     /// `None`: everything is known.
     known: Option<Known>,
     touched: BTreeSet<usize>,
-    asked: BTreeSet<Asked>,
+    /// What was asked, and for which instants.
+    asked: BTreeMap<Asked, Span>,
+    /// Where answers are needed; elsewhere they may be anything.
+    span: Span,
     truths: Truths,
 }
 
@@ -91,7 +94,8 @@ impl World for Evidence<'_> {
                 _ => {}
             }
         }
-        Some(Both::of(&self.truth(node, env, how.pos, how.neg), from, to))
+        let set = self.within((from, to), |world| world.truth(node, env, how.pos, how.neg));
+        Some(Both::of(&set, from, to))
     }
 
     fn values(&mut self, name: Slot, atom: &Node, env: &mut Env, _cut: Instant) -> BTreeSet<V> {
@@ -136,7 +140,21 @@ impl World for Evidence<'_> {
 impl<'a> Evidence<'a> {
     /// `eval`: as things are, or would be without some facts.
     pub(crate) fn new(eval: Eval<'a>) -> Evidence<'a> {
-        Evidence { eval, known: None, touched: BTreeSet::new(), asked: BTreeSet::new(), truths: BTreeMap::new() }
+        Evidence {
+            eval,
+            known: None,
+            touched: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            span: ALL,
+            truths: BTreeMap::new(),
+        }
+    }
+
+    fn within<T>(&mut self, span: Span, ask: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::replace(&mut self.span, span);
+        let answer = ask(self);
+        self.span = outer;
+        answer
     }
 
     fn as_of(&self) -> Instant {
@@ -150,6 +168,11 @@ impl<'a> Evidence<'a> {
     /// Rows that may fit a pattern and that some known fact supports.
     fn rows(&mut self, predicate: usize, wanted: &[Option<V>]) -> Vec<usize> {
         let table = &self.eval.facts.tables[predicate];
+        if let Some(known) = &self.known {
+            let told = known.present.iter().map(|&i| &self.eval.facts.told[i]);
+            let rows: BTreeSet<usize> = told.filter(|told| told.predicate == predicate).map(|told| told.row).collect();
+            return rows.into_iter().filter(|&row| fits(wanted, &table.rows[row].args)).collect();
+        }
         let found = table.columns.find(wanted).filter(|&row| fits(wanted, &table.rows[row].args));
         found.filter(|&row| self.told(predicate, row).next().is_some()).collect()
     }
@@ -164,6 +187,21 @@ impl<'a> Evidence<'a> {
                 && !self.eval.what_if.removed.contains(&i)
                 && self.known.as_ref().is_none_or(|known| known.present.contains(&i))
         })
+    }
+
+    /// Known facts that fit a pattern and meet a stretch of instants.
+    fn told_within(&mut self, predicate: usize, wanted: &[Option<V>], (from, to): Span) -> Vec<usize> {
+        let facts = self.eval.facts;
+        let meets = |&i: &usize| facts.told[i].from <= to && facts.told[i].to >= from;
+        if let Some(known) = &self.known {
+            let fits = |&i: &usize| {
+                let told = &facts.told[i];
+                told.predicate == predicate && fits(wanted, &facts.tables[predicate].rows[told.row].args)
+            };
+            return known.present.iter().copied().filter(fits).filter(meets).collect();
+        }
+        let rows = self.rows(predicate, wanted);
+        rows.into_iter().flat_map(|row| self.told(predicate, row).filter(meets).collect::<Vec<_>>()).collect()
     }
 
     /// Facts that an atom finds at an instant.
@@ -181,23 +219,24 @@ impl<'a> Evidence<'a> {
     fn fact(&mut self, predicate: usize, wanted: &[Option<V>], level: Level) -> Intervals {
         let facts = self.eval.facts;
         let mut list = Vec::new();
-        for row in self.rows(predicate, wanted) {
-            let told: Vec<usize> = self.told(predicate, row).collect();
-            for i in told {
-                let told = &facts.told[i];
-                if told.admitted || matches!(level, Level::PossibleLeast | Level::PossibleMost) {
-                    list.push((told.from, told.to.min(self.as_of())));
-                }
-                if self.known.is_none() {
-                    self.touched.insert(i);
-                }
+        for i in self.told_within(predicate, wanted, self.span) {
+            let told = &facts.told[i];
+            if told.admitted || matches!(level, Level::PossibleLeast | Level::PossibleMost) {
+                list.push((told.from, told.to.min(self.as_of())));
+            }
+            if self.known.is_none() {
+                self.touched.insert(i);
             }
         }
         let least = Intervals::from_unsorted(list);
         let general: Vec<Option<V>> = wanted.iter().map(|value| value.filter(|&v| v != V::Fresh)).collect();
         match &self.known {
             None => {
-                self.asked.insert((predicate, general));
+                let (from, to) = (self.span.0, self.span.1.min(self.as_of()));
+                if from <= to {
+                    let asked = self.asked.entry((predicate, general)).or_insert((from, to));
+                    *asked = (asked.0.min(from), asked.1.max(to));
+                }
                 least
             }
             Some(known) if self.most(level) => {
@@ -215,13 +254,26 @@ impl<'a> Evidence<'a> {
 
     /// Where a formula that looks back holds; all its variables are bound, perhaps to what no fact names.
     fn truth(&mut self, node: &Node, env: &mut Env, pos: Level, neg: Level) -> Arc<Intervals> {
-        let at = (node.id, pos, neg, node.free.iter().map(|&slot| env.get(slot)).collect::<Vec<_>>());
+        let at = (node.id, pos, neg, self.span, node.free.iter().map(|&slot| env.get(slot)).collect::<Vec<_>>());
         if let Some(known) = self.truths.get(&at) {
             return known.clone();
         }
         let set = Arc::new(self.work(node, env, pos, neg));
         self.truths.insert(at, set.clone());
         set
+    }
+
+    /// Truth of a formula inside a window that looks back.
+    fn earlier(
+        &mut self,
+        node: &Node,
+        env: &mut Env,
+        pos: Level,
+        neg: Level,
+        (near, far): (i64, Far),
+    ) -> Arc<Intervals> {
+        let span = before(self.span, near, far);
+        self.within(span, |world| world.truth(node, env, pos, neg))
     }
 
     fn work(&mut self, node: &Node, env: &mut Env, pos: Level, neg: Level) -> Intervals {
@@ -280,21 +332,21 @@ impl<'a> Evidence<'a> {
             }
             Kind::Exists(names, inner) => self.some(names, inner, env, pos, neg),
             Kind::Once(reach, inner) => match far(reach, env) {
-                Some(far) => self.truth(inner, env, pos, neg).once(reach.near, far),
+                Some(far) => self.earlier(inner, env, pos, neg, (reach.near, far)).once(reach.near, far),
                 None => open(self.most(pos)),
             },
             Kind::Historically(reach, inner) => match far(reach, env) {
-                Some(far) => self.truth(inner, env, pos, neg).historically(reach.near, far),
+                Some(far) => self.earlier(inner, env, pos, neg, (reach.near, far)).historically(reach.near, far),
                 None => open(self.most(pos)),
             },
             Kind::Duration(reach, inner, seconds) => match far(reach, env) {
-                Some(far) => self.truth(inner, env, pos, neg).duration(reach.near, far, *seconds),
+                Some(far) => self.earlier(inner, env, pos, neg, (reach.near, far)).duration(reach.near, far, *seconds),
                 None => open(self.most(pos)),
             },
             Kind::Since(reach, left, right) => match far(reach, env) {
                 Some(far) => {
-                    let right = self.truth(right, env, pos, neg);
-                    self.truth(left, env, pos, neg).since(&right, reach.near, far)
+                    let right = self.earlier(right, env, pos, neg, (0, far));
+                    self.earlier(left, env, pos, neg, (0, far)).since(&right, reach.near, far)
                 }
                 None => open(self.most(pos)),
             },
@@ -407,7 +459,8 @@ impl<'a> Evidence<'a> {
         let duty = &program.duties[rule];
         let mut env = self.env(rule, opening);
         let free: Vec<Slot> = slots(duty.opens.mask & !env.bound).collect();
-        self.some(&free, &duty.opens, &mut env, pos, neg).contains(opening.opened)
+        let at = opening.opened;
+        self.within((at, at), |world| world.some(&free, &duty.opens, &mut env, pos, neg)).contains(at)
     }
 
     fn how(&self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> How {
@@ -436,7 +489,8 @@ impl<'a> Evidence<'a> {
         let program = self.eval.program;
         let Some(lapses) = &program.duties[rule].lapses else { return NEVER };
         let mut env = self.env(rule, opening);
-        self.truth(lapses, &mut env, pos, neg).first_from(opening.opened).unwrap_or(NEVER)
+        let span = (opening.opened, NEVER);
+        self.within(span, |world| world.truth(lapses, &mut env, pos, neg)).first_from(opening.opened).unwrap_or(NEVER)
     }
 
     /// Whether the state follows from what is known.
@@ -498,15 +552,13 @@ impl<'a> Evidence<'a> {
         self.asked.clear();
         asked(self);
         self.truths.clear();
-        let as_of = self.as_of();
         let mut facts = BTreeMap::new();
         let mut absent = Vec::new();
-        for of in std::mem::take(&mut self.asked) {
-            let rows = self.rows(of.0, &of.1);
-            let told: Vec<usize> = rows.into_iter().flat_map(|row| self.told(of.0, row).collect::<Vec<_>>()).collect();
+        for (of, (from, to)) in std::mem::take(&mut self.asked) {
+            let told = self.told_within(of.0, &of.1, (from, to));
             self.touched.extend(&told);
             facts.insert(of.clone(), told);
-            absent.push(Gap { of, from: SINCE_EVER, to: as_of, cut: false });
+            absent.push(Gap { of, from, to, cut: false });
         }
         // The more general first: they are dropped first.
         absent.sort_by_key(|gap| (gap.of.1.iter().flatten().count(), gap.clone()));

@@ -5,7 +5,7 @@
 //! ```
 //! A tuple holds while any live id supports it; it is certain where an admitted one does. An id that was withdrawn
 //! stays withdrawn, whichever of the two came first. Looking a tuple up costs what is found, by its rarest column.
-use crate::fact::{Fact, FactId, Instant};
+use crate::fact::{Fact, FactId, Instant, SINCE_EVER};
 use crate::intervals::Intervals;
 use crate::program::{V, Words};
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +54,14 @@ impl Pair {
             return self.clone();
         }
         self.map(|set| set.up_to(cut))
+    }
+
+    /// Both readings up to `cut`, and no more before `from` than is at hand.
+    pub(crate) fn stretch(&self, from: Instant, cut: Instant) -> Pair {
+        if from == SINCE_EVER {
+            return self.up_to(cut);
+        }
+        self.map(|set| set.stretch(from, cut))
     }
 
     /// Negation: what is certain turns impossible, and the reverse.
@@ -269,15 +277,15 @@ impl Facts {
         if doubted { Pair::new(Intervals::from_unsorted(certain), possible) } else { Pair::same(possible) }
     }
 
-    /// Where a row holds, cut at an instant.
-    pub(crate) fn pair(&self, predicate: usize, row: usize, cut: Instant, what_if: &WhatIf) -> Pair {
+    /// Where a row holds from about one instant on, cut at another.
+    pub(crate) fn pair(&self, predicate: usize, row: usize, (from, cut): (Instant, Instant), what_if: &WhatIf) -> Pair {
         let found = &self.tables[predicate].rows[row];
         let asked = |index: &usize| what_if.removed.contains(index) || what_if.admitted.contains(index);
         let nothing = what_if.removed.is_empty() && what_if.admitted.is_empty();
         if nothing || !found.told.iter().any(asked) {
-            found.pair.up_to(cut)
+            found.pair.stretch(from, cut)
         } else {
-            self.supported(predicate, row, what_if).up_to(cut)
+            self.supported(predicate, row, what_if).stretch(from, cut)
         }
     }
 }

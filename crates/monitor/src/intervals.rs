@@ -101,7 +101,12 @@ impl Intervals {
 
     /// Instants up to `cut`, included.
     pub(crate) fn up_to(&self, cut: Instant) -> Intervals {
-        let mut set = Intervals(self.meeting(SINCE_EVER, cut).to_vec());
+        self.stretch(SINCE_EVER, cut)
+    }
+
+    /// Instants up to `cut`, included; of those before `from` only what hangs together with later ones.
+    pub(crate) fn stretch(&self, from: Instant, cut: Instant) -> Intervals {
+        let mut set = Intervals(self.meeting(from, cut).to_vec());
         if let Some(last) = set.0.last_mut() {
             last.1 = last.1.min(cut);
             if last.0 > last.1 || last.1 == SINCE_EVER {

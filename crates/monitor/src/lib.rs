@@ -24,5 +24,5 @@ pub use formula::{
     Comparison, Definition, Diagnostic, Diagnostics, Formula, Name, Rule, Rules, Signature, Term, Type, Upper, Window,
 };
 pub use monitor::{Absence, Delta, Explanation, Instance, InstanceKey, Monitor, Proof, Reading, State, Tuple};
-pub use query::{Table, evaluate};
+pub use query::{Holding, Table, evaluate};
 pub use syntax::{LogPoint, SyntaxError, parse_formula, parse_log, parse_signature};

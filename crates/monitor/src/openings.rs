@@ -129,7 +129,7 @@ impl Eval<'_> {
         }
         let mut lapsed = false;
         if let Some(lapses) = &duty.lapses {
-            let pair = self.holds(lapses, &mut env, cut);
+            let pair = self.within((at, NEVER), cut, |eval| eval.holds(lapses, &mut env, cut));
             let first = |set: &Intervals| set.first_from(at).unwrap_or(NEVER);
             if first(&pair.possible) < certain {
                 certain = NEVER;

@@ -13,6 +13,9 @@ use crate::program::{Words, compile_query};
 use crate::relation::{Env, Eval};
 use std::fmt;
 
+/// Values of the free variables, and the intervals in which the formula holds of them.
+pub type Holding = (Vec<Value>, Vec<(Instant, Instant)>);
+
 /// Where each valuation of a formula holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
@@ -20,7 +23,7 @@ pub struct Table {
     pub columns: Vec<Name>,
     /// Valuations with the intervals, both ends included, in which they hold; sorted. [`SINCE_EVER`] and [`NEVER`] are
     /// the ends of the line. A closed formula has the one valuation that is empty.
-    pub rows: Vec<(Vec<Value>, Vec<(Instant, Instant)>)>,
+    pub rows: Vec<Holding>,
 }
 
 impl fmt::Display for Table {
@@ -73,7 +76,7 @@ pub fn evaluate(formula: &Formula, signature: &Signature, facts: &[Fact]) -> Res
     let relation = eval.relation(&body.node, &mut Env::new(body.slots), NEVER);
     let places: Vec<Option<usize>> =
         body.params.iter().map(|slot| relation.vars.iter().position(|var| var == slot)).collect();
-    let mut rows: Vec<(Vec<Value>, Vec<(Instant, Instant)>)> = relation
+    let mut rows: Vec<Holding> = relation
         .rows
         .iter()
         .filter(|(_, pair)| !pair.certain.is_empty())

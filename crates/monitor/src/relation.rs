@@ -10,7 +10,7 @@ use crate::fact::Instant;
 use crate::fact::{NEVER, SINCE_EVER};
 use crate::facts::{Columns, Facts, Pair, WhatIf};
 use crate::formula::Comparison;
-use crate::intervals::{Far, Intervals};
+use crate::intervals::{Far, Intervals, minus};
 use crate::program::{Bound, Expr, Kind, Mask, Node, Plans, Program, Reach, Slot, V, binding, bit, slots};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,8 +44,19 @@ impl Env {
 
 pub(crate) type Valuation = Vec<V>;
 
-/// What was asked: a node or definition, the cut, and what was known.
-type Asked = (usize, Instant, Vec<Option<V>>);
+/// A stretch of instants.
+pub(crate) type Span = (Instant, Instant);
+
+/// All instants.
+pub(crate) const ALL: Span = (SINCE_EVER, NEVER);
+
+/// Instants at which an operator over a window reads its inner formula to answer for a stretch.
+pub(crate) fn before((from, to): Span, near: i64, far: Far) -> Span {
+    (far.map_or(SINCE_EVER, |far| minus(from, far)), minus(to, near))
+}
+
+/// What was asked: a node or definition, the cut, where, and what was known.
+type Asked = (usize, Instant, Span, Vec<Option<V>>);
 
 /// Rows over `vars`, each valuation once.
 #[derive(Debug)]
@@ -87,6 +98,9 @@ pub(crate) struct Eval<'a> {
     pub(crate) breaches: Vec<Option<Breaches>>,
     /// Facts that were looked at, if anyone wants to know.
     pub(crate) touched: Option<BTreeSet<usize>>,
+    /// Where answers are needed; elsewhere they may be anything. Only where facts are cut early is it less than all:
+    /// those answers serve one instance, the others serve all.
+    span: Span,
     plans: Plans,
     nodes: BTreeMap<Asked, Arc<Relation>>,
     calls: BTreeMap<Asked, Rows>,
@@ -103,6 +117,7 @@ impl<'a> Eval<'a> {
             horizon,
             breaches: program.duties.iter().map(|_| None).collect(),
             touched: None,
+            span: ALL,
             plans: Plans::default(),
             nodes: BTreeMap::new(),
             calls: BTreeMap::new(),
@@ -113,8 +128,8 @@ impl<'a> Eval<'a> {
     /// Forgets what was worked out for one cut, which nobody else asks for.
     pub(crate) fn forget(&mut self, cut: Instant) {
         if cut != self.until {
-            self.nodes.retain(|&(_, c, _), _| c != cut);
-            self.calls.retain(|&(_, c, _), _| c != cut);
+            self.nodes.retain(|&(_, c, _, _), _| c != cut);
+            self.calls.retain(|&(_, c, _, _), _| c != cut);
         }
     }
 
@@ -148,6 +163,14 @@ impl<'a> Eval<'a> {
         })
     }
 
+    /// Asks something of a stretch of instants.
+    pub(crate) fn within<T>(&mut self, span: Span, cut: Instant, ask: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::replace(&mut self.span, if cut == self.until { ALL } else { span });
+        let answer = ask(self);
+        self.span = outer;
+        answer
+    }
+
     /// Where a formula holds whose variables are all bound.
     pub(crate) fn holds(&mut self, node: &Node, env: &mut Env, cut: Instant) -> Pair {
         let relation = self.relation(node, env, cut);
@@ -157,27 +180,23 @@ impl<'a> Eval<'a> {
     /// The relation of a formula that looks back, over its variables that are not bound.
     pub(crate) fn relation(&mut self, node: &Node, env: &mut Env, cut: Instant) -> Arc<Relation> {
         if node.dies && cut < self.until && !matches!(node.kind, Kind::Fact(..)) {
-            let whole = self.relation(node, env, self.until);
-            let rows = whole.rows.iter().map(|(row, pair)| (row.clone(), pair.up_to(cut)));
+            let until = self.until;
+            let whole = self.within(ALL, until, |eval| eval.relation(node, env, until));
+            let (from, to) = self.span;
+            let rows = whole.rows.iter().map(|(row, pair)| (row.clone(), pair.stretch(from, cut.min(to))));
             let rows = rows.filter(|(_, pair)| !pair.possible.is_empty()).collect();
             return Arc::new(Relation { vars: whole.vars.clone(), rows });
         }
         let leaf = matches!(
             node.kind,
-            Kind::True
-                | Kind::Fact(..)
-                | Kind::Call(..)
-                | Kind::Reached(_)
-                | Kind::Ts(_)
-                | Kind::Compare(..)
-                | Kind::Not(_)
+            Kind::True | Kind::Fact(..) | Kind::Call(..) | Kind::Reached(_) | Kind::Ts(_) | Kind::Compare(..)
         );
         // Something bound that the formula does not read: it will be asked again for other values of that.
         let again = !leaf && env.bound & !node.mask != 0;
         if !again {
             return Arc::new(self.work(node, env, cut));
         }
-        let at = (node.id, cut, node.free.iter().map(|&slot| env.get(slot)).collect::<Vec<_>>());
+        let at = (node.id, cut, self.span, node.free.iter().map(|&slot| env.get(slot)).collect::<Vec<_>>());
         if let Some(known) = self.nodes.get(&at) {
             return known.clone();
         }
@@ -240,7 +259,8 @@ impl<'a> Eval<'a> {
                 let Some(far) = far(reach, env) else {
                     return Relation { vars: unbound(node, env), rows: Vec::new() };
                 };
-                let whole = self.relation(inner, env, cut);
+                let span = before(self.span, reach.near, far);
+                let whole = self.within(span, cut, |eval| eval.relation(inner, env, cut));
                 let rows =
                     whole.rows.iter().map(|(row, pair)| (row.clone(), pair.map(|set| set.once(reach.near, far))));
                 let rows = rows.filter(|(_, pair)| !pair.possible.is_empty()).collect();
@@ -248,11 +268,15 @@ impl<'a> Eval<'a> {
             }
             Kind::Historically(reach, inner) => {
                 let Some(far) = far(reach, env) else { return unit(Pair::empty()) };
-                unit(self.holds(inner, env, cut).map(|set| set.historically(reach.near, far)))
+                let span = before(self.span, reach.near, far);
+                let pair = self.within(span, cut, |eval| eval.holds(inner, env, cut));
+                unit(pair.map(|set| set.historically(reach.near, far)))
             }
             Kind::Duration(reach, inner, seconds) => {
                 let Some(far) = far(reach, env) else { return unit(Pair::empty()) };
-                unit(self.holds(inner, env, cut).map(|set| set.duration(reach.near, far, *seconds)))
+                let span = before(self.span, reach.near, far);
+                let pair = self.within(span, cut, |eval| eval.holds(inner, env, cut));
+                unit(pair.map(|set| set.duration(reach.near, far, *seconds)))
             }
             Kind::Since(reach, left, right) => self.carried(node, reach, left, right, env, cut, false),
             // Rules never ask what looks ahead for a relation; a formula by itself does.
@@ -290,7 +314,7 @@ impl<'a> Eval<'a> {
             if let Some(touched) = &mut self.touched {
                 touched.extend(row.told.iter().filter(|&&t| facts.told[t].live && facts.told[t].from <= cut));
             }
-            let pair = facts.pair(predicate, index, cut, &self.what_if);
+            let pair = facts.pair(predicate, index, (self.span.0, cut.min(self.span.1)), &self.what_if);
             if !pair.possible.is_empty() {
                 rows.push((valuation, pair));
             }
@@ -300,7 +324,7 @@ impl<'a> Eval<'a> {
 
     /// Rows of a definition that fit a pattern.
     pub(crate) fn call(&mut self, definition: usize, pattern: Vec<Option<V>>, cut: Instant) -> Rows {
-        let at = (definition, cut, pattern);
+        let at = (definition, cut, self.span, pattern);
         if let Some(known) = self.calls.get(&at) {
             return known.clone();
         }
@@ -308,7 +332,7 @@ impl<'a> Eval<'a> {
         let mut rows = Vec::new();
         for body in &program.derived[definition].bodies {
             let mut env = Env::new(body.slots);
-            for (&slot, value) in body.params.iter().zip(&at.2) {
+            for (&slot, value) in body.params.iter().zip(&at.3) {
                 if let Some(value) = value {
                     env.set(slot, *value);
                 }
@@ -460,13 +484,14 @@ impl<'a> Eval<'a> {
     ) -> Relation {
         let vars = unbound(node, env);
         let Some(far) = far(reach, env) else { return Relation { vars, rows: Vec::new() } };
-        let whole = self.relation(right, env, cut);
+        let span = before(self.span, 0, far);
+        let whole = self.within(span, cut, |eval| eval.relation(right, env, cut));
         let mut rows = Vec::new();
         for (row, pair) in &whole.rows {
             for (&slot, &value) in whole.vars.iter().zip(row) {
                 env.set(slot, value);
             }
-            let carried = self.holds(left, env, cut);
+            let carried = self.within(span, cut, |eval| eval.holds(left, env, cut));
             for &slot in &whole.vars {
                 env.clear(slot);
             }

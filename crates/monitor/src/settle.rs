@@ -7,6 +7,11 @@
 //! of few pieces that are constant or a fixed distance from s, so the table of the design is arithmetic on pieces:
 //! minimum and maximum split where they cross, and within a window a minimum lies at its start or at the start of a
 //! piece, a maximum at its end or at the end of a piece.
+//!
+//! EXISTS over what looks ahead is read for each value that facts name and for one that none names, which stands for
+//! all others; a comparison of that one by order is settled neither way. In one corner this settles later than the
+//! table: if such a comparison stands inside a window that looks back beside facts that are only asserted, a breach
+//! may show when the next part of the formula settles it.
 use crate::fact::{Instant, NEVER, SINCE_EVER};
 use crate::facts::Pair;
 use crate::intervals::{Far, Intervals, minus, plus};
@@ -378,7 +383,7 @@ impl World for Eval<'_> {
         if unknown && matches!(node.kind, Kind::Not(_) | Kind::And(_) | Kind::Or(_) | Kind::Exists(..)) {
             return None;
         }
-        let pair: Pair = self.holds(node, env, how.cut);
+        let pair: Pair = self.within((from, to), how.cut, |eval| eval.holds(node, env, how.cut));
         if unknown {
             // Settled only where it would be for any value that no fact names.
             return Some(Both {
@@ -405,15 +410,19 @@ pub(crate) fn settle(world: &mut impl World, node: &Node, env: &mut Env, how: Ho
     }
     match &node.kind {
         Kind::Not(inner) => settle(world, inner, env, how.swap(), from, to).swap(),
+        Kind::And(parts) if parts.is_empty() => {
+            Both { sat: Fun::itself(from, to), vio: Fun::constant(from, to, NEVER) }
+        }
+        Kind::Or(parts) if parts.is_empty() => Both { sat: Fun::constant(from, to, NEVER), vio: Fun::itself(from, to) },
         Kind::And(parts) => {
-            let mut both = Both { sat: Fun::itself(from, to), vio: Fun::constant(from, to, NEVER) };
+            let mut both = Both::constant(from, to, SINCE_EVER, NEVER);
             for part in parts {
                 both = both.and(&settle(world, part, env, how, from, to));
             }
             both
         }
         Kind::Or(parts) => {
-            let mut both = Both { sat: Fun::constant(from, to, NEVER), vio: Fun::itself(from, to) };
+            let mut both = Both::constant(from, to, NEVER, SINCE_EVER);
             for part in parts {
                 both = both.or(&settle(world, part, env, how, from, to));
             }

@@ -107,10 +107,10 @@ impl<'a> Oracle<'a> {
         (w.from, far)
     }
 
-    /// Instants before `t` in the window.
-    fn back(&self, w: &Window, env: &Env, t: i64) -> std::ops::RangeInclusive<i64> {
+    /// Instants before `t` in the window. All that lie before the first one are like it.
+    fn back(&self, w: &Window, env: &Env, t: i64) -> impl Iterator<Item = i64> {
         let (near, far) = self.window(w, env);
-        (t - far).max(LO)..=(t - near)
+        (t - far..=t - near).map(|s| s.max(LO))
     }
 
     /// `possible`: in a positive place a fact counts if only asserted.
@@ -228,7 +228,7 @@ impl<'a> Oracle<'a> {
             }
             Formula::And(parts) => {
                 let all: Vec<_> = parts.iter().map(|part| self.settled(part, env, t, possible, since)).collect();
-                (greatest(all.iter().map(|x| x.0)).max(t.min(start)), least(all.iter().map(|x| x.1)))
+                (greatest(all.iter().map(|x| x.0)), least(all.iter().map(|x| x.1)))
             }
             Formula::Or(parts) => {
                 let all: Vec<_> = parts.iter().map(|part| self.settled(part, env, t, possible, since)).collect();

@@ -60,6 +60,9 @@ struct May {
     breached: Vec<(Name, Vec<Name>)>,
     ahead: bool,
     next: usize,
+    /// Quantified over what looks ahead. Comparing them inside a window that looks back is the one corner that the
+    /// engine reads less eagerly than the oracle (see settle.rs).
+    late: Vec<Name>,
 }
 
 fn var(name: &Name) -> Term {
@@ -118,6 +121,8 @@ fn guard(chance: &mut Chance, x: &Name, vars: &[Name], may: &May) -> Formula {
 /// A formula whose free variables are among `vars`; most are known where it stands.
 fn formula(chance: &mut Chance, depth: u32, vars: &[Name], may: &mut May) -> Formula {
     if depth == 0 {
+        let compared: Vec<Name> = vars.iter().filter(|x| may.ahead || !may.late.contains(x)).cloned().collect();
+        let vars = &compared[..];
         return match chance.below(12) {
             0 if !vars.is_empty() => Formula::Compare {
                 op: chance.of(&[Comparison::Equal, Comparison::NotEqual, Comparison::Less, Comparison::GreaterOrEqual]),
@@ -150,6 +155,9 @@ fn formula(chance: &mut Chance, depth: u32, vars: &[Name], may: &mut May) -> For
                 _ => guard(chance, &x, vars, may),
             };
             more.push(x.clone());
+            if may.ahead {
+                may.late.push(x.clone());
+            }
             let body = formula(chance, less, &more, may);
             Formula::Exists(vec![x], Box::new(Formula::And(vec![body, guard])))
         }
@@ -173,7 +181,7 @@ fn formula(chance: &mut Chance, depth: u32, vars: &[Name], may: &mut May) -> For
 }
 
 pub fn rules(chance: &mut Chance) -> Rules {
-    let mut may = May { defined: vec![], breached: vec![], ahead: false, next: 0 };
+    let mut may = May { defined: vec![], breached: vec![], ahead: false, next: 0, late: vec![] };
     let x: Name = "x".into();
     let mut definitions = Vec::new();
     for i in 0..chance.below(3) {
