@@ -1,7 +1,10 @@
 //! The agreement crate from outside.
 #![allow(clippy::unwrap_used)]
 mod cases;
+mod digest;
+mod fits;
 mod golden;
+mod random;
 mod small;
 
 use hamsaya_agreement::Agreement;

@@ -1,6 +1,7 @@
 //! Rules of reading on an agreement small enough to see whole.
 use hamsaya_agreement::case::Case;
 use hamsaya_agreement::{Agreement, Diagnostics, judge};
+use hamsaya_record::logs::Logs;
 use std::collections::BTreeMap;
 
 const CHARTER: &str = r#"
@@ -90,7 +91,7 @@ define admitted(entry: e) when
 ```
 "#;
 
-fn files(rules: &str) -> BTreeMap<String, Vec<u8>> {
+pub fn files(rules: &str) -> BTreeMap<String, Vec<u8>> {
     let duties = format!("# Article 2 - Duties {{#art_2}}\n## 1 Duty {{#art_2__para_1}}\n```accord\n{rules}```\n");
     [("agreement.toml", CHARTER), ("annexes/kinds.toml", KINDS), ("01-terms.md", TERMS), ("02-duties.md", &duties)]
         .into_iter()
@@ -98,17 +99,22 @@ fn files(rules: &str) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-fn parse(rules: &str) -> Result<Agreement, Diagnostics> {
+pub fn parse(rules: &str) -> Result<Agreement, Diagnostics> {
     Agreement::parse(&files(rules))
+}
+
+pub fn play(rules: &str, trace: &str) -> (Agreement, Case, Logs) {
+    let agreement = parse(rules).unwrap_or_else(|e| panic!("{e}"));
+    let source = format!("```scenario\nstart = \"2026-01-01T00:00:00Z\"\n```\n```trace\n{}\n```\n", trace.trim());
+    let case = Case::parse("small", &source).unwrap_or_else(|e| panic!("{e}"));
+    let logs = case.play("small", &agreement).unwrap_or_else(|e| panic!("{e}"));
+    (agreement, case, logs)
 }
 
 /// Plays a trace and judges at each of some hours: `hour[/known by]: line | line`.
 #[track_caller]
 fn check(rules: &str, trace: &str, expected: &[&str]) {
-    let agreement = parse(rules).unwrap_or_else(|e| panic!("{e}"));
-    let source = format!("```scenario\nstart = \"2026-01-01T00:00:00Z\"\n```\n```trace\n{}\n```\n", trace.trim());
-    let case = Case::parse("small", &source).unwrap_or_else(|e| panic!("{e}"));
-    let logs = case.play("small", &agreement).unwrap_or_else(|e| panic!("{e}"));
+    let (agreement, case, logs) = play(rules, trace);
     for line in expected {
         let (when, verdicts) = line.split_once(": ").unwrap_or((line.trim_end_matches(':'), ""));
         let (as_of, known_by) = when.split_once('/').unwrap_or((when, when));
@@ -120,7 +126,7 @@ fn check(rules: &str, trace: &str, expected: &[&str]) {
     }
 }
 
-const ANSWER: &str = "
+pub const ANSWER: &str = "
 commitment C1 : result, severity C
   opens      asked(ask: a, by: x, from: y)
   bearer y   toward x
@@ -129,7 +135,7 @@ commitment C1 : result, severity C
   remedy     M1
 ";
 
-const GATE: &str = "
+pub const GATE: &str = "
 commitment C1 : result, severity B
   opens      shut(who: x, gate: g)
   bearer x
