@@ -46,7 +46,7 @@ export async function fixtureNode() {
     },
   };
   const data = Object.fromEntries(
-    ['judgment', 'changes', 'entries', 'compare', 'agreement', 'refusals', 'lines', 'crossings'].map((n) => [n, recorded(n)]),
+    ['judgment', 'changes', 'entries', 'compare', 'refusals', 'lines', 'crossings'].map((n) => [n, recorded(n)]),
   );
   const api = {
     '/api/state': () => node.state,
@@ -56,7 +56,6 @@ export async function fixtureNode() {
     '/api/entries/item': (q) =>
       data.entries.find((e) => e.origin === q.get('origin') && String(e.index) === q.get('index')),
     '/api/digest/compare': (q) => data.compare[q.get('peer')],
-    '/api/agreement': (q) => localised(data.agreement, q.get('lang') ?? 'en'),
     '/api/refusals': () => data.refusals,
     '/api/lines': () => data.lines,
     '/api/crossings': () => data.crossings,
@@ -93,13 +92,4 @@ export async function fixtureNode() {
     server.close();
   };
   return node;
-}
-
-/** The agreement in one language, as a node gives it: a title is a text. */
-function localised(value, tag) {
-  if (Array.isArray(value)) return value.map((item) => localised(item, tag));
-  if (!value || typeof value !== 'object') return value;
-  const title = value.title && typeof value.title === 'object' ? (value.title[tag] ?? value.title.en) : value.title;
-  const inner = Object.fromEntries(Object.entries(value).map(([k, v]) => [k, localised(v, tag)]));
-  return title === undefined ? inner : { ...inner, title };
 }

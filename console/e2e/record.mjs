@@ -24,9 +24,6 @@ const state = await ask('/api/state');
 save('state', state);
 for (const name of ['judgment', 'changes', 'refusals', 'lines', 'crossings']) save(name, await ask(`/api/${name}`));
 
-const languages = ['en', 'fa-AF', 'ps', 'ur'];
-save('agreement', Object.fromEntries(await Promise.all(languages.map(async (l) => [l, await ask(`/api/agreement?lang=${l}`)]))));
-
 const compared = state.peers.filter((peer) => peer.role !== 'witness');
 save(
   'compare',

@@ -53,7 +53,8 @@ export interface Verdict {
   commitment: string;
   part: string | null;
   address: string;
-  title: string | Record<string, string>;
+  /** By language; null if the agreement has none. */
+  title: Record<string, string> | string | null;
   valuation: Field[];
   bearer: string;
   state: StateWord;
@@ -104,7 +105,8 @@ export interface NodeState {
   now: InstantText | null;
   clock: 'system' | 'scenario';
   status: string;
-  agreement: { title: string | Record<string, string>; digest: string; languages: string[]; zones?: string[] };
+  /** Null at a node that only witnesses. */
+  agreement: { title: Record<string, string> | string; digest: string; languages: string[]; zones?: string[] } | null;
   heads: Head[];
   peers: Peer[];
   refused: number;
@@ -126,6 +128,8 @@ export interface Comparison {
   mine: string;
   theirs: string;
   first_difference: { label: string | null; origin: string | null; index: number | null } | null;
+  /** Entries that one of the two has not yet. */
+  behind?: { node: string; origin: string; index: number }[];
   exchanges?: number;
 }
 

@@ -83,7 +83,7 @@ class Node {
     return this.state.data?.peers.filter(isSilent) ?? [];
   });
 
-  zones = $derived(this.state.data?.agreement.zones ?? defaultZones);
+  zones = $derived(this.state.data?.agreement?.zones ?? defaultZones);
 
   head = $derived.by(() => {
     const state = this.state.data;

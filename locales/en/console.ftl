@@ -152,6 +152,7 @@ column-seen = seen
 digest-own = This node's digest:
 digest-equal = equal
 digest-differs = differs
+digest-behind = { $node } has not yet { $entry }
 digest-witness = sees sizes and hashes, holds no verdicts
 peer-not-seen = not yet
 refusals = Refused

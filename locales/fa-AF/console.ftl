@@ -144,6 +144,7 @@ column-seen = دیده‌شده
 digest-own = چکیدهٔ این گره:
 digest-equal = برابر
 digest-differs = فرق دارد
+digest-behind = { $node } هنوز { $entry } را ندارد
 digest-witness = تنها اندازه‌ها و هش‌ها را می‌بیند، حکم ندارد
 peer-not-seen = هنوز نه
 refusals = ردشده

@@ -144,6 +144,7 @@ column-seen = لیدل شوی
 digest-own = د دې غوټې لنډیز:
 digest-equal = برابر
 digest-differs = توپیر لري
+digest-behind = { $node } لا { $entry } نه لري
 digest-witness = یوازې اندازې او هشونه ویني، پرېکړې نه لري
 peer-not-seen = لا نه
 refusals = رد شوي

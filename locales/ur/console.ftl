@@ -144,6 +144,7 @@ column-seen = دیکھا گیا
 digest-own = اس نوڈ کا خلاصہ:
 digest-equal = برابر
 digest-differs = مختلف
+digest-behind = { $node } کے پاس ابھی { $entry } نہیں
 digest-witness = صرف حجم اور ہیش دیکھتا ہے، فیصلے نہیں رکھتا
 peer-not-seen = ابھی نہیں
 refusals = رد شدہ
