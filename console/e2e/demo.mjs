@@ -9,13 +9,15 @@ export async function startDemo(binary) {
   const said = [];
   const url = new Promise((resolve, reject) => {
     const late = setTimeout(() => reject(new Error(`the demo named no console in time:\n${said.join('\n')}`)), patience_ms);
+    // When the story is told it prints `console` and under it the URL of each node's page; then it waits.
+    let isTold = false;
     const read = (line) => {
       said.push(line);
-      // The last thing it prints before it waits: the console of each node, P1 first.
-      const found = /console.*?(https?:\/\/127\.0\.0\.1:\d+)|P1\s+(https?:\/\/127\.0\.0\.1:\d+)/i.exec(line);
+      isTold ||= line.trim() === 'console';
+      const found = isTold && /^\s*P1\s+(https?:\S+?)\/?$/.exec(line);
       if (!found) return;
       clearTimeout(late);
-      resolve((found[1] ?? found[2]).replace(/\/$/, ''));
+      resolve(found[1]);
     };
     createInterface({ input: demo.stdout }).on('line', read);
     createInterface({ input: demo.stderr }).on('line', (line) => said.push(line));
