@@ -128,7 +128,9 @@ pub(crate) fn facts<'a>(agreement: &'a Agreement, logs: &'a Logs, as_of: Instant
     let withdrawals = withdrawals(&known, &by_id);
     for (target, by) in &withdrawals {
         let args = vec![Value::text(hex(&target.0))];
-        upper.event(WITHDRAWN, "", args, known[*by].at.hi, true, vec![*by]);
+        // One statement may take back several.
+        let mark = format!(" {}", hex(&target.0));
+        upper.event(WITHDRAWN, &mark, args, known[*by].at.hi, true, vec![*by]);
     }
     let mut behind = upper.behind;
     behind.extend(lower_behind);

@@ -182,6 +182,13 @@ fn a_withdrawn_request_lapses_from_the_withdrawal_on() {
          #2 +7:00 P1 withdrawn() withdraws #1 -- withdraws, too late",
         &["9: C1(A, P2) breached since +6:00"],
     );
+    check(
+        ANSWER,
+        "#1 +0:00 P1 asked(ask: \"A\", from: \"P2\") -- asks
+         #2 +0:00 P1 asked(ask: \"B\", from: \"P2\") -- asks
+         #3 +3:00 P1 withdrawn() withdraws #1,#2 -- withdraws both",
+        &["9: C1(A, P2) kept discharged | C1(B, P2) kept discharged"],
+    );
     // Nobody takes back what another said.
     check(
         ANSWER,
