@@ -1,1 +1,31 @@
 //! One party's node: takes statements, exchanges checkpoints, answers HTTP.
+//!
+//! ```text
+//! let running = serve(Path::new("p1"), Options::default()).await?;
+//! println!("{}", running.url());
+//! running.stop().await;
+//! ```
+//! [`node`] is the node itself: events in, actions out, no sockets, files, time or threads. [`serve`] is the shell around
+//! it: one thread drives the node, HTTP comes in through `api` and goes out through `wire`, the folder holds the bytes.
+//! Only `api` and `wire` know status codes. Nothing here prints.
+
+pub mod api;
+mod author;
+pub mod bench;
+pub mod clock;
+pub mod compare;
+pub mod config;
+pub mod copies;
+pub mod folder;
+pub mod held;
+pub mod node;
+pub mod own;
+pub mod refusals;
+mod serve;
+mod shell;
+mod state;
+mod wire;
+
+pub use clock::Clock;
+pub use node::{Action, Answer, At, Event, Node};
+pub use serve::{Options, Running, ServeError, serve};

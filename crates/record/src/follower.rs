@@ -129,7 +129,8 @@ impl<S: Store> Follower<S> {
         for signature in note.signatures {
             merged.add(signature);
         }
-        if merged.signatures.len() > held.signatures.len() {
+        merged.thin();
+        if merged != *held {
             self.tiles.relock(merged.clone())?;
             self.tiles.publish(&merged)?;
         }

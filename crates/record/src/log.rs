@@ -222,8 +222,11 @@ impl<S: Store> Log<S> {
                 return Ok(());
             }
         }
-        self.tiles.publish(&note)?;
-        self.published = Some(note);
+        note.thin();
+        if self.published.as_ref() != Some(&note) {
+            self.tiles.publish(&note)?;
+            self.published = Some(note);
+        }
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use crate::cosignature;
 use crate::key::{Algorithm, SecretKey, Vkey, is_key_name};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// No note is longer, in bytes.
@@ -159,6 +160,25 @@ impl Note {
         }
     }
 
+    /// Of several cosignatures of one key keeps the earliest and the latest: the others prove nothing that these do not.
+    /// So a log that is quiet for a year has a note as short as on its first day.
+    pub fn thin(&mut self) {
+        let mut outer: BTreeMap<(String, u32), (u64, u64)> = BTreeMap::new();
+        for signature in &self.signatures {
+            if let Some(time) = cosignature::time(signature) {
+                let seen = outer.entry((signature.name.clone(), signature.id)).or_insert((time, time));
+                *seen = (seen.0.min(time), seen.1.max(time));
+            }
+        }
+        self.signatures.retain(|signature| match cosignature::time(signature) {
+            Some(time) => {
+                let seen = outer.get(&(signature.name.clone(), signature.id));
+                seen.is_none_or(|(earliest, latest)| time == *earliest || time == *latest)
+            }
+            None => true,
+        });
+    }
+
     /// Verifies every line of a known key: all must fit, and there must be one. Lines of unknown keys are ignored.
     /// The verified lines come in the order of the note; one key may cosign at several times.
     pub fn verify<'k>(&self, known: impl IntoIterator<Item = &'k Vkey>) -> Result<Vec<Verified<'k>>, NoteError> {
@@ -297,6 +317,21 @@ mod tests {
         assert_eq!(note.verify([ka, kb]), Err(NoteError::BadSignature(kb.keyid())));
         assert_eq!(Note::new("t".to_owned()), Err(NoteError::Form));
         assert_eq!(Note::new("t\u{1}\n".to_owned()), Err(NoteError::Text));
+    }
+
+    #[test]
+    fn the_earliest_and_the_latest_cosignature_are_kept() {
+        let log = SecretKey::from_seed("l", [1; 32]).unwrap();
+        let (v, w) = ["v", "w"].map(|n| SecretKey::cosigner_from_seed(n, [n.as_bytes()[0]; 32]).unwrap()).into();
+        let mut note = Note::new("t\n".to_owned()).unwrap();
+        note.add(NoteSignature::sign(&note.text, &log));
+        for (key, time) in [(&v, 5), (&w, 9), (&v, 7), (&v, 6), (&w, 3), (&w, 4)] {
+            note.add(cosignature::sign(&note.text, time, key).unwrap());
+        }
+        note.thin();
+        let kept: Vec<(&str, Option<u64>)> =
+            note.signatures.iter().map(|s| (s.name.as_str(), cosignature::time(s))).collect();
+        assert_eq!(kept, [("l", None), ("v", Some(5)), ("w", Some(9)), ("v", Some(7)), ("w", Some(3))]);
     }
 
     proptest! {

@@ -1,0 +1,275 @@
+//! Verified copies of the other logs: asked for, checked, and held to be judged.
+//!
+//! ```text
+//! idle ──► FetchCheckpoint ──► a newer one of a quorum ──► FetchEntries ──► copy.advance ──► idle
+//!            │ nothing new: at once again if the peer held the question, else after pull_ms
+//!            └ silence: back-off, and meanwhile another node's copy is asked
+//! ```
+//! A checkpoint moves a copy only if the log's policy finds a quorum under it: then no other quorum can have seen another
+//! tree, as long as no more witnesses lie than the policy bears.
+use crate::held::Held;
+use crate::node::{Action, At, Hint, News, Node, Silence, head_of};
+use crate::own::BackOff;
+use hamsaya_record::checkpoint::Checkpoint;
+use hamsaya_record::follower::{Follow, FollowError, Follower};
+use hamsaya_record::founding::Founding;
+use hamsaya_record::key::Vkey;
+use hamsaya_record::note::Note;
+use hamsaya_record::statement::FieldValue;
+use hamsaya_record::store::Store;
+use hamsaya_record::tile::{Level, Tile, WIDTH};
+use std::collections::BTreeMap;
+
+/// So many bundles are asked for at once.
+const BUNDLES_MAX: usize = 32;
+
+/// A copy of another's log.
+#[derive(Debug)]
+pub struct Copy<S> {
+    pub(crate) follower: Follower<S>,
+    pub(crate) held: Held,
+    pub(crate) keeper: String,
+    /// Since when it has entries whose time no log proves.
+    pub(crate) untimed_since_ms: Option<u64>,
+    asking: bool,
+    next_ms: u64,
+    etags: BTreeMap<String, String>,
+    back_off: BTreeMap<String, BackOff>,
+    wanted: Option<Wanted>,
+    /// Its keeper signed what cannot both be true; said once.
+    equivocated: bool,
+}
+
+/// A checkpoint whose entries are on their way.
+#[derive(Debug)]
+struct Wanted {
+    note: Note,
+    size: u64,
+    leaves: Vec<Vec<u8>>,
+    etag: Option<String>,
+}
+
+impl<S: Store> Copy<S> {
+    pub(crate) fn new(follower: Follower<S>, held: Held, keeper: &str) -> Copy<S> {
+        Copy {
+            follower,
+            held,
+            keeper: keeper.to_string(),
+            untimed_since_ms: None,
+            asking: false,
+            next_ms: 0,
+            etags: BTreeMap::new(),
+            back_off: BTreeMap::new(),
+            wanted: None,
+            equivocated: false,
+        }
+    }
+
+    pub(crate) fn wake_at(&self) -> Option<u64> {
+        (!self.asking).then_some(self.next_ms)
+    }
+
+    /// The keeper, unless it is silent; then another who may hold a copy.
+    fn whom_to_ask(&self, at: At, peers: &[String]) -> Option<String> {
+        let rested = |peer: &String| self.back_off.get(peer).is_none_or(|b| b.over(at));
+        let keeper = peers.iter().filter(|p| **p == self.keeper);
+        keeper.chain(peers.iter().filter(|p| **p != self.keeper)).find(|p| rested(p)).cloned()
+    }
+
+    /// When somebody can be asked again.
+    fn rested_at(&self, peers: &[String]) -> u64 {
+        peers.iter().map(|p| self.back_off.get(p).map_or(0, |b| b.until_ms)).min().unwrap_or(u64::MAX)
+    }
+
+    /// Bundles that hold the next entries of what is wanted.
+    fn next_bundles(&self) -> Vec<Tile> {
+        let Some(wanted) = &self.wanted else { return Vec::new() };
+        let from = self.follower.size() + wanted.leaves.len() as u64;
+        let tiles = (from / WIDTH..wanted.size.div_ceil(WIDTH)).filter_map(|n| Tile::at(Level::Entries, n, wanted.size));
+        tiles.take(BUNDLES_MAX).collect()
+    }
+
+    /// Takes bundles as they came; false if they are not what was asked for.
+    fn take(&mut self, bundles: &[Vec<u8>]) -> bool {
+        let tiles = self.next_bundles();
+        let held = self.follower.size();
+        let Some(wanted) = &mut self.wanted else { return false };
+        if bundles.len() != tiles.len() || tiles.is_empty() {
+            return false;
+        }
+        for (tile, bytes) in tiles.iter().zip(bundles) {
+            // A full bundle may stand for the partial one that was asked for.
+            let Ok(entries) = tile.entries(bytes).or_else(|_| tile.full().entries(bytes)) else { return false };
+            let known = held + wanted.leaves.len() as u64 - tile.start();
+            let end = wanted.size.min(tile.start() + WIDTH) - tile.start();
+            let (Ok(known), Ok(end)) = (usize::try_from(known), usize::try_from(end)) else { return false };
+            let Some(new) = entries.get(known..end) else { return false };
+            wanted.leaves.extend(new.iter().map(|e| e.to_vec()));
+        }
+        true
+    }
+
+    fn is_complete(&self) -> bool {
+        self.wanted.as_ref().is_some_and(|w| self.follower.size() + w.leaves.len() as u64 >= w.size)
+    }
+}
+
+impl<S: Store> Node<S> {
+    /// Asks for news of every log that is not being asked for.
+    pub(crate) fn pull(&mut self) {
+        // Without time nothing is stamped; copies can wait for it too.
+        if self.at.now.is_none() {
+            return;
+        }
+        let peers: Vec<String> =
+            self.setup.peers.iter().filter(|p| self.founding.member(p).is_some_and(|m| m.origin.is_some())).cloned().collect();
+        for (origin, copy) in &mut self.copies {
+            if copy.asking || copy.next_ms > self.at.elapsed_ms {
+                continue;
+            }
+            let Some(peer) = copy.whom_to_ask(self.at, &peers) else {
+                copy.next_ms = copy.rested_at(&peers).max(self.at.elapsed_ms + 1);
+                continue;
+            };
+            copy.asking = true;
+            // Whoever stands in for a silent keeper is not held up: the keeper may be back soon.
+            let hold_ms = if peer == copy.keeper { self.setup.pacing.hold_ms } else { 0 };
+            let etag = copy.etags.get(&peer).cloned();
+            self.out.push(Action::FetchCheckpoint { origin: origin.clone(), peer, etag, hold_ms });
+        }
+    }
+
+    pub(crate) fn peer_checkpoint(&mut self, origin: &str, peer: &str, answer: Result<News, Silence>) {
+        if answer.is_ok() {
+            self.heard(peer);
+        }
+        let (at, pacing) = (self.at, self.setup.pacing);
+        let Some(copy) = self.copies.get_mut(origin) else { return };
+        copy.asking = false;
+        match answer {
+            Err(_) => copy.back_off.entry(peer.to_string()).or_default().failed(at, &pacing),
+            Ok(news) => {
+                copy.back_off.remove(peer);
+                copy.next_ms = at.elapsed_ms + pacing.pull_ms;
+                match news {
+                    News::Same { held: true } => copy.next_ms = at.elapsed_ms,
+                    News::Same { held: false } | News::Nothing => (),
+                    News::Checkpoint { note, etag } => self.follow(origin, peer, &note, etag),
+                }
+            }
+        }
+    }
+
+    /// A checkpoint came: its entries are asked for if it is newer, its cosignatures kept if it is not.
+    fn follow(&mut self, origin: &str, peer: &str, note: &[u8], etag: Option<String>) {
+        let Some((size, note)) = trusted(&self.founding, origin, note) else {
+            self.alarm(format!("{peer} shows a checkpoint of {origin} that no quorum cosigned"));
+            return self.failed(origin, peer);
+        };
+        let Some(copy) = self.copies.get_mut(origin) else { return };
+        copy.wanted = Some(Wanted { note, size, leaves: Vec::new(), etag });
+        if copy.is_complete() {
+            return self.advance(origin, peer);
+        }
+        copy.asking = true;
+        let tiles = copy.next_bundles();
+        self.out.push(Action::FetchEntries { origin: origin.to_string(), peer: peer.to_string(), tiles });
+    }
+
+    pub(crate) fn peer_entries(&mut self, origin: &str, peer: &str, answer: Result<Vec<Vec<u8>>, Silence>) {
+        let Some(copy) = self.copies.get_mut(origin) else { return };
+        copy.asking = false;
+        let Ok(bundles) = answer else { return self.failed(origin, peer) };
+        if !copy.take(&bundles) {
+            return self.failed(origin, peer);
+        }
+        if copy.is_complete() {
+            return self.advance(origin, peer);
+        }
+        copy.asking = true;
+        let tiles = copy.next_bundles();
+        self.out.push(Action::FetchEntries { origin: origin.to_string(), peer: peer.to_string(), tiles });
+    }
+
+    fn failed(&mut self, origin: &str, peer: &str) {
+        let (at, pacing) = (self.at, self.setup.pacing);
+        if let Some(copy) = self.copies.get_mut(origin) {
+            copy.wanted = None;
+            copy.etags.remove(peer);
+            copy.back_off.entry(peer.to_string()).or_default().failed(at, &pacing);
+        }
+    }
+
+    /// All entries are there: the copy moves, durably, or says why it cannot.
+    fn advance(&mut self, origin: &str, peer: &str) {
+        let Some(copy) = self.copies.get_mut(origin) else { return };
+        let Some(wanted) = copy.wanted.take() else { return };
+        match copy.follower.advance(wanted.note.to_text().as_bytes(), &wanted.leaves) {
+            Ok(followed) => {
+                // Ask at once for what came meanwhile; the peer holds the question if nothing did.
+                copy.next_ms = self.at.elapsed_ms;
+                match wanted.etag {
+                    Some(etag) => copy.etags.insert(peer.to_string(), etag),
+                    None => copy.etags.remove(peer),
+                };
+                if let Follow::Grown { from, to } = followed {
+                    for (index, leaf) in (from..).zip(&wanted.leaves) {
+                        copy.held.replay(index, leaf);
+                    }
+                    copy.held.times(&mut self.timed);
+                    if let Err(error) = copy.held.check(origin) {
+                        return self.stop(error.to_string());
+                    }
+                    self.out.push(Action::Announce(Hint::Head { origin: origin.to_string(), size: to }));
+                    self.bench.record_changed(self.at);
+                }
+                self.mark_untimed();
+            }
+            Err(FollowError::Inconsistent { ours, theirs }) => self.equivocation(origin, *ours, *theirs),
+            // The peer sent wrong entries: that proves nothing against the log.
+            Err(FollowError::Count { .. } | FollowError::Checkpoint(_)) => self.failed(origin, peer),
+            Err(FollowError::Tiles(hamsaya_record::tiles::TilesError::OtherRoot { .. })) => self.failed(origin, peer),
+            Err(FollowError::Tiles(error)) => self.stop(error.to_string()),
+        }
+    }
+
+    /// Notes since when a copy has entries that nobody's logged cosignatures cover.
+    fn mark_untimed(&mut self) {
+        for (origin, copy) in &mut self.copies {
+            let timed = self.timed.get(origin).copied().unwrap_or_default();
+            let untimed = copy.held.first_plain_from(timed).is_some();
+            copy.untimed_since_ms = untimed.then(|| copy.untimed_since_ms.unwrap_or(self.at.elapsed_ms));
+        }
+    }
+
+    /// Two checkpoints that cannot both be true prove themselves; both go into the record.
+    fn equivocation(&mut self, origin: &str, ours: Note, theirs: Note) {
+        let Some(copy) = self.copies.get_mut(origin) else { return };
+        copy.next_ms = self.at.elapsed_ms + self.setup.pacing.pull_ms;
+        if std::mem::replace(&mut copy.equivocated, true) {
+            return;
+        }
+        self.alarm(format!("{origin} shows different logs to different readers"));
+        let notes = [ours, theirs].iter().map(|n| FieldValue::Text(n.to_text())).collect();
+        let fields = [
+            ("origin".to_string(), FieldValue::Text(origin.to_string())),
+            ("notes".to_string(), FieldValue::List(notes)),
+        ];
+        self.say("equivocation", fields.into_iter().collect());
+    }
+}
+
+/// Size and note of a checkpoint that a quorum of the log's witnesses cosigned; other lines are left out.
+fn trusted(founding: &Founding, origin: &str, note: &[u8]) -> Option<(u64, Note)> {
+    let (log, policy) = (founding.log_key(origin)?, founding.policy(origin)?);
+    let (checkpoint, mut note) = Checkpoint::open(note, log).ok()?;
+    let witnesses: Vec<&Vkey> = policy.witnesses().iter().map(|w| &w.vkey).collect();
+    let verified = note.verify_any(witnesses.iter().copied()).ok()?;
+    let met: Vec<&Vkey> = verified.iter().map(|v| v.key).collect();
+    if !policy.is_quorum(met.iter().copied()) {
+        return None;
+    }
+    note.signatures.retain(|s| s.names(log) || witnesses.iter().any(|w| s.names(w)));
+    head_of(&note)?;
+    Some((checkpoint.size, note))
+}

@@ -1,0 +1,115 @@
+//! What counts in one log: its accepted entries, and the cosignatures that they carry.
+//!
+//! ```text
+//! let mut held = Held::new(origin, founding_leaf)?;
+//! log opened with |index, leaf| held.replay(index, leaf)
+//! held.at(head)                 the verified log up to a head, to be judged
+//! ```
+use crate::node::OpenError;
+use hamsaya_record::accept::{Acceptance, Accepted, Refusal};
+use hamsaya_record::envelope::Envelope;
+use hamsaya_record::logs::{Entry, Head, Signer, VerifiedLog};
+use hamsaya_record::statement::Statement;
+use hamsaya_record::timing::{Sighting, sightings};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// One log as far as it counts.
+#[derive(Clone, Debug)]
+pub struct Held {
+    pub(crate) acceptance: Acceptance,
+    entries: Vec<Arc<Entry>>,
+    sightings: Vec<Sighting>,
+    founding: Arc<Entry>,
+    founding_leaf: Vec<u8>,
+    /// Entry 0 of the log was another one.
+    other_founding: bool,
+}
+
+impl Held {
+    /// Of a log that begins with this founding.
+    pub(crate) fn new(origin: &str, founding_leaf: &[u8]) -> Result<Held, Refusal> {
+        let acceptance = Acceptance::found(origin, founding_leaf)?;
+        let envelope = Envelope::parse_leaf(founding_leaf)?;
+        let statement = Statement::parse(&envelope.payload)?;
+        // Their signatures were verified when the founding was read.
+        let signers = acceptance.founding().signers().map(|key| Signer {
+            keyid: key.vkey.keyid(),
+            node: key.node.clone(),
+            role: key.role.name().to_string(),
+        });
+        let mut signers: Vec<Signer> = signers.collect();
+        signers.sort();
+        let entry =
+            Entry { origin: origin.into(), index: 0, statement_id: envelope.statement_id(), statement, signers };
+        Ok(Held {
+            acceptance,
+            entries: Vec::new(),
+            sightings: Vec::new(),
+            founding: Arc::new(entry),
+            founding_leaf: founding_leaf.to_vec(),
+            other_founding: false,
+        })
+    }
+
+    /// Takes the next entry of the log as it is.
+    pub(crate) fn replay(&mut self, index: u64, leaf: &[u8]) {
+        if index == 0 {
+            self.other_founding = leaf != self.founding_leaf;
+            self.entries.push(self.founding.clone());
+            return;
+        }
+        // A refused entry stays in the log as bytes and counts for nothing.
+        if let Ok(accepted) = self.acceptance.replay(leaf) {
+            self.push(accepted);
+        }
+    }
+
+    /// Takes an entry that acceptance has applied already.
+    pub(crate) fn push(&mut self, accepted: Accepted) {
+        // The first copy counts.
+        if accepted.already.is_some() {
+            return;
+        }
+        let entry = accepted.into_entry(self.founding.origin.clone());
+        self.sightings.extend(sightings(&entry, self.acceptance.founding()));
+        self.entries.push(Arc::new(entry));
+    }
+
+    pub(crate) fn check(&self, origin: &str) -> Result<(), OpenError> {
+        if self.other_founding { Err(OpenError::OtherFounding(origin.to_string())) } else { Ok(()) }
+    }
+
+    /// Entries that count, in order.
+    pub(crate) fn entries(&self) -> &[Arc<Entry>] {
+        &self.entries
+    }
+
+    /// The entry at this index, if it counts.
+    pub(crate) fn entry(&self, index: u64) -> Option<&Arc<Entry>> {
+        let at = self.entries.partition_point(|e| e.index < index);
+        self.entries.get(at).filter(|e| e.index == index)
+    }
+
+    /// First entry from `size` on that is not itself about checkpoints.
+    pub(crate) fn first_plain_from(&self, size: u64) -> Option<u64> {
+        let at = self.entries.partition_point(|e| e.index < size);
+        self.entries[at..].iter().find(|e| e.statement.kind != "checkpoints").map(|e| e.index)
+    }
+
+    /// Raises the size of each log that the cosignatures carried here cover.
+    pub(crate) fn times(&self, timed: &mut BTreeMap<String, u64>) {
+        for sighting in &self.sightings {
+            let size = timed.entry(sighting.log.clone()).or_default();
+            *size = (*size).max(sighting.size);
+        }
+    }
+
+    /// The log up to a head.
+    pub(crate) fn at(&self, head: Head) -> VerifiedLog {
+        let entries = self.entries[..self.entries.partition_point(|e| e.index < head.size)].to_vec();
+        let sightings =
+            self.sightings[..self.sightings.partition_point(|s| s.logged_index < head.size)].to_vec();
+        VerifiedLog { head, entries, sightings }
+    }
+}

@@ -1,0 +1,702 @@
+//! One node without sockets, files, clocks or threads: events in, actions out.
+//!
+//! ```text
+//! Submitted{ticket, bytes} ──► check ──► batch ──► durable append ──► Reply{ticket, Logged{index}}
+//!                                                     │
+//!                       AskWitness ◄── newest checkpoint ──► at quorum: published, `checkpoints` entry, others pull
+//! PeerCheckpoint, PeerEntries ──► verified copies ──► Judge{logs, as_of} ──► Judged ──► changes, Announce
+//! ```
+//! Whoever drives it brings the time of each event and carries out the actions: the shell with HTTP and a folder, the
+//! simulator with messages and memory. The same code runs in both.
+//!
+//! Nothing is acknowledged before it is durable, nothing is signed before enough witnesses said what they last saw of this
+//! log, and after a write that failed nothing more is done at all: the process stops and reads everything again.
+use crate::bench::Bench;
+use crate::config::Pacing;
+use crate::copies::Copy;
+use crate::held::Held;
+use crate::own::Own;
+use crate::refusals::Refusals;
+use hamsaya_agreement::{Agreement, Change, JudgeError, Judgment, Misfit};
+use hamsaya_record::Instant;
+use hamsaya_record::accept::{Acceptance, Reason, Refusal};
+use hamsaya_record::checkpoint::Checkpoint;
+use hamsaya_record::envelope::Envelope;
+use hamsaya_record::follower::Follower;
+use hamsaya_record::founding::{Founding, MemberRole};
+use hamsaya_record::key::{Role, SecretKey};
+use hamsaya_record::log::Log;
+use hamsaya_record::logs::{Head, Logs};
+use hamsaya_record::merkle::Hash;
+use hamsaya_record::note::Note;
+use hamsaya_record::statement::StatementId;
+use hamsaya_record::store::{Store, StoreError};
+use hamsaya_record::tile::Tile;
+use hamsaya_record::tiles::TilesError;
+use hamsaya_record::witness::{Witness, WitnessAnswer};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Who is waiting for an answer; the driver's number.
+pub type Ticket = u64;
+
+/// When an event happened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct At {
+    /// By the clock that stamps; `None`: a scenario's clock that was not set yet, and nothing is stamped.
+    pub now: Option<Instant>,
+    /// Milliseconds since the node started, which only pace it.
+    pub elapsed_ms: u64,
+}
+
+/// What happens to a node.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Time passed.
+    Tick,
+    /// Somebody sent a statement.
+    Submitted {
+        /// Who waits.
+        ticket: Ticket,
+        /// The envelope as it came.
+        bytes: Vec<u8>,
+    },
+    /// Somebody sent more bytes than are read.
+    Overlong {
+        /// Who waits.
+        ticket: Ticket,
+    },
+    /// A log asks for a cosignature.
+    WitnessAsked {
+        /// Who waits.
+        ticket: Ticket,
+        /// Body of `add-checkpoint`.
+        body: Vec<u8>,
+    },
+    /// What a witness says to our checkpoint.
+    WitnessAnswered {
+        /// Which.
+        peer: String,
+        /// Size of the checkpoint that it was asked for.
+        size: u64,
+        /// What it said.
+        answer: Result<Cosigning, Silence>,
+    },
+    /// What a witness last saw of our log; `None`: nothing.
+    NewestSeen {
+        /// Which.
+        peer: String,
+        /// The note.
+        answer: Result<Option<Vec<u8>>, Silence>,
+    },
+    /// A log's published checkpoint.
+    PeerCheckpoint {
+        /// Which log.
+        origin: String,
+        /// Who was asked.
+        peer: String,
+        /// What came.
+        answer: Result<News, Silence>,
+    },
+    /// Bundles of a log's entries, in the order asked for.
+    PeerEntries {
+        /// Which log.
+        origin: String,
+        /// Who was asked.
+        peer: String,
+        /// What came.
+        answer: Result<Vec<Vec<u8>>, Silence>,
+    },
+    /// A judgment that was asked for, with what changed since the last one.
+    Judged(Box<Result<(Judgment, Vec<Change>), JudgeError>>),
+}
+
+/// What a node wants done.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Tell whoever waits.
+    Reply {
+        /// Who waits.
+        ticket: Ticket,
+        /// What to say.
+        answer: Answer,
+    },
+    /// Ask a witness to cosign.
+    AskWitness {
+        /// Which.
+        peer: String,
+        /// Size of the checkpoint in the body.
+        size: u64,
+        /// Body of `add-checkpoint`.
+        body: Vec<u8>,
+    },
+    /// Ask a witness what it last saw of our log.
+    AskNewest {
+        /// Which.
+        peer: String,
+    },
+    /// Ask for a log's published checkpoint, from its keeper or from another who holds a copy.
+    FetchCheckpoint {
+        /// Which log.
+        origin: String,
+        /// Whom to ask.
+        peer: String,
+        /// What this peer last gave, as it names it: only something else is news.
+        etag: Option<String>,
+        /// The answer may wait so long for news.
+        hold_ms: u64,
+    },
+    /// Ask for bundles of a log's entries.
+    FetchEntries {
+        /// Which log.
+        origin: String,
+        /// Whom to ask.
+        peer: String,
+        /// Which bundles; a full one may stand for a partial one.
+        tiles: Vec<Tile>,
+    },
+    /// Judge, away from here.
+    Judge(Case),
+    /// Tell whoever listens.
+    Announce(Hint),
+}
+
+/// A record to be judged.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// By what.
+    pub agreement: Arc<Agreement>,
+    /// What.
+    pub logs: Arc<Logs>,
+    /// As of when.
+    pub as_of: Instant,
+    /// By what was known when.
+    pub known_by: Instant,
+    /// The judgment before it.
+    pub before: Option<Arc<Judgment>>,
+}
+
+impl Case {
+    /// Judges it, and says what changed.
+    pub fn judge(&self) -> Result<(Judgment, Vec<Change>), JudgeError> {
+        let judgment = hamsaya_agreement::judge(&self.agreement, &self.logs, self.as_of, self.known_by)?;
+        let changes = self.before.as_ref().map(|before| judgment.changes_since(before)).unwrap_or_default();
+        Ok((judgment, changes))
+    }
+}
+
+/// What whoever waits is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is in the log, durably.
+    Logged(Receipt),
+    /// It is not evidence, for this reason.
+    Refused(Refusal),
+    /// This node keeps no log.
+    NoLog,
+    /// Not now.
+    Paused(String),
+    /// What the witness says.
+    Witness(WitnessAnswer),
+}
+
+/// Where a statement stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// Log.
+    pub origin: String,
+    /// Place in it.
+    pub index: u64,
+    /// Hash of the entry in the tree.
+    pub leaf_hash: Hash,
+    /// SHA-256 of the payload.
+    pub statement_id: StatementId,
+    /// It was there before.
+    pub already: bool,
+}
+
+/// What a witness answers to `add-checkpoint`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cosigning {
+    /// Its lines.
+    Lines(Vec<u8>),
+    /// It last cosigned another size.
+    Conflict(u64),
+    /// It holds another tree.
+    Unproven(String),
+    /// It will not, for another reason.
+    Refused(String),
+}
+
+/// What a question for a checkpoint brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Nothing new. True if the peer held the question as long as it was asked to.
+    Same {
+        /// The peer waited before it said so.
+        held: bool,
+    },
+    /// Nothing is published there.
+    Nothing,
+    /// A checkpoint.
+    Checkpoint {
+        /// The note.
+        note: Vec<u8>,
+        /// The peer's name for these bytes.
+        etag: Option<String>,
+    },
+}
+
+/// No usable answer, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silence(pub String);
+
+/// Something that whoever listens may want to fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hint {
+    /// A log has another published checkpoint, or our own has other entries.
+    Head {
+        /// Which.
+        origin: String,
+        /// Its size.
+        size: u64,
+    },
+    /// Verdicts changed.
+    Verdict {
+        /// Whose, by label.
+        labels: Vec<String>,
+    },
+    /// The clock was moved.
+    Clock {
+        /// To.
+        now: Instant,
+    },
+}
+
+/// Whether a node does its work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It does.
+    Running,
+    /// It asks the witnesses what they last saw of its log; until enough have answered it signs nothing.
+    Starting,
+    /// It stopped, for this reason; start the process again.
+    Stopped(String),
+}
+
+/// Secret keys that a node works with. Those of offices and devices are not its own.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// Signs checkpoints; absent for a witness.
+    pub log: Option<SecretKey>,
+    /// Cosigns.
+    pub witness: SecretKey,
+    /// Signs what the node itself states.
+    pub node: SecretKey,
+}
+
+/// Who a node is.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Its name in the founding.
+    pub name: String,
+    /// Its keys.
+    pub keys: Keys,
+    /// Entry 0 of every log.
+    pub founding_leaf: Vec<u8>,
+    /// What it judges by; absent for a witness.
+    pub agreement: Option<Arc<Agreement>>,
+    /// How fast it goes.
+    pub pacing: Pacing,
+    /// Names of the nodes that it can reach.
+    pub peers: Vec<String>,
+    /// A cosignature this far from our clock is dropped; `None`: none is.
+    pub skew_s_max: Option<i64>,
+}
+
+/// Where a node keeps its bytes.
+#[derive(Clone, Debug, Default)]
+pub struct Stores<S> {
+    /// Its own log; absent for a witness.
+    pub log: Option<S>,
+    /// States of the logs that it witnesses.
+    pub witness: Option<S>,
+    /// Copies of the other logs, by origin.
+    pub copies: BTreeMap<String, S>,
+}
+
+/// Why a node cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A store that is held by another, or bytes that do not fit.
+    #[error("{place}: {error}")]
+    Tiles {
+        /// Which log or state.
+        place: String,
+        /// Why.
+        error: TilesError,
+    },
+    /// The founding is not one, or not this node's.
+    #[error("founding: {0}")]
+    Founding(Refusal),
+    /// The agreement is not the one founded.
+    #[error("the founding names agreement {founded}, the folder holds {found}\nhint: put back the agreement as it was signed")]
+    OtherAgreement {
+        /// Hex of what was founded.
+        founded: String,
+        /// Hex of what was given.
+        found: String,
+    },
+    /// A key, store or name that the founding asks for is missing, or is another.
+    #[error("found {found}, expected {expected}")]
+    Misfit {
+        /// What was found.
+        found: String,
+        /// What the founding says.
+        expected: String,
+    },
+    /// A log whose first entry is not the founding.
+    #[error("{0}: entry 0 is not the founding of this folder")]
+    OtherFounding(String),
+}
+
+/// One node.
+#[derive(Debug)]
+pub struct Node<S> {
+    pub(crate) setup: Setup,
+    pub(crate) role: MemberRole,
+    pub(crate) founding: Arc<Founding>,
+    pub(crate) at: At,
+    pub(crate) status: Status,
+    pub(crate) own: Option<Own<S>>,
+    pub(crate) copies: BTreeMap<String, Copy<S>>,
+    pub(crate) witness: Witness<S>,
+    pub(crate) bench: Bench,
+    pub(crate) refusals: Refusals,
+    /// When a peer last answered.
+    pub(crate) seen_at: BTreeMap<String, Instant>,
+    /// Size of each log that logged cosignatures cover.
+    pub(crate) timed: BTreeMap<String, u64>,
+    pub(crate) alarms: Vec<String>,
+    pub(crate) out: Vec<Action>,
+}
+
+impl<S: Store> Node<S> {
+    /// Opens a node: reads and checks every byte of its stores.
+    pub fn open(setup: Setup, stores: Stores<S>) -> Result<Node<S>, OpenError> {
+        let founding = Arc::new(Founding::from_leaf(&setup.founding_leaf).map_err(OpenError::Founding)?);
+        let role = check_identity(&setup, &founding)?;
+        let origin = founding.member(&setup.name).and_then(|m| m.origin.clone());
+        let tiles = |place: &str, error: TilesError| OpenError::Tiles { place: place.to_string(), error };
+        let mut timed = BTreeMap::new();
+        let mut own = None;
+        let mut copies = BTreeMap::new();
+        let missing =
+            |what: &str| OpenError::Misfit { found: "no store".to_string(), expected: format!("a store for {what}") };
+        if let (Some(origin), Some(key)) = (&origin, setup.keys.log.clone()) {
+            let mut held = Held::new(origin, &setup.founding_leaf).map_err(OpenError::Founding)?;
+            let store = stores.log.ok_or_else(|| missing(origin))?;
+            let log = Log::open(store, key, |index, leaf| held.replay(index, leaf)).map_err(|e| tiles("log", e))?;
+            held.check(origin)?;
+            held.times(&mut timed);
+            let policy = founding.policy(origin).cloned().ok_or_else(|| missing(origin))?;
+            own = Some(Own::new(log, held, policy, &founding, &setup));
+        }
+        let mut stores_of_copies = stores.copies;
+        for other in founding.origins().filter(|o| role != MemberRole::Witness && Some(*o) != origin.as_deref()) {
+            let (Some(key), Some(keeper)) = (founding.log_key(other), founding.keeper(other)) else { continue };
+            let mut held = Held::new(other, &setup.founding_leaf).map_err(OpenError::Founding)?;
+            let store = stores_of_copies.remove(other).ok_or_else(|| missing(other))?;
+            let follower = Follower::open(store, key.clone(), |index, leaf| held.replay(index, leaf))
+                .map_err(|e| tiles(other, e))?;
+            held.check(other)?;
+            held.times(&mut timed);
+            copies.insert(other.to_string(), Copy::new(follower, held, &keeper.name));
+        }
+        let store = stores.witness.ok_or_else(|| missing("the witness"))?;
+        let logs = founding.origins().filter(|o| Some(*o) != origin.as_deref()).filter_map(|o| founding.log_key(o));
+        let witness =
+            Witness::open(store, setup.keys.witness.clone(), logs.cloned()).map_err(|e| tiles("witness", e))?;
+        let mut node = Node {
+            status: Status::Running,
+            bench: Bench::new(setup.agreement.clone()),
+            refusals: own.as_ref().map(|own: &Own<S>| Refusals::counted(&own.held)).unwrap_or_default(),
+            setup,
+            role,
+            founding,
+            at: At::default(),
+            own,
+            copies,
+            witness,
+            seen_at: BTreeMap::new(),
+            timed,
+            alarms: Vec::new(),
+            out: Vec::new(),
+        };
+        node.begin_recovery();
+        Ok(node)
+    }
+
+    /// Takes an event and says what is to be done about it, in this order.
+    pub fn handle(&mut self, event: Event, at: At) -> Vec<Action> {
+        let moved = self.at.now != at.now;
+        self.at = At { elapsed_ms: at.elapsed_ms.max(self.at.elapsed_ms), now: at.now };
+        if moved {
+            self.clock_moved();
+        }
+        match event {
+            Event::Tick => (),
+            Event::Submitted { ticket, bytes } => self.submitted(ticket, bytes),
+            Event::Overlong { ticket } => self.overlong(ticket),
+            Event::WitnessAsked { ticket, body } => self.witness_asked(ticket, &body),
+            Event::WitnessAnswered { peer, size, answer } => self.witness_answered(&peer, size, answer),
+            Event::NewestSeen { peer, answer } => self.newest_seen(&peer, answer),
+            Event::PeerCheckpoint { origin, peer, answer } => self.peer_checkpoint(&origin, &peer, answer),
+            Event::PeerEntries { origin, peer, answer } => self.peer_entries(&origin, &peer, answer),
+            Event::Judged(judged) => self.judged(*judged),
+        }
+        self.go_on();
+        std::mem::take(&mut self.out)
+    }
+
+    /// What is due by now, whatever the event was.
+    fn go_on(&mut self) {
+        if matches!(self.status, Status::Stopped(_)) {
+            return;
+        }
+        self.ask_newest();
+        self.log_founding();
+        self.log_refusals();
+        self.log_checkpoints();
+        self.close_batch();
+        self.ask_witnesses();
+        self.pull();
+        self.judge();
+    }
+
+    /// Milliseconds of pacing at which something is due without any event.
+    pub fn wake_at(&self) -> Option<u64> {
+        if matches!(self.status, Status::Stopped(_)) {
+            return None;
+        }
+        let own = self.own.as_ref().and_then(|own| own.wake_at(&self.setup.pacing));
+        let pulls = self.copies.values().filter_map(|copy| copy.wake_at()).min();
+        let bench = self.bench.wake_at(self.at, &self.setup.pacing);
+        let refusals = self.refusals.wake_at(&self.setup.pacing).filter(|_| self.own.is_some());
+        let checkpoints = self.checkpoints_due_at().filter(|_| self.status == Status::Running);
+        [own, pulls, bench, refusals, checkpoints].into_iter().flatten().min()
+    }
+
+    fn clock_moved(&mut self) {
+        if let Some(now) = self.at.now {
+            self.bench.clock_moved(self.at, self.setup.skew_s_max.is_none());
+            if self.setup.skew_s_max.is_none() {
+                self.out.push(Action::Announce(Hint::Clock { now }));
+            }
+        }
+    }
+
+    fn submitted(&mut self, ticket: Ticket, bytes: Vec<u8>) {
+        let answer = match (&self.status, &mut self.own) {
+            (Status::Stopped(why), _) => Answer::Paused(why.clone()),
+            (_, None) => Answer::NoLog,
+            (_, Some(_)) if self.at.now.is_none() => Answer::Paused("the scenario's clock was not set yet".to_string()),
+            (Status::Starting, Some(own)) => match own.wait(ticket, bytes) {
+                true => return,
+                false => Answer::Paused("too many statements wait for the witnesses".to_string()),
+            },
+            (Status::Running, Some(_)) => match self.take(ticket, &bytes) {
+                Ok(None) => return,
+                Ok(Some(receipt)) => Answer::Logged(receipt),
+                Err(refusal) => {
+                    self.refusals.count(self.at, &bytes, &refusal);
+                    Answer::Refused(refusal)
+                }
+            },
+        };
+        self.out.push(Action::Reply { ticket, answer });
+    }
+
+    fn overlong(&mut self, ticket: Ticket) {
+        let refusal = Refusal::new(Reason::TooLarge, "", "a longer body than is read", "at most 65535 bytes")
+            .hint("files stay outside the log: name them by digest");
+        self.refusals.count(self.at, b"", &refusal);
+        self.out.push(Action::Reply { ticket, answer: Answer::Refused(refusal) });
+    }
+
+    /// Intake: the record's rule, then the agreement's. What is new joins the batch; what is there is answered at once.
+    fn take(&mut self, ticket: Ticket, bytes: &[u8]) -> Result<Option<Receipt>, Refusal> {
+        let Some(own) = &mut self.own else { return Ok(None) };
+        let envelope = Envelope::parse_intake(bytes)?;
+        let accepted = own.held.acceptance.check(&envelope)?;
+        if let Some(agreement) = &self.setup.agreement {
+            agreement.fits(&accepted.statement).map_err(refused)?;
+        }
+        own.join(accepted, envelope.to_leaf(), Some(ticket), self.at)
+            .map_err(|error| Refusal::new(Reason::BadField, "", error, "an entry that can be read again"))
+    }
+
+    /// Makes the batch entries. From here on they are durable, and only now is anybody told.
+    fn close_batch(&mut self) {
+        let (Some(now), Some(own)) = (self.at.now, &mut self.own) else { return };
+        if self.status != Status::Running || !own.batch_is_due(self.at, &self.setup.pacing) {
+            return;
+        }
+        match own.close_batch(now) {
+            Ok(replies) => {
+                own.held.times(&mut self.timed);
+                let hint = Hint::Head { origin: own.log.origin().to_string(), size: own.log.size() };
+                self.out.extend(replies);
+                self.out.push(Action::Announce(hint));
+            }
+            Err(error) => self.stop(error.to_string()),
+        }
+    }
+
+    fn witness_asked(&mut self, ticket: Ticket, body: &[u8]) {
+        let answer = match (&self.status, self.at.now) {
+            (Status::Stopped(why), _) => Answer::Paused(why.clone()),
+            (_, None) => Answer::Paused("the scenario's clock was not set yet".to_string()),
+            (_, Some(now)) => match self.witness.add_checkpoint(body, now) {
+                Ok(answer) => Answer::Witness(answer),
+                Err(error) => {
+                    self.stop(store_failed(&error));
+                    Answer::Paused(error.to_string())
+                }
+            },
+        };
+        self.out.push(Action::Reply { ticket, answer });
+    }
+
+    /// Stops for good: what the disk holds is not known, or must not be built on.
+    pub(crate) fn stop(&mut self, why: String) {
+        if let Some(own) = &mut self.own {
+            for ticket in own.abandon() {
+                self.out.push(Action::Reply { ticket, answer: Answer::Paused(why.clone()) });
+            }
+        }
+        self.alarm(format!("stopped: {why}"));
+        self.status = Status::Stopped(why);
+    }
+
+    pub(crate) fn alarm(&mut self, what: String) {
+        if !self.alarms.contains(&what) {
+            self.alarms.push(what);
+        }
+    }
+
+    /// A peer answered.
+    pub(crate) fn heard(&mut self, peer: &str) {
+        if let Some(now) = self.at.now {
+            self.seen_at.insert(peer.to_string(), now);
+        }
+    }
+
+    /// Published heads: those that everybody judges at.
+    pub fn heads(&self) -> Vec<Head> {
+        let own = self.own.as_ref().and_then(|own| own.log.published());
+        let copies = self.copies.values().filter_map(|copy| copy.follower.checkpoint());
+        let mut heads: Vec<Head> = own.into_iter().chain(copies).filter_map(head_of).collect();
+        heads.sort();
+        heads
+    }
+
+    /// Verified logs up to these heads, as far as this node holds them.
+    pub fn logs_at(&self, heads: &[Head]) -> Logs {
+        let held = self.all_held();
+        let logs = heads.iter().filter_map(|head| Some(held.get(head.origin.as_str())?.at(head.clone()))).collect();
+        Logs::verified(&self.founding, logs)
+    }
+
+    /// The record at the published heads, to be judged.
+    pub fn case(&self, as_of: Instant, known_by: Instant) -> Option<Case> {
+        self.case_at(&self.heads(), as_of, known_by)
+    }
+
+    /// The record at earlier heads, to be judged.
+    pub fn case_at(&self, heads: &[Head], as_of: Instant, known_by: Instant) -> Option<Case> {
+        let agreement = self.setup.agreement.clone()?;
+        Some(Case { agreement, logs: Arc::new(self.logs_at(heads)), as_of, known_by, before: None })
+    }
+
+    /// Root of a log at an earlier size, if this node holds so much of it.
+    pub fn head_at(&self, origin: &str, size: u64) -> Option<Head> {
+        let root = match &self.own {
+            Some(own) if own.log.origin() == origin && size <= own.log.size() => own.log.tiles().root_at(size),
+            _ => {
+                let copy = self.copies.get(origin).filter(|copy| size <= copy.follower.size())?;
+                copy.follower.tiles().root_at(size)
+            }
+        };
+        Some(Head { origin: origin.to_string(), size, root: root.ok()? })
+    }
+
+    pub(crate) fn all_held(&self) -> BTreeMap<&str, &Held> {
+        let own = self.own.iter().map(|own| (own.log.origin(), &own.held));
+        own.chain(self.copies.iter().map(|(origin, copy)| (origin.as_str(), &copy.held))).collect()
+    }
+
+    /// Name of this node.
+    pub fn name(&self) -> &str {
+        &self.setup.name
+    }
+
+    /// Whether it works.
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// The founding.
+    pub fn founding(&self) -> &Arc<Founding> {
+        &self.founding
+    }
+
+    /// State of its own log's acceptance, for authors.
+    pub fn acceptance(&self) -> Option<&Acceptance> {
+        self.own.as_ref().map(|own| &own.held.acceptance)
+    }
+}
+
+/// Name, role and keys must be those of the founding.
+fn check_identity(setup: &Setup, founding: &Founding) -> Result<MemberRole, OpenError> {
+    let misfit = |found: String, expected: String| Err(OpenError::Misfit { found, expected });
+    let Some(member) = founding.member(&setup.name) else {
+        let names: Vec<&str> = founding.members().iter().map(|m| m.name.as_str()).collect();
+        return misfit(format!("name {}", setup.name), format!("a member: {}", names.join(" ")));
+    };
+    let keys = [(Role::Witness, Some(&setup.keys.witness)), (Role::Node, Some(&setup.keys.node))];
+    let log = member.origin.is_some().then_some((Role::Log, setup.keys.log.as_ref()));
+    for (role, key) in keys.into_iter().chain(log) {
+        let Some(founded) = founding.keys_of(role).find(|k| k.node == setup.name) else {
+            return misfit(format!("no {role} key of {} in the founding", setup.name), format!("a key of role {role}"));
+        };
+        if key.map(|k| k.vkey()) != Some(&founded.vkey) {
+            let found = key.map_or_else(|| format!("no {role} key"), |k| format!("{role} key {}", k.keyid()));
+            return misfit(found, founded.vkey.keyid());
+        }
+    }
+    match &setup.agreement {
+        Some(agreement) if agreement.digest() != founding.agreement() => {
+            let [founded, found] = [founding.agreement(), agreement.digest()].map(|d| StatementId(d).to_string());
+            Err(OpenError::OtherAgreement { founded, found })
+        }
+        None if member.role != MemberRole::Witness => {
+            misfit("no agreement".to_string(), StatementId(founding.agreement()).to_string())
+        }
+        _ => Ok(member.role),
+    }
+}
+
+pub(crate) fn head_of(note: &Note) -> Option<Head> {
+    let checkpoint = Checkpoint::parse(&note.text).ok()?;
+    Some(Head { origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root })
+}
+
+fn refused(misfit: Misfit) -> Refusal {
+    let reason = Reason::ALL.into_iter().find(|r| r.name() == misfit.reason).unwrap_or(Reason::BadField);
+    Refusal::new(reason, format!("predicate.{}", misfit.field), misfit.found, misfit.allowed).hint(misfit.hint)
+}
+
+fn store_failed(error: &StoreError) -> String {
+    format!("state unknown: {error}")
+}

@@ -1,0 +1,565 @@
+//! A node's own log: batches, the witnesses' cosignatures, and what they last saw of it when the node starts.
+//!
+//! ```text
+//! batch ──► append ──► round: every witness is asked for the newest checkpoint
+//!                        │ quorum: published        │ 409: once more from the size it names
+//!                        │ no quorum in 2 s: the next round takes the newest again
+//!                        └ 422: it holds another tree: never asked again, alarm
+//! ```
+//! One request is in flight for each witness. A round aims all of them at one checkpoint, since only cosignatures on one
+//! size make a quorum.
+use crate::config::Pacing;
+use crate::held::Held;
+use crate::node::{Action, Answer, At, Cosigning, Event, Hint, Node, Receipt, Setup, Silence, Status, Ticket, head_of};
+use hamsaya_record::accept::Accepted;
+use hamsaya_record::checkpoint::Checkpoint;
+use hamsaya_record::cosignature;
+use hamsaya_record::envelope::Envelope;
+use hamsaya_record::founding::{Founding, MemberRole};
+use hamsaya_record::key::{Role, Vkey};
+use hamsaya_record::log::{Log, LogError};
+use hamsaya_record::merkle;
+use hamsaya_record::note::{Note, NoteSignature};
+use hamsaya_record::policy::Policy;
+use hamsaya_record::statement::FieldValue;
+use hamsaya_record::store::Store;
+use hamsaya_record::tiles::TilesError;
+use hamsaya_record::witness;
+use hamsaya_record::Instant;
+use std::collections::BTreeMap;
+
+/// A batch closes at so many entries.
+const BATCH_ENTRIES_MAX: usize = 4_096;
+/// A batch closes at so many bytes.
+const BATCH_BYTES_MAX: usize = 8 << 20;
+/// So many statements wait for the witnesses when a node starts.
+const WAITING_MAX: usize = 1_024;
+/// A round without quorum gives way to a newer checkpoint after so long.
+const ROUND_MS: u64 = 2_000;
+/// A witness is asked for its newest checkpoint again after so long.
+const ASK_NEWEST_MS: u64 = 500;
+
+/// Waits that double from failure to failure.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BackOff {
+    failures: u32,
+    pub(crate) until_ms: u64,
+}
+
+impl BackOff {
+    pub(crate) fn failed(&mut self, at: At, pacing: &Pacing) {
+        let wait = pacing.back_off_ms.saturating_mul(1 << self.failures.min(16)).min(pacing.back_off_max_s * 1000);
+        self.failures += 1;
+        self.until_ms = at.elapsed_ms + wait;
+    }
+
+    pub(crate) fn over(&self, at: At) -> bool {
+        self.until_ms <= at.elapsed_ms
+    }
+}
+
+#[derive(Debug)]
+struct Waiting {
+    leaf: Vec<u8>,
+    accepted: Accepted,
+    tickets: Vec<Ticket>,
+}
+
+/// A witness of this log.
+#[derive(Debug)]
+struct Cosigner {
+    vkey: Vkey,
+    /// What it last cosigned, as far as we know.
+    size: u64,
+    in_flight: Option<Note>,
+    /// The last round that it answered.
+    answered: u64,
+    /// It named another size, and was asked once more.
+    again: bool,
+    holds_another_tree: bool,
+    back_off: BackOff,
+}
+
+/// What all witnesses are asked for.
+#[derive(Debug)]
+struct Round {
+    number: u64,
+    note: Note,
+    size: u64,
+    begun_ms: u64,
+}
+
+#[derive(Debug, Default)]
+struct Recovery {
+    asked: BTreeMap<String, u64>,
+    answered: BTreeMap<String, Option<Checkpoint>>,
+}
+
+/// A log that this node writes.
+#[derive(Debug)]
+pub struct Own<S> {
+    pub(crate) log: Log<S>,
+    pub(crate) held: Held,
+    batch: Vec<Waiting>,
+    batch_bytes: usize,
+    batch_since_ms: u64,
+    before_recovery: Vec<(Ticket, Vec<u8>)>,
+    recovery: Option<Recovery>,
+    policy: Policy,
+    cosigners: BTreeMap<String, Cosigner>,
+    round: Option<Round>,
+    rounds: u64,
+    /// The last published checkpoint before the first untimed entry: it proves that the entry was not there yet.
+    before: Option<Note>,
+    checkpoints_at_ms: Option<u64>,
+    /// A `checkpoints` entry with cosignatures up to this size waits in the batch.
+    noted: u64,
+}
+
+impl<S: Store> Own<S> {
+    pub(crate) fn new(log: Log<S>, held: Held, policy: Policy, founding: &Founding, setup: &Setup) -> Own<S> {
+        let cosigners = policy.counted().into_iter().filter_map(|witness| {
+            let key = founding.keys_of(Role::Witness).find(|k| k.vkey == witness.vkey)?;
+            let cosigner = Cosigner {
+                vkey: witness.vkey.clone(),
+                size: 0,
+                in_flight: None,
+                answered: 0,
+                again: false,
+                holds_another_tree: false,
+                back_off: BackOff::default(),
+            };
+            setup.peers.contains(&key.node).then(|| (key.node.clone(), cosigner))
+        });
+        Own {
+            cosigners: cosigners.collect(),
+            log,
+            held,
+            batch: Vec::new(),
+            batch_bytes: 0,
+            batch_since_ms: 0,
+            before_recovery: Vec::new(),
+            recovery: None,
+            policy,
+            round: None,
+            rounds: 0,
+            before: None,
+            checkpoints_at_ms: None,
+            noted: 0,
+        }
+    }
+
+    /// Keeps a statement until the witnesses have answered; false if too many wait.
+    pub(crate) fn wait(&mut self, ticket: Ticket, bytes: Vec<u8>) -> bool {
+        let room = self.before_recovery.len() < WAITING_MAX;
+        if room {
+            self.before_recovery.push((ticket, bytes));
+        }
+        room
+    }
+
+    /// Puts an accepted statement into the batch. One that is in the log already is answered at once, one that is in the
+    /// batch already together with its first copy.
+    pub(crate) fn join(
+        &mut self,
+        accepted: Accepted,
+        leaf: Vec<u8>,
+        ticket: Option<Ticket>,
+        at: At,
+    ) -> Result<Option<Receipt>, TilesError> {
+        if let Some(index) = accepted.already {
+            let waiting = self.batch.iter_mut().find(|w| w.accepted.index == index);
+            return match waiting {
+                Some(waiting) => {
+                    waiting.tickets.extend(ticket);
+                    Ok(None)
+                }
+                None => {
+                    let entry = self.log.tiles().entry(index)?.unwrap_or_default();
+                    Ok(Some(Receipt {
+                        origin: self.log.origin().to_string(),
+                        index,
+                        leaf_hash: merkle::leaf_hash(&entry),
+                        statement_id: accepted.statement_id,
+                        already: true,
+                    }))
+                }
+            };
+        }
+        self.held.acceptance.apply(&accepted);
+        if self.batch.is_empty() {
+            self.batch_since_ms = at.elapsed_ms;
+        }
+        self.batch_bytes += leaf.len();
+        self.batch.push(Waiting { leaf, accepted, tickets: ticket.into_iter().collect() });
+        Ok(None)
+    }
+
+    fn batch_closes_at(&self, pacing: &Pacing) -> Option<u64> {
+        let full = self.batch.len() >= BATCH_ENTRIES_MAX || self.batch_bytes >= BATCH_BYTES_MAX;
+        (!self.batch.is_empty()).then_some(if full { 0 } else { self.batch_since_ms + pacing.batch_ms })
+    }
+
+    pub(crate) fn batch_is_due(&self, at: At, pacing: &Pacing) -> bool {
+        self.batch_closes_at(pacing).is_some_and(|due| due <= at.elapsed_ms)
+    }
+
+    /// Appends the batch; the replies may leave once this returns.
+    pub(crate) fn close_batch(&mut self, now: Instant) -> Result<Vec<Action>, LogError> {
+        let leaves: Vec<&[u8]> = self.batch.iter().map(|w| w.leaf.as_slice()).collect();
+        self.log.append(&leaves, now)?;
+        self.batch_bytes = 0;
+        let mut replies = Vec::new();
+        for waiting in std::mem::take(&mut self.batch) {
+            let receipt = Receipt {
+                origin: self.log.origin().to_string(),
+                index: waiting.accepted.index,
+                leaf_hash: merkle::leaf_hash(&waiting.leaf),
+                statement_id: waiting.accepted.statement_id,
+                already: false,
+            };
+            for ticket in waiting.tickets {
+                replies.push(Action::Reply { ticket, answer: Answer::Logged(receipt.clone()) });
+            }
+            self.held.push(waiting.accepted);
+        }
+        Ok(replies)
+    }
+
+    /// Everybody who waits, when nothing will be appended any more.
+    pub(crate) fn abandon(&mut self) -> Vec<Ticket> {
+        let batch = std::mem::take(&mut self.batch).into_iter().flat_map(|w| w.tickets);
+        batch.chain(std::mem::take(&mut self.before_recovery).into_iter().map(|(ticket, _)| ticket)).collect()
+    }
+
+    pub(crate) fn wake_at(&self, pacing: &Pacing) -> Option<u64> {
+        let asking = self.recovery.as_ref().map(|recovery| {
+            let asked = |peer: &String| recovery.asked.get(peer).map_or(0, |asked| asked + ASK_NEWEST_MS);
+            self.cosigners.keys().filter(|p| !recovery.answered.contains_key(*p)).map(asked).min().unwrap_or(u64::MAX)
+        });
+        let round = self.round.as_ref().map(|round| {
+            let next = match (self.log.size() > round.size, self.published_size() >= round.size) {
+                (true, true) => 0,
+                (true, false) => round.begun_ms + ROUND_MS,
+                (false, true) => round.begun_ms + pacing.heartbeat_s * 1000,
+                (false, false) => u64::MAX,
+            };
+            let behind = self.cosigners.values().filter(|c| {
+                c.answered < round.number && c.in_flight.is_none() && !c.holds_another_tree
+            });
+            let retry = behind.map(|c| c.back_off.until_ms).min().unwrap_or(u64::MAX);
+            retry.min(next)
+        });
+        [self.batch_closes_at(pacing), asking, round].into_iter().flatten().min()
+    }
+
+    fn published_size(&self) -> u64 {
+        self.log.published().and_then(head_of).map_or(0, |head| head.size)
+    }
+
+    /// Begins the next round if there is something new to cosign, or the heartbeat is due.
+    fn next_round(&mut self, at: At, pacing: &Pacing) {
+        let Some(signed) = self.log.signed() else { return };
+        let (size, published) = (self.log.size(), self.published_size());
+        let begin = match &self.round {
+            None => true,
+            Some(round) if size > round.size => published >= round.size || at.elapsed_ms >= round.begun_ms + ROUND_MS,
+            Some(round) => published == size && at.elapsed_ms >= round.begun_ms + pacing.heartbeat_s * 1000,
+        };
+        if begin {
+            self.rounds += 1;
+            let round = Round { number: self.rounds, note: signed.clone(), size, begun_ms: at.elapsed_ms };
+            self.round = Some(round);
+        }
+    }
+
+    /// Asks every witness that is free for the round's checkpoint.
+    fn requests(&mut self, at: At) -> Result<Vec<Action>, TilesError> {
+        let Some(round) = &self.round else { return Ok(Vec::new()) };
+        let mut actions = Vec::new();
+        for (peer, cosigner) in &mut self.cosigners {
+            let free = cosigner.in_flight.is_none() && !cosigner.holds_another_tree && cosigner.back_off.over(at);
+            if !free || cosigner.answered >= round.number {
+                continue;
+            }
+            if cosigner.size > round.size {
+                // It has cosigned a newer one in the meantime.
+                cosigner.answered = round.number;
+                continue;
+            }
+            let proof = match cosigner.size {
+                0 => Vec::new(),
+                old => self.log.tiles().prove_consistency(old, round.size)?.unwrap_or_default(),
+            };
+            let body = witness::request(cosigner.size, &proof, &round.note);
+            cosigner.in_flight = Some(round.note.clone());
+            actions.push(Action::AskWitness { peer: peer.clone(), size: round.size, body });
+        }
+        Ok(actions)
+    }
+
+    /// Takes a witness's lines for the checkpoint that it was asked for. `Ok(true)`: the published checkpoint is another.
+    fn cosigned(&mut self, peer: &str, lines: &[u8], now: Instant, skew_s_max: Option<i64>) -> Result<bool, LogError> {
+        let Some(cosigner) = self.cosigners.get_mut(peer) else { return Ok(false) };
+        let Some(asked) = cosigner.in_flight.take() else { return Ok(false) };
+        let Some(head) = head_of(&asked) else { return Ok(false) };
+        let line = std::str::from_utf8(lines).unwrap_or("").lines().filter_map(|l| NoteSignature::parse_line(l).ok());
+        let mut ours = line.filter(|s| s.names(&cosigner.vkey));
+        let found = ours.find_map(|s| Some((cosignature::verify(&asked.text, &s, &cosigner.vkey)?, s)));
+        let Some((time, signature)) = found else {
+            return Err(LogError::Foreign(format!("{peer} answered without a cosignature that fits")));
+        };
+        let off = i64::try_from(time).unwrap_or(i64::MAX).saturating_sub(now.0).saturating_abs();
+        if skew_s_max.is_some_and(|max| off > max) {
+            return Err(LogError::Foreign(format!("the clock of {peer} is {off} s from ours")));
+        }
+        cosigner.size = cosigner.size.max(head.size);
+        cosigner.again = false;
+        cosigner.back_off = BackOff::default();
+        let published = self.published_size();
+        if let Some(round) = self.round.as_mut().filter(|r| r.note.text == asked.text) {
+            cosigner.answered = round.number;
+            round.note.add(signature);
+            // One witness, one time in a round: the note stays as short as the policy.
+            let cosigners = self.cosigners.values().map(|c| &c.vkey);
+            let met: Vec<&Vkey> = cosigners.filter(|key| round.note.signatures.iter().any(|s| s.names(key))).collect();
+            if !self.policy.is_quorum(met) {
+                return Ok(false);
+            }
+            let note = round.note.clone();
+            return self.publish(note, head.size, published);
+        }
+        if head.size == published {
+            // Later than the quorum, and worth keeping.
+            let mut late = asked;
+            late.add(signature);
+            return self.publish(late, head.size, published);
+        }
+        Ok(false)
+    }
+
+    fn publish(&mut self, note: Note, size: u64, published: u64) -> Result<bool, LogError> {
+        let before = self.log.published().cloned();
+        self.log.publish(&note)?;
+        if size > published {
+            self.before = before.clone();
+        }
+        Ok(self.log.published() != before.as_ref())
+    }
+}
+
+impl<S: Store> Node<S> {
+    /// A log that has entries asks first what the witnesses saw of it: the disk may be older than they remember.
+    pub(crate) fn begin_recovery(&mut self) {
+        if let Some(own) = self.own.as_mut().filter(|own| own.log.size() > 0) {
+            own.recovery = Some(Recovery::default());
+            self.status = Status::Starting;
+        }
+    }
+
+    pub(crate) fn ask_newest(&mut self) {
+        let at = self.at;
+        let Some(Own { recovery: Some(recovery), cosigners, .. }) = &mut self.own else { return };
+        for peer in cosigners.keys().filter(|p| !recovery.answered.contains_key(*p)) {
+            let due = recovery.asked.get(peer).is_none_or(|asked| asked + ASK_NEWEST_MS <= at.elapsed_ms);
+            if due {
+                recovery.asked.insert(peer.clone(), at.elapsed_ms);
+                self.out.push(Action::AskNewest { peer: peer.clone() });
+            }
+        }
+    }
+
+    pub(crate) fn newest_seen(&mut self, peer: &str, answer: Result<Option<Vec<u8>>, Silence>) {
+        let Ok(note) = answer else { return };
+        self.heard(peer);
+        let Some(own) = &mut self.own else { return };
+        let (Some(recovery), Some(cosigner)) = (&mut own.recovery, own.cosigners.get_mut(peer)) else { return };
+        let Some(key) = self.founding.log_key(own.log.origin()) else { return };
+        let seen = match note.map(|note| Checkpoint::open(&note, key)) {
+            None => None,
+            // What we did not sign is not ours: the witness has not answered.
+            Some(Err(_)) => return,
+            Some(Ok((checkpoint, _))) => Some(checkpoint),
+        };
+        let ahead = seen.as_ref().filter(|seen| seen.size > own.log.size());
+        let other = seen.as_ref().filter(|seen| seen.size <= own.log.size());
+        let fault = match (ahead, other) {
+            (Some(ahead), _) => Some(format!(
+                "{peer} cosigned size {} of our log, this disk holds {}: it is older than what the world has seen",
+                ahead.size,
+                own.log.size()
+            )),
+            (_, Some(other)) if own.log.tiles().root_at(other.size).ok() != Some(other.root) => {
+                Some(format!("{peer} cosigned another tree at size {} of our log", other.size))
+            }
+            _ => None,
+        };
+        if let Some(fault) = fault {
+            return self.stop(fault);
+        }
+        cosigner.size = seen.as_ref().map_or(0, |seen| seen.size);
+        recovery.answered.insert(peer.to_string(), seen);
+        let needed = own.policy.numbers().map_or(own.cosigners.len(), |numbers| numbers.v);
+        if recovery.answered.len() >= needed.min(own.cosigners.len().max(1)) {
+            own.recovery = None;
+            let waiting = std::mem::take(&mut own.before_recovery);
+            self.status = Status::Running;
+            for (ticket, bytes) in waiting {
+                let again = self.handle_waiting(ticket, bytes);
+                self.out.extend(again);
+            }
+        }
+    }
+
+    fn handle_waiting(&mut self, ticket: Ticket, bytes: Vec<u8>) -> Vec<Action> {
+        let before = std::mem::take(&mut self.out);
+        let more = self.handle(Event::Submitted { ticket, bytes }, self.at);
+        self.out = before;
+        more
+    }
+
+    /// An empty log begins with the founding.
+    pub(crate) fn log_founding(&mut self) {
+        let (Some(now), Some(own)) = (self.at.now, &mut self.own) else { return };
+        if own.log.size() > 0 {
+            return;
+        }
+        match own.log.append(&[&self.setup.founding_leaf], now) {
+            Ok(_) => own.held.replay(0, &self.setup.founding_leaf),
+            Err(error) => self.stop(error.to_string()),
+        }
+    }
+
+    pub(crate) fn ask_witnesses(&mut self) {
+        let (Some(_), Some(own), Status::Running) = (self.at.now, &mut self.own, &self.status) else { return };
+        own.next_round(self.at, &self.setup.pacing);
+        match own.requests(self.at) {
+            Ok(requests) => self.out.extend(requests),
+            Err(error) => self.stop(error.to_string()),
+        }
+    }
+
+    pub(crate) fn witness_answered(&mut self, peer: &str, size: u64, answer: Result<Cosigning, Silence>) {
+        if answer.is_ok() {
+            self.heard(peer);
+        }
+        let (Some(now), Some(own)) = (self.at.now, &mut self.own) else { return };
+        let Some(cosigner) = own.cosigners.get_mut(peer) else { return };
+        let asked = cosigner.in_flight.as_ref().and_then(head_of).map(|head| head.size);
+        if asked != Some(size) {
+            return;
+        }
+        let failed = |cosigner: &mut Cosigner, at: At, pacing: &Pacing| {
+            cosigner.in_flight = None;
+            cosigner.back_off.failed(at, pacing);
+        };
+        match answer {
+            Ok(Cosigning::Lines(lines)) => match own.cosigned(peer, &lines, now, self.setup.skew_s_max) {
+                Ok(true) => {
+                    let (origin, size) = (own.log.origin().to_string(), own.published_size());
+                    self.out.push(Action::Announce(Hint::Head { origin, size }));
+                    self.bench.record_changed(self.at);
+                }
+                Ok(false) => (),
+                Err(LogError::Foreign(what)) => {
+                    if let Some(cosigner) = own.cosigners.get_mut(peer) {
+                        failed(cosigner, self.at, &self.setup.pacing);
+                    }
+                    self.alarm(what);
+                }
+                Err(error) => self.stop(error.to_string()),
+            },
+            Ok(Cosigning::Conflict(theirs)) if !cosigner.again && theirs <= own.log.size() => {
+                cosigner.in_flight = None;
+                cosigner.size = theirs;
+                cosigner.again = true;
+            }
+            Ok(Cosigning::Conflict(theirs)) if theirs > own.log.size() => {
+                self.stop(format!("{peer} cosigned size {theirs} of our log, which has no such size"));
+            }
+            Ok(Cosigning::Conflict(theirs)) => {
+                cosigner.again = false;
+                cosigner.size = theirs;
+                failed(cosigner, self.at, &self.setup.pacing);
+            }
+            Ok(Cosigning::Unproven(what)) => {
+                cosigner.in_flight = None;
+                cosigner.holds_another_tree = true;
+                self.alarm(format!("witness {peer} holds another tree: {what}"));
+            }
+            Ok(Cosigning::Refused(_)) | Err(_) => failed(cosigner, self.at, &self.setup.pacing),
+        }
+    }
+
+    /// Logs the cosignatures that prove when entries were logged: of this log at once, of another only if its keeper has
+    /// not done so for long. Entries about checkpoints need no proof of their own, or this would never come to rest.
+    pub(crate) fn log_checkpoints(&mut self) {
+        let due = self.checkpoints_due_at().is_some_and(|due| due <= self.at.elapsed_ms);
+        let (Some(_), Some(own), Status::Running, true) = (self.at.now, &self.own, &self.status, due) else { return };
+        let published = own.published_size();
+        let mut notes: Vec<Note> = Vec::new();
+        if self.has_untimed(own) {
+            notes.extend(own.before.clone());
+            notes.extend(own.log.published().cloned());
+        }
+        let vouch = self.setup.pacing.vouch_s * 1000;
+        let late = self.copies.values().filter(|c| c.untimed_since_ms.is_some_and(|t| self.at.elapsed_ms >= t + vouch));
+        notes.extend(late.filter_map(|copy| copy.follower.checkpoint().cloned()));
+        let texts = notes.iter().map(|note| FieldValue::Text(note.to_text())).collect();
+        let at_ms = self.at.elapsed_ms;
+        self.say("checkpoints", BTreeMap::from([("notes".to_string(), FieldValue::List(texts))]));
+        for copy in self.copies.values_mut() {
+            copy.untimed_since_ms = None;
+        }
+        if let Some(own) = &mut self.own {
+            own.checkpoints_at_ms = Some(at_ms);
+            own.noted = own.noted.max(published);
+            own.before = None;
+        }
+    }
+
+    /// Whether published entries of this log, other than those about checkpoints, have no proven time yet.
+    fn has_untimed(&self, own: &Own<S>) -> bool {
+        let timed = self.timed.get(own.log.origin()).copied().unwrap_or_default().max(own.noted);
+        own.held.first_plain_from(timed).is_some_and(|first| first < own.published_size())
+    }
+
+    /// When the next `checkpoints` entry is due, if one is.
+    pub(crate) fn checkpoints_due_at(&self) -> Option<u64> {
+        let own = self.own.as_ref()?;
+        let vouch = self.setup.pacing.vouch_s * 1000;
+        let vouched = self.copies.values().filter_map(|copy| Some(copy.untimed_since_ms? + vouch)).min();
+        let due = if self.has_untimed(own) { Some(0) } else { vouched }?;
+        Some(due.max(own.checkpoints_at_ms.map_or(0, |last| last + self.setup.pacing.checkpoints_s * 1000)))
+    }
+
+    /// States something for the node itself, in its own log.
+    pub(crate) fn say(&mut self, kind: &str, fields: BTreeMap<String, FieldValue>) {
+        let Some(envelope) = self.stated(kind, fields) else { return };
+        let Some(own) = &mut self.own else { return };
+        let joined = own.held.acceptance.check(&envelope).map_err(|e| e.to_string()).and_then(|accepted| {
+            own.join(accepted, envelope.to_leaf(), None, self.at).map_err(|e| e.to_string())
+        });
+        if let Err(error) = joined {
+            self.alarm(format!("a `{kind}` of our own was not accepted: {error}"));
+        }
+    }
+
+    /// A statement by the node's own key, signed; appended nowhere.
+    pub fn stated(&self, kind: &str, fields: BTreeMap<String, FieldValue>) -> Option<Envelope> {
+        let (now, own) = (self.at.now?, self.own.as_ref()?);
+        let seen = self.copies.values().filter_map(|copy| copy.follower.checkpoint()).filter_map(head_of).collect();
+        let author = crate::author::Author {
+            acceptance: &own.held.acceptance,
+            key: &self.setup.keys.node,
+            name: &self.setup.name,
+            seen,
+        };
+        Some(author.state(kind, fields, now))
+    }
+
+    /// Whether it keeps no log.
+    pub fn is_witness_only(&self) -> bool {
+        self.role == MemberRole::Witness
+    }
+}
