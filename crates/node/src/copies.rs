@@ -152,8 +152,8 @@ impl<S: Store> Node<S> {
                 copy.back_off.remove(peer);
                 copy.next_ms = at.elapsed_ms + pacing.pull_ms;
                 match news {
-                    News::Same { held: true } => copy.next_ms = at.elapsed_ms,
-                    News::Same { held: false } | News::Nothing => (),
+                    News::Same { held: true } | News::Nothing { held: true } => copy.next_ms = at.elapsed_ms,
+                    News::Same { held: false } | News::Nothing { held: false } => (),
                     News::Checkpoint { note, etag } => self.follow(origin, peer, &note, etag),
                 }
             }

@@ -134,6 +134,8 @@ pub enum Action {
     AskNewest {
         /// Which.
         peer: String,
+        /// Our log.
+        origin: String,
     },
     /// Ask for a log's published checkpoint, from its keeper or from another who holds a copy.
     FetchCheckpoint {
@@ -237,7 +239,10 @@ pub enum News {
         held: bool,
     },
     /// Nothing is published there.
-    Nothing,
+    Nothing {
+        /// The peer waited before it said so.
+        held: bool,
+    },
     /// A checkpoint.
     Checkpoint {
         /// The note.

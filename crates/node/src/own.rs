@@ -300,6 +300,7 @@ impl<S: Store> Own<S> {
 
     /// Takes a witness's lines for the checkpoint that it was asked for. `Ok(true)`: the published checkpoint is another.
     fn cosigned(&mut self, peer: &str, lines: &[u8], now: Instant, skew_s_max: Option<i64>) -> Result<bool, LogError> {
+        let published = self.published_size();
         let Some(cosigner) = self.cosigners.get_mut(peer) else { return Ok(false) };
         let Some(asked) = cosigner.in_flight.take() else { return Ok(false) };
         let Some(head) = head_of(&asked) else { return Ok(false) };
@@ -316,7 +317,6 @@ impl<S: Store> Own<S> {
         cosigner.size = cosigner.size.max(head.size);
         cosigner.again = false;
         cosigner.back_off = BackOff::default();
-        let published = self.published_size();
         if let Some(round) = self.round.as_mut().filter(|r| r.note.text == asked.text) {
             cosigner.answered = round.number;
             round.note.add(signature);
@@ -359,12 +359,12 @@ impl<S: Store> Node<S> {
 
     pub(crate) fn ask_newest(&mut self) {
         let at = self.at;
-        let Some(Own { recovery: Some(recovery), cosigners, .. }) = &mut self.own else { return };
+        let Some(Own { recovery: Some(recovery), cosigners, log, .. }) = &mut self.own else { return };
         for peer in cosigners.keys().filter(|p| !recovery.answered.contains_key(*p)) {
             let due = recovery.asked.get(peer).is_none_or(|asked| asked + ASK_NEWEST_MS <= at.elapsed_ms);
             if due {
                 recovery.asked.insert(peer.clone(), at.elapsed_ms);
-                self.out.push(Action::AskNewest { peer: peer.clone() });
+                self.out.push(Action::AskNewest { peer: peer.clone(), origin: log.origin().to_string() });
             }
         }
     }

@@ -1,0 +1,99 @@
+//! The HTTP interface of a node: JSON for people's programs, C2SP paths for logs and witnesses, the console.
+//!
+//! ```text
+//! POST /api/statements      one envelope, or one a line as application/x-ndjson
+//! GET  /api/judgment        how every commitment stands
+//! GET  /log/checkpoint      what others may rest on
+//! POST /witness/add-checkpoint
+//! ```
+//! docs/reference/openapi.json describes every path; a test holds the two together. Only here and in `wire` are there
+//! status codes.
+mod agreement;
+mod c2sp;
+mod console;
+mod events;
+mod judgments;
+mod openapi;
+mod problem;
+mod record;
+mod shapes;
+mod statements;
+
+use crate::folder::Folder;
+use crate::shell::Shell;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
+use hamsaya_agreement::Agreement;
+use judgments::Judgments;
+use std::sync::Arc;
+
+pub use openapi::OPENAPI;
+
+/// What every answer is made from.
+#[derive(Clone)]
+pub(crate) struct Api {
+    shell: Shell,
+    folder: Arc<Folder>,
+    judgments: Arc<Judgments>,
+}
+
+impl Api {
+    fn agreement(&self) -> Option<&Arc<Agreement>> {
+        self.folder.agreement.as_ref()
+    }
+}
+
+/// All routes, once: the router and the description are both made from this list.
+fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
+    vec![
+        ("/api/statements", post(statements::submit)),
+        ("/api/state", get(record::state)),
+        ("/api/judgment", get(judgments::judgment)),
+        ("/api/digest", get(judgments::digest)),
+        ("/api/digest/node", get(judgments::branch)),
+        ("/api/digest/compare", get(judgments::compare)),
+        ("/api/changes", get(judgments::changes)),
+        ("/api/events", get(events::events)),
+        ("/api/agreement", get(agreement::agreement)),
+        ("/api/entries", get(record::entries)),
+        ("/api/entries/item", get(record::item)),
+        ("/api/exhibit", get(record::exhibit)),
+        ("/api/lines", get(agreement::lines)),
+        ("/api/crossings", get(agreement::crossings)),
+        ("/api/refusals", get(record::refusals)),
+        ("/api/openapi.json", get(openapi::document)),
+        ("/api/clock", post(statements::clock)),
+        ("/log/checkpoint", get(c2sp::own_checkpoint)),
+        ("/log/tile/{*tile}", get(c2sp::own_tile)),
+        ("/peer/{log}/checkpoint", get(c2sp::copy_checkpoint)),
+        ("/peer/{log}/tile/{*tile}", get(c2sp::copy_tile)),
+        ("/witness/add-checkpoint", post(c2sp::add_checkpoint)),
+        ("/witness/{log}/checkpoint", get(c2sp::witnessed)),
+    ]
+}
+
+/// The router of one node.
+pub(crate) fn router(shell: Shell, folder: Folder) -> Router {
+    let api = Api { shell, folder: Arc::new(folder), judgments: Arc::new(Judgments::default()) };
+    let router = routes().into_iter().fold(Router::new(), |router, (path, method)| router.route(path, method));
+    router.fallback(console::page).layer(from_fn(guard)).with_state(api)
+}
+
+/// Headers of every answer. The console's rules are here too, so that no page can be served without them.
+async fn guard(request: Request, next: Next) -> Response {
+    const CONTENT_SECURITY: &str = "default-src 'self'; worker-src 'self'; img-src 'self' blob: data:; \
+        style-src 'self' 'unsafe-inline'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+    let mut response = next.run(request).await;
+    let mut add = |name: HeaderName, value: &'static str| {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    };
+    add(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY);
+    add(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    add(header::REFERRER_POLICY, "no-referrer");
+    add(HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    response
+}

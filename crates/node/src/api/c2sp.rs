@@ -1,0 +1,159 @@
+//! C2SP paths: tiles and checkpoints of the own log and of copies (tlog-tiles), and the witness (tlog-witness).
+//!
+//! ```text
+//! GET  /log/checkpoint              text/plain; charset=utf-8   cached 5 s at most, ETag; held if asked with `prefer: wait=20`
+//! GET  /log/tile/0/000.p/7          application/octet-stream    immutable
+//! POST /witness/add-checkpoint      200 400 403 404 409 422
+//! ```
+//! Holding a question for news (RFC 7240) is ours; who does not ask for it never meets it.
+use super::Api;
+use super::problem::Problem;
+use crate::node::Answer;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hamsaya_record::note::NOTE_BYTES_MAX;
+use hamsaya_record::statement::{StatementId, hex};
+use hamsaya_record::store::{Folder as Store, Store as _};
+use hamsaya_record::tile::{Level, Tile};
+use hamsaya_record::witness::{WitnessAnswer, origin_hash};
+use std::time::Duration;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const OCTETS: &str = "application/octet-stream";
+/// No question is held longer.
+const HOLD_S_MAX: u64 = 60;
+
+/// `GET /log/checkpoint`
+pub(super) async fn own_checkpoint(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
+    let origin = api.folder.config.origin.clone().ok_or_else(Problem::no_log)?;
+    checkpoint(&api, origin, &headers).await
+}
+
+/// `GET /peer/<hash>/checkpoint`
+pub(super) async fn copy_checkpoint(
+    State(api): State<Api>,
+    Path(hash): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let origin = origin_of(&api, &hash).await?;
+    checkpoint(&api, origin, &headers).await
+}
+
+/// `GET /log/tile/…`
+pub(super) async fn own_tile(State(api): State<Api>, Path(tile): Path<String>) -> Result<Response, Problem> {
+    let origin = api.folder.config.origin.clone().ok_or_else(Problem::no_log)?;
+    self::tile(&api, &origin, &tile).await
+}
+
+/// `GET /peer/<hash>/tile/…`
+pub(super) async fn copy_tile(
+    State(api): State<Api>,
+    Path((hash, tile)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    let origin = origin_of(&api, &hash).await?;
+    self::tile(&api, &origin, &tile).await
+}
+
+/// The log of this hash, if this node serves it.
+async fn origin_of(api: &Api, hash: &str) -> Result<String, Problem> {
+    let wanted = hash.to_string();
+    let found = api.shell.ask(move |node| node.founding().origins().find(|o| origin_hash(o) == wanted).map(str::to_string));
+    found.await?.ok_or_else(|| Problem::not_found(format!("no log of the founding has the hash {hash}")))
+}
+
+async fn checkpoint(api: &Api, origin: String, headers: &HeaderMap) -> Result<Response, Problem> {
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).map(str::to_string);
+    let wait_s = hold_s(headers);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(wait_s);
+    let (mut hints, mut stopping) = (api.shell.hints(), api.shell.stopping());
+    loop {
+        hints.borrow_and_update();
+        let wanted = origin.clone();
+        let note = api.shell.ask(move |node| node.published(&wanted).map(|n| n.to_text())).await?;
+        let etag = note.as_ref().map(|note| format!("\"{}\"", hex(&StatementId::of(note.as_bytes()).0)));
+        let is_news = etag.is_some() && etag != known;
+        let news = async {
+            // A node that stops lets go of whoever waits.
+            tokio::select! {
+                _ = hints.changed() => true,
+                _ = stopping.wait_for(|stop| *stop) => false,
+            }
+        };
+        if is_news || wait_s == 0 || !matches!(tokio::time::timeout_at(deadline, news).await, Ok(true)) {
+            return Ok(told(note, etag, is_news, wait_s));
+        }
+    }
+}
+
+/// `prefer: wait=20`
+fn hold_s(headers: &HeaderMap) -> u64 {
+    let prefer = headers.get("prefer").and_then(|v| v.to_str().ok()).unwrap_or("");
+    let wait = prefer.split(',').find_map(|part| part.trim().strip_prefix("wait=")?.parse().ok());
+    wait.unwrap_or(0).min(HOLD_S_MAX)
+}
+
+fn told(note: Option<String>, etag: Option<String>, is_news: bool, wait_s: u64) -> Response {
+    let mut response = match note {
+        None => Problem::not_found("nothing is published of this log yet").into_response(),
+        Some(_) if !is_news => StatusCode::NOT_MODIFIED.into_response(),
+        Some(note) => ([(header::CONTENT_TYPE, TEXT)], note).into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=5, must-revalidate"));
+    if let Some(etag) = etag.and_then(|etag| HeaderValue::from_str(&etag).ok()) {
+        headers.insert(header::ETAG, etag);
+    }
+    if let (false, true, Ok(applied)) = (is_news, wait_s > 0, HeaderValue::from_str(&format!("wait={wait_s}"))) {
+        headers.insert("preference-applied", applied);
+    }
+    response
+}
+
+async fn tile(api: &Api, origin: &str, path: &str) -> Result<Response, Problem> {
+    let name = format!("tile/{path}");
+    let tile = Tile::parse(&name).map_err(|e| Problem::not_found(format!("{name}: {e}")))?;
+    let dir = api.folder.log_dir(origin);
+    // Tiles never change, so they are read beside whoever writes.
+    let read = tokio::task::spawn_blocking(move || Store::read_only(&dir).read(&tile.to_string()));
+    let read = read.await.map_err(|e| Problem::internal(e.to_string()))?;
+    let found = read.map_err(|e| Problem::internal(e.to_string()))?;
+    let (bytes, _) = found.ok_or_else(|| Problem::not_found(format!("{origin} has no {name}")))?;
+    let cache = "max-age=31536000, immutable";
+    // An entries bundle may be compressed on the way; ours is not.
+    let kind = match tile.level {
+        Level::Hashes(_) | Level::Entries => OCTETS,
+    };
+    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)], bytes).into_response())
+}
+
+/// `POST /witness/add-checkpoint`: statuses exactly as the specification gives them.
+pub(super) async fn add_checkpoint(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
+    let Ok(bytes) = to_bytes(body, NOTE_BYTES_MAX + 8 * 1024).await else {
+        return Ok((StatusCode::BAD_REQUEST, "found a longer request than 256 KiB\n").into_response());
+    };
+    let answer = match api.shell.witness(bytes.to_vec()).await? {
+        Answer::Witness(answer) => answer,
+        Answer::Paused(why) => return Err(Problem::paused(why)),
+        _ => return Err(Problem::internal("a log answered for a witness")),
+    };
+    Ok(match answer {
+        WitnessAnswer::Cosigned(line) => ([(header::CONTENT_TYPE, TEXT)], line.to_line()).into_response(),
+        WitnessAnswer::UnknownOrigin => (StatusCode::NOT_FOUND, "this witness knows no such log\n").into_response(),
+        WitnessAnswer::NotTrusted(why) => (StatusCode::FORBIDDEN, format!("{why}\n")).into_response(),
+        WitnessAnswer::Malformed(why) => (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
+        WitnessAnswer::Conflict { size } => {
+            (StatusCode::CONFLICT, [(header::CONTENT_TYPE, "text/x.tlog.size")], format!("{size}\n")).into_response()
+        }
+        WitnessAnswer::Unproven(why) => (StatusCode::UNPROCESSABLE_ENTITY, format!("{why}\n")).into_response(),
+    })
+}
+
+/// `GET /witness/<hash>/checkpoint`
+pub(super) async fn witnessed(State(api): State<Api>, Path(hash): Path<String>) -> Result<Response, Problem> {
+    let wanted = hash.clone();
+    let note = api.shell.ask(move |node| node.witnessed(&wanted).map(|n| n.to_text())).await?;
+    let note = note.ok_or_else(|| Problem::not_found(format!("this witness has cosigned no log of the hash {hash}")))?;
+    Ok(([(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, "no-store")], note).into_response())
+}

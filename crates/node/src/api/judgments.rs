@@ -1,0 +1,220 @@
+//! Judgments, their digests, and where two nodes' digests differ.
+use super::Api;
+use super::problem::Problem;
+use super::shapes;
+use crate::compare::{self, Heads, path_of};
+use crate::node::Case;
+use axum::Json;
+use axum::extract::{Query, State};
+use hamsaya_agreement::Judgment;
+use hamsaya_record::Instant;
+use hamsaya_record::envelope::Envelope;
+use hamsaya_record::logs::Head;
+use hamsaya_record::statement::{FieldValue, hex};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// So many judgments are kept: the instants that people look at again.
+const KEPT_MAX: usize = 24;
+
+/// What to judge.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    as_of: Option<String>,
+    known_by: Option<String>,
+    /// `origin=size` by comma: at earlier heads than the newest.
+    heads: Option<String>,
+    /// A branch of the digest's tree: `art_4/C14`.
+    path: Option<String>,
+    peer: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Key {
+    heads: Vec<Head>,
+    as_of: Instant,
+    known_by: Instant,
+}
+
+/// Judgments made lately. One is made at a time: who asks for the same one meanwhile finds it here.
+#[derive(Debug, Default)]
+pub(super) struct Judgments {
+    kept: Mutex<VecDeque<(Key, Arc<Judgment>)>>,
+    one: tokio::sync::Mutex<()>,
+}
+
+impl Judgments {
+    fn find(&self, key: &Key) -> Option<Arc<Judgment>> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().find(|(k, _)| k == key).map(|(_, judgment)| judgment.clone())
+    }
+
+    async fn judge(&self, case: Case) -> Result<Arc<Judgment>, Problem> {
+        let key = Key { heads: case.logs.heads().to_vec(), as_of: case.as_of, known_by: case.known_by };
+        if let Some(found) = self.find(&key) {
+            return Ok(found);
+        }
+        let _one = self.one.lock().await;
+        if let Some(found) = self.find(&key) {
+            return Ok(found);
+        }
+        let judged = tokio::task::spawn_blocking(move || case.judge()).await;
+        let (judgment, _) = judged
+            .map_err(|e| Problem::internal(e.to_string()))?
+            .map_err(|error| Problem::conflict("other_agreement", "The record belongs to another agreement", error.to_string()))?;
+        let judgment = Arc::new(judgment);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back((key, judgment.clone()));
+        if kept.len() > KEPT_MAX {
+            kept.pop_front();
+        }
+        Ok(judgment)
+    }
+}
+
+impl Asked {
+    fn instant(field: &str, text: Option<&String>) -> Result<Option<Instant>, Problem> {
+        let allowed = "an instant like `2026-11-24T20:00:00Z`";
+        text.map(|t| t.parse().map_err(|_| Problem::bad_parameter(field, t, allowed))).transpose()
+    }
+
+    /// The judgment asked for. Without parameters it is the one that the node holds, as long as a new one would say the
+    /// same.
+    pub(super) async fn judgment(&self, api: &Api) -> Result<Arc<Judgment>, Problem> {
+        let (as_of, known_by) =
+            (Asked::instant("as_of", self.as_of.as_ref())?, Asked::instant("known_by", self.known_by.as_ref())?);
+        let heads = self.heads.as_deref().map(Heads::parse).transpose();
+        let heads = heads.map_err(|found| Problem::bad_parameter("heads", &found, "`origin=size` by comma"))?;
+        let now = api.shell.clock().now();
+        let case = api.shell.ask(move |node| {
+            let now = now.ok_or_else(|| Problem::paused("the scenario's clock was not set yet"))?;
+            if let (None, None, None, Some(judgment)) = (as_of, known_by, &heads, node.current_judgment(now)) {
+                return Ok(Err(judgment));
+            }
+            let case = match &heads {
+                None => node.case(as_of.unwrap_or(now), known_by.unwrap_or(now)),
+                Some(heads) => {
+                    let mut cut = Vec::new();
+                    for (origin, size) in &heads.0 {
+                        cut.push(node.head_at(origin, *size).ok_or_else(|| {
+                            Problem::not_found(format!("this node does not hold {size} entries of {origin}"))
+                        })?);
+                    }
+                    cut.sort();
+                    node.case_at(&cut, as_of.unwrap_or(now), known_by.unwrap_or(now))
+                }
+            };
+            case.map(Ok).ok_or_else(|| Problem::forbidden("this node only witnesses, it does not judge"))
+        });
+        match case.await?? {
+            Ok(case) => api.judgments.judge(case).await,
+            Err(judgment) => Ok(judgment),
+        }
+    }
+}
+
+/// `GET /api/judgment`
+pub(super) async fn judgment(State(api): State<Api>, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
+    let judgment = asked.judgment(&api).await?;
+    let commitments = api.agreement().map(|a| a.commitments()).unwrap_or_default();
+    Ok(Json(shapes::judgment(&judgment, commitments)))
+}
+
+/// `GET /api/digest`: signed by the node, and appended nowhere, or the record would never come to rest.
+pub(super) async fn digest(State(api): State<Api>, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
+    let judgment = asked.judgment(&api).await?;
+    let digest = hex(&judgment.digest());
+    let fields = verdict_fields(&judgment, &digest);
+    let (name, signed) = api.shell.ask(move |node| (node.name().to_string(), node.stated("verdict", fields))).await?;
+    Ok(Json(json!({
+        "node": name,
+        "digest": digest,
+        "heads": shapes::heads(&judgment.heads),
+        "as_of": judgment.as_of.to_string(),
+        "known_by": judgment.known_by.to_string(),
+        "signed": signed.as_ref().map(envelope),
+    })))
+}
+
+fn verdict_fields(judgment: &Judgment, digest: &str) -> BTreeMap<String, FieldValue> {
+    let text = |t: String| FieldValue::Text(t);
+    let heads = judgment.heads.iter().map(|head| {
+        let size = i64::try_from(head.size).unwrap_or(i64::MAX);
+        let fields = [
+            ("origin", text(head.origin.clone())),
+            ("size", FieldValue::Int(size)),
+            ("root", text(hex(&head.root))),
+        ];
+        FieldValue::Map(fields.into_iter().map(|(k, v)| (k.to_string(), v)).collect())
+    });
+    let fields = [
+        ("digest", text(digest.to_string())),
+        ("as_of", text(judgment.as_of.to_string())),
+        ("known_by", text(judgment.known_by.to_string())),
+        ("heads", FieldValue::List(heads.collect())),
+    ];
+    fields.into_iter().map(|(k, v)| (k.to_string(), v)).collect()
+}
+
+/// The envelope as JSON: what it is in a log.
+fn envelope(envelope: &Envelope) -> Value {
+    serde_json::from_slice(&envelope.to_leaf()).unwrap_or(Value::Null)
+}
+
+/// `GET /api/digest/node`: a branch of the digest's tree.
+pub(super) async fn branch(State(api): State<Api>, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
+    let judgment = asked.judgment(&api).await?;
+    let path = asked.path.clone().unwrap_or_default();
+    let names = path_of(&path);
+    let children = judgment
+        .branch(&names)
+        .ok_or_else(|| Problem::not_found(format!("the digest's tree has no branch `{path}`")))?;
+    let children: Vec<Value> =
+        children.iter().map(|(name, hash)| json!({"name": name, "hash": hex(hash)})).collect();
+    Ok(Json(json!({"path": path, "children": children})))
+}
+
+/// `GET /api/digest/compare`: asks another node at the heads and the instant that both have reached, and names the first
+/// instance and the entry in which they differ.
+pub(super) async fn compare(State(api): State<Api>, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
+    let name = asked.peer.clone().unwrap_or_default();
+    let peer = api.folder.config.peers.iter().find(|p| p.name == name);
+    let known: Vec<&str> = api.folder.config.peers.iter().map(|p| p.name.as_str()).collect();
+    let url = peer.ok_or_else(|| Problem::bad_parameter("peer", &name, &known.join(", ")))?.url.clone();
+    let theirs = compare::Theirs::ask(&url).await.map_err(Problem::peer)?;
+    let now = api.shell.clock().now().unwrap_or(theirs.as_of);
+    let mine = api.shell.ask(|node| node.heads()).await?;
+    let common = compare::common(&mine, &theirs.heads);
+    let as_of = theirs.as_of.min(now);
+    let at = Asked {
+        as_of: Some(as_of.to_string()),
+        known_by: Some(as_of.to_string()),
+        heads: Some(common.to_string()),
+        ..Asked::default()
+    };
+    let judgment = at.judgment(&api).await?;
+    let compared = compare::compare(judgment, &url, &common, as_of).await.map_err(Problem::peer)?;
+    Ok(Json(json!({
+        "equal": compared.equal,
+        "mine": compared.mine,
+        "theirs": compared.theirs,
+        "as_of": as_of.to_string(),
+        "known_by": as_of.to_string(),
+        "heads": common.0.iter().map(|(origin, size)| json!({"origin": origin, "size": size})).collect::<Vec<_>>(),
+        "first_difference": compared.difference.as_ref().map(|d| json!({
+            "label": d.label, "origin": d.entry.as_ref().map(|e| &e.0), "index": d.entry.as_ref().map(|e| e.1),
+        })),
+        "behind": compare::behind(&mine, &theirs.heads).iter().map(|b| json!({
+            "node": if b.ours { api.folder.config.name.as_str() } else { name.as_str() }, "origin": b.origin, "index": b.index,
+        })).collect::<Vec<_>>(),
+        "exchanges": compared.exchanges,
+    })))
+}
+
+/// `GET /api/changes`: recent changes of verdicts, newest last.
+pub(super) async fn changes(State(api): State<Api>) -> Result<Json<Value>, Problem> {
+    let changes = api.shell.ask(|node| node.changes().map(shapes::change).collect::<Vec<_>>()).await?;
+    Ok(Json(Value::Array(changes)))
+}

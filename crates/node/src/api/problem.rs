@@ -1,0 +1,164 @@
+//! Problem documents (RFC 9457): what was found, what is allowed, where, and a hint.
+//!
+//! ```json
+//! {"type":"urn:hamsaya:problem:bad_signature","title":"A signature does not fit the text it stands under","status":403,
+//!  "detail":"…","field":"signatures","found":"…","allowed":"…","hint":"…"}
+//! ```
+//! The type is stable: programs decide by it, people read the rest.
+use crate::shell::Gone;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hamsaya_record::accept::{Reason, Refusal};
+use serde_json::{Value, json};
+
+/// Why a request was not answered as asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    name: String,
+    title: String,
+    detail: String,
+    field: String,
+    found: String,
+    allowed: String,
+    hint: String,
+}
+
+impl Problem {
+    fn new(status: StatusCode, name: &str, title: &str, detail: impl Into<String>) -> Problem {
+        Problem {
+            status,
+            name: name.to_string(),
+            title: title.to_string(),
+            detail: detail.into(),
+            field: String::new(),
+            found: String::new(),
+            allowed: String::new(),
+            hint: String::new(),
+        }
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing of this name here", detail)
+    }
+
+    pub(crate) fn bad_parameter(field: &str, found: &str, allowed: &str) -> Problem {
+        let detail = format!("{field}: found `{found}`, allowed is {allowed}");
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "bad_parameter", "A parameter does not read", detail);
+        Problem { field: field.to_string(), found: found.to_string(), allowed: allowed.to_string(), ..problem }
+    }
+
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::FORBIDDEN, "forbidden", "This node does not do that", detail)
+    }
+
+    pub(crate) fn conflict(name: &str, title: &str, detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::CONFLICT, name, title, detail)
+    }
+
+    pub(crate) fn paused(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "paused", "The node does not take this now", detail)
+            .hint("keep the statement and send the same bytes again later: it is logged once")
+    }
+
+    pub(crate) fn no_log() -> Problem {
+        Problem::new(StatusCode::FORBIDDEN, "no_log", "This node keeps no log, it only witnesses", "")
+            .hint("send it to the node of the party or guarantor that states it")
+    }
+
+    pub(crate) fn peer(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::BAD_GATEWAY, "peer_silent", "The other node did not answer", detail)
+    }
+
+    pub(crate) fn internal(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The node could not do this", detail)
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Problem {
+        Problem { hint: hint.into(), ..self }
+    }
+
+    pub(crate) fn refused(refusal: &Refusal) -> Problem {
+        let problem = Problem::new(status(refusal.reason), refusal.reason.name(), title(refusal.reason), {
+            let place = if refusal.field.is_empty() { String::new() } else { format!("{}: ", refusal.field) };
+            format!("{place}found {}, allowed is {}", refusal.found, refusal.allowed)
+        });
+        Problem {
+            field: refusal.field.clone(),
+            found: refusal.found.clone(),
+            allowed: refusal.allowed.to_string(),
+            hint: refusal.hint.to_string(),
+            ..problem
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "type": format!("urn:hamsaya:problem:{}", self.name),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "field": self.field,
+            "found": self.found,
+            "allowed": self.allowed,
+            "hint": self.hint,
+        })
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.to_json().to_string()).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        response
+    }
+}
+
+impl From<Gone> for Problem {
+    fn from(_: Gone) -> Problem {
+        Problem::paused("the node is stopping")
+    }
+}
+
+fn status(reason: Reason) -> StatusCode {
+    match reason {
+        Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Reason::UnknownKey
+        | Reason::KeyNotInForce
+        | Reason::BadSignature
+        | Reason::MissingSignature
+        | Reason::NotAuthor
+        | Reason::RedInClear => StatusCode::FORBIDDEN,
+        Reason::WrongHome | Reason::WrongAgreement | Reason::SourceEquivocates => StatusCode::CONFLICT,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn title(reason: Reason) -> &'static str {
+    match reason {
+        Reason::TooLarge => "More bytes than an entry may have",
+        Reason::NotUtf8 => "The bytes are not UTF-8",
+        Reason::BadBase64 => "Base64 that does not read",
+        Reason::BadJson => "Not the JSON of an envelope or statement",
+        Reason::UnknownField => "A field that does not exist here",
+        Reason::UnknownAct => "An act that does not exist here",
+        Reason::UnknownKind => "A kind of statement that does not exist here",
+        Reason::BadField => "A value that does not fit its field",
+        Reason::WrongAgreement => "Made for another agreement",
+        Reason::WrongHome => "Made for another log",
+        Reason::UnknownKey => "No signature by a key that the record knows",
+        Reason::KeyNotInForce => "A key that may not sign this now",
+        Reason::BadSignature => "A signature that does not fit the text it stands under",
+        Reason::MissingSignature => "A signature that the act needs is missing",
+        Reason::BadTime => "A time that does not read",
+        Reason::BadPlace => "A place that does not read",
+        Reason::BadRef => "A reference that leads nowhere",
+        Reason::NotAuthor => "Not by the party that may say this",
+        Reason::SourceEquivocates => "The source has said something else before or after this",
+        Reason::RedInClear => "Marked red, with clear text that should be salted",
+    }
+}

@@ -1,0 +1,273 @@
+//! JSON shapes, in one place: what the interface says of a judgment, an entry, a head.
+use crate::bench::Changed;
+use crate::node::{Receipt, Status};
+use crate::refusals::Refused;
+use crate::state::{HeadState, NodeState, Page, Timed};
+use hamsaya_agreement::{Because, Cite, Commitment, Judgment, Reason, State, Verdict};
+use hamsaya_record::Instant;
+use hamsaya_record::logs::{Head, LoggedAt};
+use hamsaya_record::statement::{FieldValue, Place, StatementId, hex};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+pub(super) fn instant(instant: Option<Instant>) -> Value {
+    instant.map_or(Value::Null, |i| json!(i.to_string()))
+}
+
+pub(super) fn receipt(receipt: &Receipt) -> Value {
+    json!({
+        "origin": receipt.origin,
+        "index": receipt.index,
+        "leaf_hash": hex(&receipt.leaf_hash),
+        "statement_id": receipt.statement_id.to_string(),
+        "already": receipt.already,
+    })
+}
+
+/// `lo` is absent where no cosignature says that the entry was not there yet.
+fn logged_at(at: Option<LoggedAt>) -> Value {
+    match at {
+        None => Value::Null,
+        Some(at) => json!({"lo": instant(Some(at.lo).filter(|lo| lo.0 != i64::MIN)), "hi": at.hi.to_string()}),
+    }
+}
+
+pub(super) fn heads(heads: &[Head]) -> Vec<Value> {
+    heads.iter().map(|h| json!({"origin": h.origin, "size": h.size, "root": hex(&h.root)})).collect()
+}
+
+pub(super) fn state(state: &NodeState) -> Value {
+    let status = match &state.status {
+        Status::Running => "running",
+        Status::Starting => "starting",
+        Status::Stopped(_) => "stopped",
+    };
+    json!({
+        "node": state.name,
+        "role": state.role,
+        "origin": state.origin,
+        "now": instant(state.now),
+        "status": status,
+        "heads": state.heads.iter().map(head).collect::<Vec<_>>(),
+        "refused": state.refused,
+        "alarms": state.alarms,
+        "version": env!("CARGO_PKG_VERSION"),
+    })
+}
+
+fn head(head: &HeadState) -> Value {
+    let witnesses: Vec<Value> =
+        head.witnesses.iter().map(|(name, time)| json!({"name": name, "time": instant(*time)})).collect();
+    json!({
+        "node": head.node,
+        "origin": head.origin,
+        "size": head.size,
+        "root": hex(&head.root),
+        "published_size": head.published_size,
+        "published_at": instant(head.published_at),
+        "witnesses": witnesses,
+        "quorum": head.quorum,
+        "cosignatures": head.witnesses.iter().filter(|(_, time)| time.is_some()).count(),
+    })
+}
+
+/// Title by language, of the commitment or its part.
+type Titles<'a> = BTreeMap<(&'a str, Option<&'a str>), &'a Commitment>;
+
+pub(super) fn judgment(judgment: &Judgment, commitments: &[Commitment]) -> Value {
+    let titles: Titles<'_> = commitments.iter().map(|c| ((c.id.as_str(), c.part.as_deref()), c)).collect();
+    let count = |state: State| judgment.verdicts.iter().filter(|v| v.state == state).count();
+    json!({
+        "as_of": judgment.as_of.to_string(),
+        "known_by": judgment.known_by.to_string(),
+        "digest": hex(&judgment.digest()),
+        "agreement": hex(&judgment.agreement),
+        "heads": heads(&judgment.heads),
+        "counts": {
+            "kept": count(State::Kept),
+            "breached": count(State::Breached),
+            "pending": count(State::Pending),
+            "disputed": count(State::Disputed),
+        },
+        "verdicts": judgment.verdicts.iter().map(|v| verdict(v, &titles)).collect::<Vec<_>>(),
+    })
+}
+
+fn verdict(v: &Verdict, titles: &Titles<'_>) -> Value {
+    let titled = titles.get(&(v.commitment.as_str(), v.part.as_deref()));
+    let titled = titled.or_else(|| titles.get(&(v.commitment.as_str(), None)));
+    let missing: Vec<Value> = v
+        .reasons
+        .missing
+        .iter()
+        .map(|m| json!({"kind": m.kind, "fields": named(&m.fields), "from": instant(m.from), "to": instant(m.to)}))
+        .collect();
+    json!({
+        "label": v.label,
+        "commitment": v.commitment,
+        "part": v.part,
+        "address": v.address,
+        "title": titled.map(|c| &c.title),
+        "valuation": named(&v.valuation),
+        "bearer": v.bearer,
+        "state": state_word(v.state),
+        "reason": reason_word(v.reason),
+        "since": v.since.to_string(),
+        "opened": v.opened.to_string(),
+        "due": instant(v.due),
+        "until": instant(v.until),
+        "breached_since": instant(v.breached_since),
+        "kept_at": instant(v.kept_at),
+        "margin_s": v.margin_s,
+        "reasons": {
+            "opened_by": cites(&v.reasons.opened_by),
+            "because": cites(&v.reasons.because),
+            "missing": missing,
+            "disputed": cites(&v.reasons.disputed),
+            "flip": cites(&v.reasons.flip),
+            "proof": v.reasons.proof,
+        },
+    })
+}
+
+pub(super) fn state_word(state: State) -> &'static str {
+    match state {
+        State::Kept => "kept",
+        State::Breached => "breached",
+        State::Pending => "pending",
+        State::Disputed => "disputed",
+    }
+}
+
+fn reason_word(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Performed => "performed",
+        Reason::Discharged => "discharged",
+        Reason::NotPerformed => "not_performed",
+        Reason::Contravened => "contravened",
+        Reason::Open => "open",
+        Reason::OnDisputedFacts => "on_disputed_facts",
+    }
+}
+
+fn named(pairs: &[(String, String)]) -> Vec<Value> {
+    pairs.iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
+}
+
+pub(super) fn cites(cites: &[Cite]) -> Vec<Value> {
+    cites
+        .iter()
+        .map(|c| {
+            json!({
+                "origin": c.origin,
+                "index": c.index,
+                "statement_id": c.statement_id.to_string(),
+                "kind": c.kind,
+                "party": c.party,
+                "logged_at": logged_at(Some(c.logged_at)),
+            })
+        })
+        .collect()
+}
+
+pub(super) fn change(changed: &Changed) -> Value {
+    let word = |v: &Option<Verdict>| v.as_ref().map(|v| state_word(v.state));
+    let because = match &changed.change.because {
+        Because::Clock => json!("clock"),
+        Because::Entries(entries) => json!(cites(entries)),
+    };
+    json!({
+        "at": changed.at.to_string(),
+        "label": changed.label(),
+        "before": word(&changed.change.before),
+        "after": word(&changed.change.after),
+        "because": because,
+    })
+}
+
+pub(super) fn page(page: &Page) -> Value {
+    json!({"entries": page.entries.iter().map(entry).collect::<Vec<_>>(), "next": page.next})
+}
+
+pub(super) fn entry(timed: &Timed) -> Value {
+    let (e, s) = (&timed.entry, &timed.entry.statement);
+    let mut fields: Map<String, Value> = s.fields.iter().map(|(k, v)| (k.clone(), field(v))).collect();
+    if !s.salted.is_empty() {
+        // That something is withheld is said; what it is, is not known here.
+        fields.insert("_sd".to_string(), json!(s.salted.iter().map(hex).collect::<Vec<_>>()));
+    }
+    let occurred = s.occurred_at.as_ref().map(|o| {
+        json!({"from": o.from.to_string(), "to": o.to.to_string(), "precision": o.precision.name(), "edtf": o.edtf})
+    });
+    let signers: Vec<Value> =
+        e.signers.iter().map(|s| json!({"keyid": s.keyid, "node": s.node, "role": s.role})).collect();
+    let refs: Vec<Value> =
+        s.refs.iter().map(|r| json!({"rel": r.rel.name(), "id": r.id.to_string()})).collect();
+    let files: Vec<Value> = s
+        .files
+        .iter()
+        .map(|f| {
+            json!({"name": f.name, "bytes": f.bytes, "media_type": f.media_type, "sha256": StatementId(f.sha256).to_string(),
+                "capture": f.capture, "captured_at": instant(f.captured_at), "tool": f.tool, "working_copy": f.working_copy})
+        })
+        .collect();
+    json!({
+        "origin": &*e.origin,
+        "index": e.index,
+        "statement_id": e.statement_id.to_string(),
+        "act": s.act.name(),
+        "kind": s.kind,
+        "id": s.id,
+        "party": s.party,
+        "source": s.source,
+        "seq": s.seq,
+        "prev": s.prev.map(|p| p.to_string()),
+        "to": s.to,
+        "stated_at": s.stated_at.to_string(),
+        "occurred_at": occurred,
+        "logged_at": logged_at(timed.logged_at),
+        "sector": s.sector,
+        "place": s.place.as_ref().map(place),
+        "marking": s.marking,
+        "source_grade": s.source_grade,
+        "info_grade": s.info_grade,
+        "fields": fields,
+        "files": files,
+        "refs": refs,
+        "signers": signers,
+        "drill": s.drill,
+    })
+}
+
+fn place(place: &Place) -> Value {
+    json!({
+        "s_e7": place.s_e7,
+        "w_e7": place.w_e7,
+        "n_e7": place.n_e7,
+        "e_e7": place.e_e7,
+        "precision_m": place.precision_m,
+        "gazetteer_id": place.gazetteer_id,
+    })
+}
+
+fn field(value: &FieldValue) -> Value {
+    match value {
+        FieldValue::Bool(b) => json!(b),
+        FieldValue::Int(n) => json!(n),
+        FieldValue::Text(t) => json!(t),
+        FieldValue::List(list) => list.iter().map(field).collect(),
+        FieldValue::Map(map) => map.iter().map(|(k, v)| (k.clone(), field(v))).collect::<Map<_, _>>().into(),
+    }
+}
+
+pub(super) fn refused(refused: &Refused) -> Value {
+    json!({
+        "at": instant(refused.at),
+        "reason": refused.refusal.reason.name(),
+        "sha256": refused.sha256,
+        "field": refused.refusal.field,
+        "found": refused.refusal.found,
+        "allowed": refused.refusal.allowed,
+        "hint": refused.refusal.hint,
+    })
+}

@@ -1,0 +1,187 @@
+//! The folder of a node, as a running node reads it.
+//!
+//! ```text
+//! node.toml  keys/log.key  keys/witness.key  keys/node.key  founding.json  agreement/  log/  peers/<hash>/  witness/
+//! ```
+//! Opening it reads and checks every byte of every log; nothing is repaired by guessing, and what does not fit is named
+//! with its path.
+use crate::config::{Config, ConfigError};
+use crate::node::{Keys, Node, OpenError, Setup, Stores};
+use hamsaya_agreement::{Agreement, Diagnostics};
+use hamsaya_record::founding::{Founding, MemberRole};
+use hamsaya_record::key::{KeyError, SecretKey};
+use hamsaya_record::store::{Folder as Store, StoreError};
+use hamsaya_record::witness::origin_hash;
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Cosignatures further from the clock are dropped (record.md, section 4).
+const SKEW_S_MAX: i64 = 60;
+
+/// Files of an agreement folder: path within it, with `/`, and bytes.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// Why a folder is not a node's.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// A file cannot be read.
+    #[error("{path}: {error}\nhint: `hamsaya init node` and `hamsaya init founding` make what a node needs")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// `node.toml` does not read.
+    #[error("{path}: {error}")]
+    Config {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: ConfigError,
+    },
+    /// A key does not read.
+    #[error("{path}: {error}")]
+    Key {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: KeyError,
+    },
+    /// Others can read a secret key.
+    #[error("{path}: found mode {mode:o}, allowed is 600\nhint: chmod 600 {path}")]
+    Mode {
+        /// Where.
+        path: PathBuf,
+        /// What was found.
+        mode: u32,
+    },
+    /// The agreement does not compile.
+    #[error("{0}")]
+    Agreement(Diagnostics),
+    /// A store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The stores, keys or founding do not fit each other.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+}
+
+/// A node's folder, read as far as it can be without its logs.
+#[derive(Debug)]
+pub struct Folder {
+    /// Where it is.
+    pub dir: PathBuf,
+    /// Its settings.
+    pub config: Config,
+    /// Entry 0 of every log.
+    pub founding_leaf: Vec<u8>,
+    /// Files of the agreement; none for a witness that has none.
+    pub files: Files,
+    /// The agreement; a witness may do without.
+    pub agreement: Option<Arc<Agreement>>,
+    keys: Keys,
+}
+
+impl Folder {
+    /// Reads settings, keys, founding and agreement.
+    pub fn read(dir: &Path) -> Result<Folder, FolderError> {
+        let path = dir.join("node.toml");
+        let text = String::from_utf8_lossy(&read(&path)?).into_owned();
+        let config = Config::parse(&text).map_err(|error| FolderError::Config { path: path.clone(), error })?;
+        let is_witness = config.member_role().is_ok_and(|role| role == MemberRole::Witness);
+        let key = |file: &str| read_key(&dir.join("keys").join(format!("{file}.key")));
+        let log = if is_witness { None } else { Some(key("log")?) };
+        let keys = Keys { log, witness: key("witness")?, node: key("node")? };
+        let founding_leaf = read(&dir.join("founding.json"))?;
+        let at = dir.join(&config.agreement);
+        let files = if at.is_dir() || !is_witness { agreement_files(&at)? } else { Files::new() };
+        let agreement = match files.is_empty() {
+            true => None,
+            false => Some(Arc::new(Agreement::parse(&files).map_err(FolderError::Agreement)?)),
+        };
+        Ok(Folder { dir: dir.to_path_buf(), config, founding_leaf, files, agreement, keys })
+    }
+
+    /// Opens the logs and gives the node. `scenario`: its clock is not the system's, so neither are the others'.
+    pub fn open(&self, scenario: bool) -> Result<Node<Store>, FolderError> {
+        let founding = Founding::from_leaf(&self.founding_leaf).map_err(OpenError::Founding)?;
+        let own = founding.member(&self.config.name).and_then(|m| m.origin.clone());
+        let mut stores = Stores { log: None, witness: Some(Store::open(&self.dir.join("witness"))?), ..Stores::default() };
+        if let Some(own) = &own {
+            stores.log = Some(Store::open(&self.dir.join("log"))?);
+            for origin in founding.origins().filter(|o| o != own) {
+                let place = self.dir.join("peers").join(origin_hash(origin));
+                stores.copies.insert(origin.to_string(), Store::open(&place)?);
+            }
+        }
+        let setup = Setup {
+            name: self.config.name.clone(),
+            keys: self.keys.clone(),
+            founding_leaf: self.founding_leaf.clone(),
+            agreement: self.agreement.clone(),
+            pacing: self.config.pacing,
+            peers: self.config.peers.iter().map(|p| p.name.clone()).collect(),
+            skew_s_max: (!scenario).then_some(SKEW_S_MAX),
+        };
+        Ok(Node::open(setup, stores)?)
+    }
+
+    /// Where a log's tiles are, for readers of immutable files: the own log or a copy.
+    pub fn log_dir(&self, origin: &str) -> PathBuf {
+        match self.config.origin.as_deref() == Some(origin) {
+            true => self.dir.join("log"),
+            false => self.dir.join("peers").join(origin_hash(origin)),
+        }
+    }
+}
+
+/// All files of an agreement folder.
+pub fn agreement_files(dir: &Path) -> Result<Files, FolderError> {
+    let mut files = Files::new();
+    walk(dir, "", &mut files)?;
+    Ok(files)
+}
+
+fn walk(dir: &Path, prefix: &str, files: &mut Files) -> Result<(), FolderError> {
+    let failed = |error| FolderError::Read { path: dir.to_path_buf(), error };
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        match entry.file_type().map_err(failed)?.is_dir() {
+            true => walk(&entry.path(), &format!("{name}/"), files)?,
+            false => {
+                files.insert(name, read(&entry.path())?);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, FolderError> {
+    fs::read(path).map_err(|error| FolderError::Read { path: path.to_path_buf(), error })
+}
+
+fn read_key(path: &Path) -> Result<SecretKey, FolderError> {
+    let text = String::from_utf8_lossy(&read(path)?).into_owned();
+    check_mode(path)?;
+    SecretKey::parse(&text).map_err(|error| FolderError::Key { path: path.to_path_buf(), error })
+}
+
+#[cfg(unix)]
+fn check_mode(path: &Path) -> Result<(), FolderError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let read = fs::metadata(path).map_err(|error| FolderError::Read { path: path.to_path_buf(), error })?;
+    match read.permissions().mode() & 0o777 {
+        mode if mode & 0o077 != 0 => Err(FolderError::Mode { path: path.to_path_buf(), mode }),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+fn check_mode(_path: &Path) -> Result<(), FolderError> {
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! A node that listens.
+//!
+//! ```text
+//! let running = serve(Path::new("p1"), Options { scenario_clock: true, ..Options::default() }).await?;
+//! running.url()                     http://127.0.0.1:7411
+//! running.stop().await              answers what is under way, then ends
+//! ```
+//! It opens the folder first: a byte that does not fit, or another process on the folder, and it does not listen at all.
+use crate::api;
+use crate::clock::Clock;
+use crate::folder::{Folder, FolderError};
+use crate::shell::Shell;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::TcpListener;
+
+/// How long the end may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How a node is served.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The clock moves only by `POST /api/clock`, from this machine.
+    pub scenario_clock: bool,
+    /// Where to listen, whatever the settings say.
+    pub listen: Option<SocketAddr>,
+}
+
+/// Why a node does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Its folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The address.
+    #[error("{address}: {error}\nhint: is another process listening there? `listen` in node.toml names the address")]
+    Listen {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// Why it cannot.
+        error: io::Error,
+    },
+    /// A scenario's clock could be moved from afar.
+    #[error("{0}: a scenario's clock is for loopback only\nhint: listen on 127.0.0.1, or use the system's clock")]
+    ScenarioBeyondLoopback(SocketAddr),
+}
+
+/// A node that runs.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    shell: Handle,
+    server: tokio::task::JoinHandle<io::Result<()>>,
+    thread: JoinHandle<()>,
+}
+
+struct Handle(Shell);
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shell")
+    }
+}
+
+impl Running {
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The same as a URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Answers what is under way, then ends. The folder is free when this returns.
+    pub async fn stop(self) {
+        self.shell.0.stop_waiting();
+        // A connection that does not end is dropped with the process.
+        let _ = tokio::time::timeout(PATIENCE, self.server).await;
+        self.shell.0.stop();
+        let _ = tokio::task::spawn_blocking(move || self.thread.join()).await;
+    }
+}
+
+/// Opens a node's folder and serves it.
+pub async fn serve(dir: &Path, options: Options) -> Result<Running, ServeError> {
+    let dir = dir.to_path_buf();
+    let opened = tokio::task::spawn_blocking(move || {
+        let folder = Folder::read(&dir)?;
+        let node = folder.open(options.scenario_clock)?;
+        Ok::<_, FolderError>((folder, node))
+    });
+    let (folder, node) = match opened.await {
+        Ok(opened) => opened?,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    };
+    let address = options.listen.unwrap_or(folder.config.listen);
+    if options.scenario_clock && !address.ip().is_loopback() {
+        return Err(ServeError::ScenarioBeyondLoopback(address));
+    }
+    let failed = |error| ServeError::Listen { address, error };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let clock = if options.scenario_clock { Clock::scenario() } else { Clock::System };
+    let peers: Vec<(String, String)> = folder.config.peers.iter().map(|p| (p.name.clone(), p.url.clone())).collect();
+    let (shell, thread) = Shell::start(node, clock, &peers);
+    let service = api::router(shell.clone(), folder).into_make_service_with_connect_info::<SocketAddr>();
+    let mut stopping = shell.stopping();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        let _ = stopping.wait_for(|stop| *stop).await;
+    });
+    let server = tokio::spawn(server.into_future());
+    Ok(Running { address, shell: Handle(shell), server, thread })
+}

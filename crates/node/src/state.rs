@@ -1,0 +1,194 @@
+//! How a node stands, for people and programs: heads, witnesses, peers, entries.
+use crate::held::Held;
+use crate::node::{Node, Status, head_of};
+use hamsaya_record::Instant;
+use hamsaya_record::cosignature;
+use hamsaya_record::exhibit::{self, Parts, WriteError};
+use hamsaya_record::logs::{Entry, Head, LoggedAt, Logs};
+use hamsaya_record::note::Note;
+use hamsaya_record::store::Store;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A log and what is published of it.
+#[derive(Clone, Debug)]
+pub(crate) struct HeadState {
+    pub(crate) node: String,
+    pub(crate) origin: String,
+    pub(crate) size: u64,
+    pub(crate) root: [u8; 32],
+    pub(crate) published_size: u64,
+    /// As of when a quorum last cosigned it.
+    pub(crate) published_at: Option<Instant>,
+    /// Witness and its latest time.
+    pub(crate) witnesses: Vec<(String, Option<Instant>)>,
+    pub(crate) quorum: usize,
+}
+
+/// How a node stands.
+#[derive(Clone, Debug)]
+pub(crate) struct NodeState {
+    pub(crate) name: String,
+    pub(crate) role: &'static str,
+    pub(crate) origin: Option<String>,
+    pub(crate) now: Option<Instant>,
+    pub(crate) status: Status,
+    pub(crate) heads: Vec<HeadState>,
+    pub(crate) seen_at: BTreeMap<String, Instant>,
+    pub(crate) refused: u64,
+    pub(crate) alarms: Vec<String>,
+}
+
+/// One entry with its time.
+#[derive(Clone, Debug)]
+pub(crate) struct Timed {
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) logged_at: Option<LoggedAt>,
+}
+
+/// A page of entries.
+#[derive(Clone, Debug)]
+pub(crate) struct Page {
+    pub(crate) entries: Vec<Timed>,
+    pub(crate) next: Option<u64>,
+}
+
+impl<S: Store> Node<S> {
+    pub(crate) fn state(&self) -> NodeState {
+        let own = self.own.iter().map(|own| {
+            let published = own.log.published();
+            self.head_state(own.log.origin(), own.log.size(), own.log.tiles().root(), published)
+        });
+        let copies = self.copies.values().map(|copy| {
+            let (size, root) = (copy.follower.size(), copy.follower.tiles().root());
+            self.head_state(copy.follower.origin(), size, root, copy.follower.checkpoint())
+        });
+        let mut heads: Vec<HeadState> = own.chain(copies).collect();
+        heads.sort_by(|a, b| a.origin.cmp(&b.origin));
+        NodeState {
+            name: self.setup.name.clone(),
+            role: self.role.name(),
+            origin: self.own.as_ref().map(|own| own.log.origin().to_string()),
+            now: self.at.now,
+            status: self.status.clone(),
+            heads,
+            seen_at: self.seen_at.clone(),
+            refused: self.refusals.total,
+            alarms: self.alarms.clone(),
+        }
+    }
+
+    fn head_state(&self, origin: &str, size: u64, root: [u8; 32], published: Option<&Note>) -> HeadState {
+        let policy = self.founding.policy(origin);
+        let counted = policy.map(|p| p.counted()).unwrap_or_default();
+        let quorum = policy.and_then(|p| p.numbers()).map_or(0, |n| n.q);
+        let latest = |vkey| {
+            let note = published?;
+            let times = note.signatures.iter().filter_map(|s| cosignature::verify(&note.text, s, vkey));
+            times.max().and_then(|t| i64::try_from(t).ok()).map(Instant)
+        };
+        let witnesses: Vec<(String, Option<Instant>)> = counted
+            .iter()
+            .map(|w| (String::from_utf8_lossy(&w.name).into_owned(), latest(&w.vkey)))
+            .collect();
+        let mut times: Vec<Instant> = witnesses.iter().filter_map(|(_, time)| *time).collect();
+        times.sort_unstable_by(|a, b| b.cmp(a));
+        HeadState {
+            node: self.founding.keeper(origin).map(|m| m.name.clone()).unwrap_or_default(),
+            origin: origin.to_string(),
+            size,
+            root,
+            published_size: published.and_then(head_of).map_or(0, |h| h.size),
+            published_at: quorum.checked_sub(1).and_then(|n| times.get(n)).copied(),
+            witnesses,
+            quorum,
+        }
+    }
+
+    /// The checkpoint that is published of a log; `None`: this node does not hold it, or nothing is published.
+    pub(crate) fn published(&self, origin: &str) -> Option<&Note> {
+        match &self.own {
+            Some(own) if own.log.origin() == origin => own.log.published(),
+            _ => self.copies.get(origin)?.follower.checkpoint(),
+        }
+    }
+
+    /// The last checkpoint that this witness cosigned, by the hash of the log's origin.
+    pub(crate) fn witnessed(&self, hash: &str) -> Option<&Note> {
+        self.witness.checkpoint_by_hash(hash)
+    }
+
+    /// Everything held, published or not.
+    pub(crate) fn all_logs(&self) -> Logs {
+        let own = self.own.iter().map(|own| (own.log.size(), own.log.tiles().root(), &own.held));
+        let copies = self.copies.values().map(|c| (c.follower.size(), c.follower.tiles().root(), &c.held));
+        let under = |(size, root, held): (u64, [u8; 32], &Held)| {
+            held.at(Head { origin: held.acceptance.origin().to_string(), size, root })
+        };
+        Logs::verified(&self.founding, own.chain(copies).map(under).collect())
+    }
+
+    /// Entries of one log from an index on, or of all logs from an ordinal on.
+    pub(crate) fn entries(&self, origin: Option<&str>, kind: Option<&str>, from: u64, limit: usize) -> Page {
+        let logs = self.all_logs();
+        let mut page = Page { entries: Vec::new(), next: None };
+        for (n, entry) in logs.entries().iter().enumerate() {
+            let place = if origin.is_some() { entry.index } else { n as u64 };
+            let wanted = origin.is_none_or(|o| *entry.origin == *o)
+                && kind.is_none_or(|k| entry.statement.kind == k)
+                && place >= from;
+            if !wanted {
+                continue;
+            }
+            if page.entries.len() == limit {
+                page.next = Some(place);
+                break;
+            }
+            let logged_at = logs.logged_at(n, Instant(i64::MAX));
+            page.entries.push(Timed { entry: entry.clone(), logged_at });
+        }
+        page
+    }
+
+    /// One entry with its bytes.
+    pub(crate) fn item(&self, origin: &str, index: u64) -> Option<(Timed, Vec<u8>)> {
+        let held = *self.all_held().get(origin)?;
+        let entry = held.entry(index)?.clone();
+        let logs = self.all_logs();
+        let n = logs.entries().iter().position(|e| *e.origin == *origin && e.index == index)?;
+        let leaf = self.leaf(origin, index)?;
+        Some((Timed { entry, logged_at: logs.logged_at(n, Instant(i64::MAX)) }, leaf))
+    }
+
+    fn leaf(&self, origin: &str, index: u64) -> Option<Vec<u8>> {
+        match &self.own {
+            Some(own) if own.log.origin() == origin => own.log.tiles().entry(index),
+            _ => self.copies.get(origin)?.follower.tiles().entry(index),
+        }
+        .ok()?
+    }
+
+    /// An entry with all that proves it, in one file; `None`: there is no such entry.
+    pub(crate) fn exhibit(&self, origin: &str, index: u64) -> Option<Result<Vec<u8>, WriteError>> {
+        let leaf = self.leaf(origin, index)?;
+        let entries = self.all_held();
+        let mut notes = exhibit::notes(entries.values().flat_map(|h| h.entries()).map(|e| e.as_ref()));
+        notes.extend(self.published(origin).cloned());
+        let parts = Parts {
+            origin,
+            index,
+            leaf: &leaf,
+            founding_leaf: &self.setup.founding_leaf,
+            notes: &notes,
+            disclosures: &[],
+        };
+        let hash = |level: u8, n: u64| match &self.own {
+            Some(own) if own.log.origin() == origin => own.log.tiles().hash(level, n),
+            _ => match self.copies.get(origin) {
+                Some(copy) => copy.follower.tiles().hash(level, n),
+                None => Err(hamsaya_record::tiles::TilesError::Unknown),
+            },
+        };
+        Some(exhibit::write(&parts, hash))
+    }
+}

@@ -1,0 +1,201 @@
+//! What a node asks of others, over HTTP.
+//!
+//! ```text
+//! POST <peer>/witness/add-checkpoint                200 lines · 409 size · 422 other tree
+//! GET  <peer>/witness/<hex>/checkpoint              200 note · 404 never seen
+//! GET  <peer>/peer/<hex>/checkpoint                 200 note · 304 nothing new · 404 nothing published
+//!        if-none-match: "…"   prefer: wait=20       preference-applied: wait=20   if the peer held the question
+//! GET  <peer>/peer/<hex>/tile/entries/000.p/7       200 bundle · 404: the full one stands for it
+//! ```
+//! Each witness and each log has a lane of its own, so that a silent peer holds up nobody else. At most one question is in
+//! flight in a lane: the node asks no sooner.
+use crate::node::{Action, Cosigning, Event, News, Silence};
+use crate::shell::Message;
+use hamsaya_record::tile::Tile;
+use hamsaya_record::witness::origin_hash;
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+use ureq::Agent;
+use ureq::http::Response;
+
+/// No answer is longer, in bytes: a bundle holds 256 entries of 64 KiB.
+const ANSWER_BYTES_MAX: u64 = 20 << 20;
+/// How long an answer may take, beyond the time for which a question is held.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Lanes to the other nodes.
+pub(crate) struct Wire {
+    urls: BTreeMap<String, String>,
+    inbox: Sender<Message>,
+    lanes: Mutex<BTreeMap<String, Sender<(Action, String)>>>,
+}
+
+impl Wire {
+    /// To these peers: name and URL.
+    pub(crate) fn new(peers: &[(String, String)], inbox: Sender<Message>) -> Wire {
+        let urls = peers.iter().map(|(name, url)| (name.clone(), url.trim_end_matches('/').to_string())).collect();
+        Wire { urls, inbox, lanes: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Asks; the answer comes back as an event.
+    pub(crate) fn send(&self, action: Action) {
+        let (lane, peer) = match &action {
+            Action::AskWitness { peer, .. } | Action::AskNewest { peer, .. } => (format!("witness {peer}"), peer),
+            Action::FetchCheckpoint { origin, peer, .. } | Action::FetchEntries { origin, peer, .. } => {
+                (format!("log {origin}"), peer)
+            }
+            Action::Reply { .. } | Action::Judge(_) | Action::Announce(_) => return,
+        };
+        let Some(url) = self.urls.get(peer) else { return };
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = lanes.entry(lane).or_insert_with(|| open_lane(self.inbox.clone()));
+        // A lane ends only when the node has.
+        let _ = sender.send((action, url.clone()));
+    }
+}
+
+fn open_lane(inbox: Sender<Message>) -> Sender<(Action, String)> {
+    let (send, receive) = channel();
+    std::thread::spawn(move || {
+        let client = Client::new();
+        for (action, url) in receive {
+            let Some(event) = client.perform(action, &url) else { continue };
+            if inbox.send(Message::Event(event)).is_err() {
+                return;
+            }
+        }
+    });
+    send
+}
+
+/// Asks one thing after the other.
+pub(crate) struct Client {
+    agent: Agent,
+}
+
+/// Status, headers and body of an answer.
+struct Said {
+    status: u16,
+    held: bool,
+    etag: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) fn new() -> Client {
+        let config = Agent::config_builder()
+            .timeout_connect(Some(Duration::from_secs(5)))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .user_agent("hamsaya")
+            .build();
+        Client { agent: config.new_agent() }
+    }
+
+    fn perform(&self, action: Action, url: &str) -> Option<Event> {
+        Some(match action {
+            Action::AskWitness { peer, size, body } => {
+                let answer = self.add_checkpoint(url, &body);
+                Event::WitnessAnswered { peer, size, answer }
+            }
+            Action::AskNewest { peer, origin } => {
+                let answer = self.newest(url, &origin);
+                Event::NewestSeen { peer, answer }
+            }
+            Action::FetchCheckpoint { origin, peer, etag, hold_ms } => {
+                let base = log_base(url, &origin);
+                let answer = self.checkpoint(&base, etag, hold_ms);
+                Event::PeerCheckpoint { origin, peer, answer }
+            }
+            Action::FetchEntries { origin, peer, tiles } => {
+                let base = log_base(url, &origin);
+                let answer = tiles.into_iter().map(|tile| self.bundle(&base, tile)).collect();
+                Event::PeerEntries { origin, peer, answer }
+            }
+            Action::Reply { .. } | Action::Judge(_) | Action::Announce(_) => return None,
+        })
+    }
+
+    fn add_checkpoint(&self, url: &str, body: &[u8]) -> Result<Cosigning, Silence> {
+        let request = self.agent.post(format!("{url}/witness/add-checkpoint"));
+        let request = request.config().timeout_global(Some(PATIENCE)).build();
+        let said = read(request.content_type("text/plain; charset=utf-8").send(body))?;
+        let text = String::from_utf8_lossy(&said.body).trim().to_string();
+        match said.status {
+            200 => Ok(Cosigning::Lines(said.body)),
+            409 => text.parse().map(Cosigning::Conflict).map_err(|_| Silence(format!("409 without a size: {text}"))),
+            422 => Ok(Cosigning::Unproven(text)),
+            status @ 400..500 => Ok(Cosigning::Refused(format!("{status}: {text}"))),
+            status => Err(Silence(format!("{status}: {text}"))),
+        }
+    }
+
+    fn newest(&self, url: &str, origin: &str) -> Result<Option<Vec<u8>>, Silence> {
+        let said = self.get(&format!("{url}/witness/{}/checkpoint", origin_hash(origin)))?;
+        match said.status {
+            200 => Ok(Some(said.body)),
+            404 => Ok(None),
+            status => Err(Silence(format!("status {status}"))),
+        }
+    }
+
+    fn checkpoint(&self, base: &str, etag: Option<String>, hold_ms: u64) -> Result<News, Silence> {
+        let mut request = self.agent.get(format!("{base}/checkpoint"));
+        if let Some(etag) = etag {
+            request = request.header("if-none-match", etag);
+        }
+        if hold_ms >= 1000 {
+            request = request.header("prefer", format!("wait={}", hold_ms / 1000));
+        }
+        let patience = PATIENCE + Duration::from_millis(hold_ms);
+        let said = read(request.config().timeout_global(Some(patience)).build().call())?;
+        match said.status {
+            200 => Ok(News::Checkpoint { note: said.body, etag: said.etag }),
+            304 => Ok(News::Same { held: said.held }),
+            404 => Ok(News::Nothing { held: said.held }),
+            status => Err(Silence(format!("status {status}"))),
+        }
+    }
+
+    fn bundle(&self, base: &str, tile: Tile) -> Result<Vec<u8>, Silence> {
+        let mut said = self.get(&format!("{base}/{tile}"))?;
+        if said.status == 404 && !tile.is_full() {
+            said = self.get(&format!("{base}/{}", tile.full()))?;
+        }
+        if said.status == 200 { Ok(said.body) } else { Err(Silence(format!("status {}", said.status))) }
+    }
+
+    fn get(&self, url: &str) -> Result<Said, Silence> {
+        read(self.agent.get(url).config().timeout_global(Some(PATIENCE)).build().call())
+    }
+
+    /// `GET`, JSON; for questions between nodes that are no part of the record.
+    pub(crate) fn json(&self, url: &str) -> Result<serde_json::Value, Silence> {
+        let request = self.agent.get(url).config().timeout_global(Some(Duration::from_secs(60))).build();
+        let said = read(request.call())?;
+        let value = serde_json::from_slice(&said.body).map_err(|e| Silence(format!("{url}: {e}")))?;
+        if said.status == 200 { Ok(value) } else { Err(Silence(format!("{url}: status {}: {value}", said.status))) }
+    }
+}
+
+/// Where a peer serves a log. Its own stands there too, beside `/log`, so that whoever asks need not know who keeps it.
+fn log_base(url: &str, origin: &str) -> String {
+    format!("{url}/peer/{}", origin_hash(origin))
+}
+
+fn read(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Said, Silence> {
+    let mut answer = answer.map_err(|e| Silence(e.to_string()))?;
+    let header = |name: &str| answer.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_string);
+    let (etag, applied) = (header("etag"), header("preference-applied"));
+    let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+    Ok(Said {
+        status: answer.status().as_u16(),
+        held: applied.is_some_and(|a| a.starts_with("wait")),
+        etag,
+        body: body.map_err(|e| Silence(e.to_string()))?,
+    })
+}
