@@ -28,7 +28,6 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use hamsaya_agreement::Agreement;
-use judgments::Judgments;
 use std::sync::Arc;
 
 pub use openapi::OPENAPI;
@@ -38,7 +37,6 @@ pub use openapi::OPENAPI;
 pub(crate) struct Api {
     shell: Shell,
     folder: Arc<Folder>,
-    judgments: Arc<Judgments>,
 }
 
 impl Api {
@@ -78,7 +76,7 @@ fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
 
 /// The router of one node.
 pub(crate) fn router(shell: Shell, folder: Folder) -> Router {
-    let api = Api { shell, folder: Arc::new(folder), judgments: Arc::new(Judgments::default()) };
+    let api = Api { shell, folder: Arc::new(folder) };
     let router = routes().into_iter().fold(Router::new(), |router, (path, method)| router.route(path, method));
     router.fallback(console::page).layer(from_fn(guard)).with_state(api)
 }

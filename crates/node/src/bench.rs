@@ -53,14 +53,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(agreement: Option<Arc<Agreement>>) -> Bench {
-        Bench {
-            agreement,
-            judgment: None,
-            changes: VecDeque::new(),
-            stir: None,
-            judging: false,
-            next_change: None,
-        }
+        Bench { agreement, judgment: None, changes: VecDeque::new(), stir: None, judging: false, next_change: None }
     }
 
     pub(crate) fn record_changed(&mut self, at: At) {
@@ -112,7 +105,7 @@ impl<S: Store> Node<S> {
         self.out.push(Action::Judge(case));
     }
 
-    pub(crate) fn judged(&mut self, judged: Result<(Judgment, Vec<Change>), JudgeError>) {
+    pub(crate) fn judged(&mut self, judged: Result<(Arc<Judgment>, Vec<Change>), JudgeError>) {
         self.bench.judging = false;
         let (judgment, changes) = match judged {
             Ok(judged) => judged,
@@ -126,7 +119,7 @@ impl<S: Store> Node<S> {
             .map(|verdict| verdict.label.clone())
             .collect();
         let at = judgment.as_of;
-        self.bench.judgment = Some(Arc::new(judgment));
+        self.bench.judgment = Some(judgment);
         self.bench.changes.extend(changes.into_iter().map(|change| Changed { at, change }));
         let surplus = self.bench.changes.len().saturating_sub(CHANGES_MAX);
         self.bench.changes.drain(..surplus);

@@ -68,7 +68,8 @@ pub struct Behind {
 
 /// Logs of which one side holds less.
 pub fn behind(ours: &[Head], theirs: &[Head]) -> Vec<Behind> {
-    let sizes = |heads: &[Head]| -> BTreeMap<String, u64> { heads.iter().map(|h| (h.origin.clone(), h.size)).collect() };
+    let sizes =
+        |heads: &[Head]| -> BTreeMap<String, u64> { heads.iter().map(|h| (h.origin.clone(), h.size)).collect() };
     let (mine, other) = (sizes(ours), sizes(theirs));
     let origins: BTreeSet<&String> = mine.keys().chain(other.keys()).collect();
     let size = |sizes: &BTreeMap<String, u64>, origin: &String| sizes.get(origin).copied().unwrap_or_default();

@@ -85,7 +85,8 @@ impl<S: Store> Copy<S> {
     fn next_bundles(&self) -> Vec<Tile> {
         let Some(wanted) = &self.wanted else { return Vec::new() };
         let from = self.follower.size() + wanted.leaves.len() as u64;
-        let tiles = (from / WIDTH..wanted.size.div_ceil(WIDTH)).filter_map(|n| Tile::at(Level::Entries, n, wanted.size));
+        let tiles =
+            (from / WIDTH..wanted.size.div_ceil(WIDTH)).filter_map(|n| Tile::at(Level::Entries, n, wanted.size));
         tiles.take(BUNDLES_MAX).collect()
     }
 
@@ -121,8 +122,13 @@ impl<S: Store> Node<S> {
         if self.at.now.is_none() {
             return;
         }
-        let peers: Vec<String> =
-            self.setup.peers.iter().filter(|p| self.founding.member(p).is_some_and(|m| m.origin.is_some())).cloned().collect();
+        let peers: Vec<String> = self
+            .setup
+            .peers
+            .iter()
+            .filter(|p| self.founding.member(p).is_some_and(|m| m.origin.is_some()))
+            .cloned()
+            .collect();
         for (origin, copy) in &mut self.copies {
             if copy.asking || copy.next_ms > self.at.elapsed_ms {
                 continue;

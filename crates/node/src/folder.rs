@@ -110,7 +110,8 @@ impl Folder {
     pub fn open(&self, scenario: bool) -> Result<Node<Store>, FolderError> {
         let founding = Founding::from_leaf(&self.founding_leaf).map_err(OpenError::Founding)?;
         let own = founding.member(&self.config.name).and_then(|m| m.origin.clone());
-        let mut stores = Stores { log: None, witness: Some(Store::open(&self.dir.join("witness"))?), ..Stores::default() };
+        let witness = Some(Store::open(&self.dir.join("witness"))?);
+        let mut stores = Stores { log: None, witness, copies: BTreeMap::new() };
         if let Some(own) = &own {
             stores.log = Some(Store::open(&self.dir.join("log"))?);
             for origin in founding.origins().filter(|o| o != own) {

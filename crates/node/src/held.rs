@@ -108,8 +108,7 @@ impl Held {
     /// The log up to a head.
     pub(crate) fn at(&self, head: Head) -> VerifiedLog {
         let entries = self.entries[..self.entries.partition_point(|e| e.index < head.size)].to_vec();
-        let sightings =
-            self.sightings[..self.sightings.partition_point(|s| s.logged_index < head.size)].to_vec();
+        let sightings = self.sightings[..self.sightings.partition_point(|s| s.logged_index < head.size)].to_vec();
         VerifiedLog { head, entries, sightings }
     }
 }

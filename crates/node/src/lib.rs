@@ -16,6 +16,7 @@ pub mod clock;
 pub mod compare;
 pub mod config;
 pub mod copies;
+mod docket;
 pub mod folder;
 pub mod held;
 pub mod node;

@@ -108,7 +108,7 @@ pub enum Event {
         answer: Result<Vec<Vec<u8>>, Silence>,
     },
     /// A judgment that was asked for, with what changed since the last one.
-    Judged(Box<Result<(Judgment, Vec<Change>), JudgeError>>),
+    Judged(Box<Result<(Arc<Judgment>, Vec<Change>), JudgeError>>),
 }
 
 /// What a node wants done.
@@ -180,10 +180,15 @@ pub struct Case {
 
 impl Case {
     /// Judges it, and says what changed.
-    pub fn judge(&self) -> Result<(Judgment, Vec<Change>), JudgeError> {
+    pub fn judge(&self) -> Result<(Arc<Judgment>, Vec<Change>), JudgeError> {
         let judgment = hamsaya_agreement::judge(&self.agreement, &self.logs, self.as_of, self.known_by)?;
+        Ok(self.compared(Arc::new(judgment)))
+    }
+
+    /// With what changed since the judgment before.
+    pub(crate) fn compared(&self, judgment: Arc<Judgment>) -> (Arc<Judgment>, Vec<Change>) {
         let changes = self.before.as_ref().map(|before| judgment.changes_since(before)).unwrap_or_default();
-        Ok((judgment, changes))
+        (judgment, changes)
     }
 }
 
@@ -345,7 +350,9 @@ pub enum OpenError {
     #[error("founding: {0}")]
     Founding(Refusal),
     /// The agreement is not the one founded.
-    #[error("the founding names agreement {founded}, the folder holds {found}\nhint: put back the agreement as it was signed")]
+    #[error(
+        "the founding names agreement {founded}, the folder holds {found}\nhint: put back the agreement as it was signed"
+    )]
     OtherAgreement {
         /// Hex of what was founded.
         founded: String,

@@ -11,6 +11,7 @@
 use crate::config::Pacing;
 use crate::held::Held;
 use crate::node::{Action, Answer, At, Cosigning, Event, Hint, Node, Receipt, Setup, Silence, Status, Ticket, head_of};
+use hamsaya_record::Instant;
 use hamsaya_record::accept::Accepted;
 use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::cosignature;
@@ -25,7 +26,6 @@ use hamsaya_record::statement::FieldValue;
 use hamsaya_record::store::Store;
 use hamsaya_record::tiles::TilesError;
 use hamsaya_record::witness;
-use hamsaya_record::Instant;
 use std::collections::BTreeMap;
 
 /// A batch closes at so many entries.
@@ -244,9 +244,10 @@ impl<S: Store> Own<S> {
                 (false, true) => round.begun_ms + pacing.heartbeat_s * 1000,
                 (false, false) => u64::MAX,
             };
-            let behind = self.cosigners.values().filter(|c| {
-                c.answered < round.number && c.in_flight.is_none() && !c.holds_another_tree
-            });
+            let behind = self
+                .cosigners
+                .values()
+                .filter(|c| c.answered < round.number && c.in_flight.is_none() && !c.holds_another_tree);
             let retry = behind.map(|c| c.back_off.until_ms).min().unwrap_or(u64::MAX);
             retry.min(next)
         });
@@ -537,9 +538,12 @@ impl<S: Store> Node<S> {
     pub(crate) fn say(&mut self, kind: &str, fields: BTreeMap<String, FieldValue>) {
         let Some(envelope) = self.stated(kind, fields) else { return };
         let Some(own) = &mut self.own else { return };
-        let joined = own.held.acceptance.check(&envelope).map_err(|e| e.to_string()).and_then(|accepted| {
-            own.join(accepted, envelope.to_leaf(), None, self.at).map_err(|e| e.to_string())
-        });
+        let joined = own
+            .held
+            .acceptance
+            .check(&envelope)
+            .map_err(|e| e.to_string())
+            .and_then(|accepted| own.join(accepted, envelope.to_leaf(), None, self.at).map_err(|e| e.to_string()));
         if let Err(error) = joined {
             self.alarm(format!("a `{kind}` of our own was not accepted: {error}"));
         }

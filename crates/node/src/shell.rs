@@ -8,8 +8,10 @@
 //! One thread owns the node, so that every event is handled whole and in order, and a slow disk never blocks a socket. A
 //! question about the node is a closure that runs between two events.
 use crate::clock::{Clock, ClockError};
-use crate::node::{Action, Answer, At, Event, Hint, Node, Ticket};
+use crate::docket::Docket;
+use crate::node::{Action, Answer, At, Case, Event, Hint, Node, Ticket};
 use crate::wire::Wire;
+use hamsaya_agreement::{JudgeError, Judgment};
 use hamsaya_record::Instant;
 use hamsaya_record::store::Folder;
 use std::collections::{HashMap, VecDeque};
@@ -42,6 +44,7 @@ struct Inner {
     waiting: Mutex<HashMap<Ticket, oneshot::Sender<Answer>>>,
     next_ticket: AtomicU64,
     clock: Clock,
+    docket: Docket,
     hints: Mutex<VecDeque<(u64, Hint)>>,
     last_hint: watch::Sender<u64>,
     stopping: watch::Sender<bool>,
@@ -60,6 +63,7 @@ impl Shell {
             waiting: Mutex::new(HashMap::new()),
             next_ticket: AtomicU64::new(1),
             clock,
+            docket: Docket::default(),
             hints: Mutex::new(VecDeque::new()),
             last_hint: watch::Sender::new(0),
             stopping: watch::Sender::new(false),
@@ -67,7 +71,7 @@ impl Shell {
         let shell = Shell { inner: Arc::new(inner) };
         let wire = Wire::new(peers, shell.inner.inbox.clone());
         let driver = shell.clone();
-        let thread = std::thread::spawn(move || driver.drive(node, &messages, &wire));
+        let thread = in_thread("node", move || driver.drive(node, &messages, &wire));
         (shell, thread)
     }
 
@@ -104,11 +108,11 @@ impl Shell {
             }
             Action::Announce(hint) => self.announce(hint),
             Action::Judge(case) => {
-                let inbox = self.inner.inbox.clone();
-                std::thread::spawn(move || {
-                    let judged = Event::Judged(Box::new(case.judge()));
+                let shell = self.clone();
+                in_thread("judge", move || {
+                    let judged = shell.inner.docket.judge(&case).map(|judgment| case.compared(judgment));
                     // The node may have stopped meanwhile.
-                    let _ = inbox.send(Message::Event(judged));
+                    let _ = shell.inner.inbox.send(Message::Event(Event::Judged(Box::new(judged))));
                 });
             }
             outgoing => wire.send(outgoing),
@@ -188,6 +192,12 @@ impl Shell {
         Ok(())
     }
 
+    /// Judges, away from the threads that answer.
+    pub(crate) async fn judge(&self, case: Case) -> Result<Result<Arc<Judgment>, JudgeError>, Gone> {
+        let shell = self.clone();
+        tokio::task::spawn_blocking(move || shell.inner.docket.judge(&case)).await.map_err(|_| Gone)
+    }
+
     pub(crate) fn clock(&self) -> &Clock {
         &self.inner.clock
     }
@@ -228,4 +238,10 @@ impl Shell {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A thread with a name, for whoever looks at the process.
+pub(crate) fn in_thread<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    let spawned = std::thread::Builder::new().name(name.to_string()).spawn(work);
+    spawned.expect("the system gives a thread, or nothing works at all")
 }

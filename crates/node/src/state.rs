@@ -87,10 +87,8 @@ impl<S: Store> Node<S> {
             let times = note.signatures.iter().filter_map(|s| cosignature::verify(&note.text, s, vkey));
             times.max().and_then(|t| i64::try_from(t).ok()).map(Instant)
         };
-        let witnesses: Vec<(String, Option<Instant>)> = counted
-            .iter()
-            .map(|w| (String::from_utf8_lossy(&w.name).into_owned(), latest(&w.vkey)))
-            .collect();
+        let witnesses: Vec<(String, Option<Instant>)> =
+            counted.iter().map(|w| (String::from_utf8_lossy(&w.name).into_owned(), latest(&w.vkey))).collect();
         let mut times: Vec<Instant> = witnesses.iter().filter_map(|(_, time)| *time).collect();
         times.sort_unstable_by(|a, b| b.cmp(a));
         HeadState {

@@ -10,7 +10,7 @@
 //! Each witness and each log has a lane of its own, so that a silent peer holds up nobody else. At most one question is in
 //! flight in a lane: the node asks no sooner.
 use crate::node::{Action, Cosigning, Event, News, Silence};
-use crate::shell::Message;
+use crate::shell::{Message, in_thread};
 use hamsaya_record::tile::Tile;
 use hamsaya_record::witness::origin_hash;
 use std::collections::BTreeMap;
@@ -51,15 +51,15 @@ impl Wire {
         };
         let Some(url) = self.urls.get(peer) else { return };
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let sender = lanes.entry(lane).or_insert_with(|| open_lane(self.inbox.clone()));
+        let sender = lanes.entry(lane.clone()).or_insert_with(|| open_lane(&lane, self.inbox.clone()));
         // A lane ends only when the node has.
         let _ = sender.send((action, url.clone()));
     }
 }
 
-fn open_lane(inbox: Sender<Message>) -> Sender<(Action, String)> {
-    let (send, receive) = channel();
-    std::thread::spawn(move || {
+fn open_lane(name: &str, inbox: Sender<Message>) -> Sender<(Action, String)> {
+    let (send, receive) = channel::<(Action, String)>();
+    in_thread(name, move || {
         let client = Client::new();
         for (action, url) in receive {
             let Some(event) = client.perform(action, &url) else { continue };

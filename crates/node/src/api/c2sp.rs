@@ -59,7 +59,8 @@ pub(super) async fn copy_tile(
 /// The log of this hash, if this node serves it.
 async fn origin_of(api: &Api, hash: &str) -> Result<String, Problem> {
     let wanted = hash.to_string();
-    let found = api.shell.ask(move |node| node.founding().origins().find(|o| origin_hash(o) == wanted).map(str::to_string));
+    let found =
+        api.shell.ask(move |node| node.founding().origins().find(|o| origin_hash(o) == wanted).map(str::to_string));
     found.await?.ok_or_else(|| Problem::not_found(format!("no log of the founding has the hash {hash}")))
 }
 
@@ -154,6 +155,7 @@ pub(super) async fn add_checkpoint(State(api): State<Api>, body: Body) -> Result
 pub(super) async fn witnessed(State(api): State<Api>, Path(hash): Path<String>) -> Result<Response, Problem> {
     let wanted = hash.clone();
     let note = api.shell.ask(move |node| node.witnessed(&wanted).map(|n| n.to_text())).await?;
-    let note = note.ok_or_else(|| Problem::not_found(format!("this witness has cosigned no log of the hash {hash}")))?;
+    let note =
+        note.ok_or_else(|| Problem::not_found(format!("this witness has cosigned no log of the hash {hash}")))?;
     Ok(([(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, "no-store")], note).into_response())
 }

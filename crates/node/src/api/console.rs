@@ -20,7 +20,9 @@ pub(super) async fn page(request: Request) -> Response {
     let path = request.uri().path().trim_start_matches('/');
     let of_programs = ["api", "log", "peer", "witness"].iter().any(|p| path.split('/').next() == Some(p));
     if of_programs || !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Problem::not_found(format!("{} /{path}", request.method())).hint("GET /api/openapi.json lists all paths").into_response();
+        return Problem::not_found(format!("{} /{path}", request.method()))
+            .hint("GET /api/openapi.json lists all paths")
+            .into_response();
     }
     if let Some(file) = Console::get(path).filter(|_| !path.is_empty()) {
         // Names under assets/ carry a hash of what they hold.

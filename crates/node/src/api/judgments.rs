@@ -3,21 +3,16 @@ use super::Api;
 use super::problem::Problem;
 use super::shapes;
 use crate::compare::{self, Heads, path_of};
-use crate::node::Case;
 use axum::Json;
 use axum::extract::{Query, State};
 use hamsaya_agreement::Judgment;
 use hamsaya_record::Instant;
 use hamsaya_record::envelope::Envelope;
-use hamsaya_record::logs::Head;
 use hamsaya_record::statement::{FieldValue, hex};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// So many judgments are kept: the instants that people look at again.
-const KEPT_MAX: usize = 24;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What to judge.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -29,49 +24,6 @@ pub(super) struct Asked {
     /// A branch of the digest's tree: `art_4/C14`.
     path: Option<String>,
     peer: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Key {
-    heads: Vec<Head>,
-    as_of: Instant,
-    known_by: Instant,
-}
-
-/// Judgments made lately. One is made at a time: who asks for the same one meanwhile finds it here.
-#[derive(Debug, Default)]
-pub(super) struct Judgments {
-    kept: Mutex<VecDeque<(Key, Arc<Judgment>)>>,
-    one: tokio::sync::Mutex<()>,
-}
-
-impl Judgments {
-    fn find(&self, key: &Key) -> Option<Arc<Judgment>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|(k, _)| k == key).map(|(_, judgment)| judgment.clone())
-    }
-
-    async fn judge(&self, case: Case) -> Result<Arc<Judgment>, Problem> {
-        let key = Key { heads: case.logs.heads().to_vec(), as_of: case.as_of, known_by: case.known_by };
-        if let Some(found) = self.find(&key) {
-            return Ok(found);
-        }
-        let _one = self.one.lock().await;
-        if let Some(found) = self.find(&key) {
-            return Ok(found);
-        }
-        let judged = tokio::task::spawn_blocking(move || case.judge()).await;
-        let (judgment, _) = judged
-            .map_err(|e| Problem::internal(e.to_string()))?
-            .map_err(|error| Problem::conflict("other_agreement", "The record belongs to another agreement", error.to_string()))?;
-        let judgment = Arc::new(judgment);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push_back((key, judgment.clone()));
-        if kept.len() > KEPT_MAX {
-            kept.pop_front();
-        }
-        Ok(judgment)
-    }
 }
 
 impl Asked {
@@ -109,7 +61,9 @@ impl Asked {
             case.map(Ok).ok_or_else(|| Problem::forbidden("this node only witnesses, it does not judge"))
         });
         match case.await?? {
-            Ok(case) => api.judgments.judge(case).await,
+            Ok(case) => api.shell.judge(case).await?.map_err(|error| {
+                Problem::conflict("other_agreement", "The record belongs to another agreement", error.to_string())
+            }),
             Err(judgment) => Ok(judgment),
         }
     }
@@ -142,11 +96,8 @@ fn verdict_fields(judgment: &Judgment, digest: &str) -> BTreeMap<String, FieldVa
     let text = |t: String| FieldValue::Text(t);
     let heads = judgment.heads.iter().map(|head| {
         let size = i64::try_from(head.size).unwrap_or(i64::MAX);
-        let fields = [
-            ("origin", text(head.origin.clone())),
-            ("size", FieldValue::Int(size)),
-            ("root", text(hex(&head.root))),
-        ];
+        let fields =
+            [("origin", text(head.origin.clone())), ("size", FieldValue::Int(size)), ("root", text(hex(&head.root)))];
         FieldValue::Map(fields.into_iter().map(|(k, v)| (k.to_string(), v)).collect())
     });
     let fields = [
@@ -171,8 +122,7 @@ pub(super) async fn branch(State(api): State<Api>, Query(asked): Query<Asked>) -
     let children = judgment
         .branch(&names)
         .ok_or_else(|| Problem::not_found(format!("the digest's tree has no branch `{path}`")))?;
-    let children: Vec<Value> =
-        children.iter().map(|(name, hash)| json!({"name": name, "hash": hex(hash)})).collect();
+    let children: Vec<Value> = children.iter().map(|(name, hash)| json!({"name": name, "hash": hex(hash)})).collect();
     Ok(Json(json!({"path": path, "children": children})))
 }
 

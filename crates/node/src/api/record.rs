@@ -93,7 +93,8 @@ pub(super) async fn exhibit(State(api): State<Api>, Query(asked): Query<Asked>) 
         error => Problem::internal(error.to_string()),
     })?;
     let name = format!("attachment; filename=\"{}.exhibit.zip\"", &id[..12]);
-    Ok(([(header::CONTENT_TYPE, "application/zip".to_string()), (header::CONTENT_DISPOSITION, name)], bytes).into_response())
+    Ok(([(header::CONTENT_TYPE, "application/zip".to_string()), (header::CONTENT_DISPOSITION, name)], bytes)
+        .into_response())
 }
 
 /// `GET /api/refusals`: what was refused lately, newest last.

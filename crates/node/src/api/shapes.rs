@@ -201,8 +201,7 @@ pub(super) fn entry(timed: &Timed) -> Value {
     });
     let signers: Vec<Value> =
         e.signers.iter().map(|s| json!({"keyid": s.keyid, "node": s.node, "role": s.role})).collect();
-    let refs: Vec<Value> =
-        s.refs.iter().map(|r| json!({"rel": r.rel.name(), "id": r.id.to_string()})).collect();
+    let refs: Vec<Value> = s.refs.iter().map(|r| json!({"rel": r.rel.name(), "id": r.id.to_string()})).collect();
     let files: Vec<Value> = s
         .files
         .iter()

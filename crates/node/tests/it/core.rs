@@ -1,0 +1,464 @@
+//! The core in memory: a post office carries what nodes ask of each other, in order and at once.
+use crate::town::{NAMES, START, accord, founding_leaf, key, origin, setup};
+use hamsaya_agreement::Agreement;
+use hamsaya_node::node::{Action, Answer, At, Cosigning, Event, Hint, News, Node, Silence, Status, Stores};
+use hamsaya_record::Instant;
+use hamsaya_record::accept::Reason;
+use hamsaya_record::envelope::Envelope;
+use hamsaya_record::statement::{Act, FieldValue, Statement, StatementId, hex};
+use hamsaya_record::store::{Crash, Memory, Store};
+use hamsaya_record::witness::{WitnessAnswer, origin_hash};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+/// The stores of one node, which outlive it.
+#[derive(Clone, Default)]
+struct Disk {
+    log: Memory,
+    witness: Memory,
+    copies: BTreeMap<String, Memory>,
+}
+
+struct World {
+    agreement: Arc<Agreement>,
+    leaf: Vec<u8>,
+    disks: BTreeMap<String, Disk>,
+    nodes: BTreeMap<String, Node<Memory>>,
+    silent: BTreeSet<String>,
+    now: Instant,
+    elapsed_ms: u64,
+    answers: BTreeMap<u64, Answer>,
+    hints: Vec<(String, Hint)>,
+    tickets: u64,
+}
+
+impl World {
+    fn new() -> World {
+        let (_, agreement) = accord();
+        let leaf = founding_leaf(&agreement);
+        let mut world = World {
+            agreement,
+            leaf,
+            disks: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            silent: BTreeSet::new(),
+            now: START,
+            elapsed_ms: 0,
+            answers: BTreeMap::new(),
+            hints: Vec::new(),
+            tickets: 0,
+        };
+        for name in NAMES {
+            world.start(name);
+        }
+        world.settle();
+        world
+    }
+
+    fn start(&mut self, name: &str) {
+        let disk = self.disks.entry(name.into()).or_default().clone();
+        let with_log = name != "O1";
+        let copies = NAMES.iter().filter(|n| with_log && **n != name && **n != "O1").map(|n| origin(n));
+        let all: BTreeMap<String, Memory> =
+            copies.map(|o| (o.clone(), disk.copies.get(&o).cloned().unwrap_or_default())).collect();
+        self.disks.get_mut(name).unwrap().copies = all.clone();
+        let stores = Stores { log: with_log.then_some(disk.log), witness: Some(disk.witness), copies: all };
+        let node = Node::open(setup(name, &self.agreement, &self.leaf), stores).unwrap();
+        self.nodes.insert(name.into(), node);
+    }
+
+    fn stop(&mut self, name: &str) {
+        self.nodes.remove(name);
+    }
+
+    fn at(&self) -> At {
+        At { now: Some(self.now), elapsed_ms: self.elapsed_ms }
+    }
+
+    /// Gives an event to a node, then carries what follows until all is quiet at this moment.
+    fn tell(&mut self, name: &str, event: Event) {
+        let mut events = VecDeque::from([(name.to_string(), event)]);
+        let mut handled = 0;
+        while let Some((name, event)) = events.pop_front() {
+            handled += 1;
+            assert!(handled < 20_000, "the nodes do not come to rest");
+            let at = self.at();
+            let Some(node) = self.nodes.get_mut(&name) else { continue };
+            for action in node.handle(event, at) {
+                if let Some(next) = self.carry(&name, action) {
+                    events.push_back((name.clone(), next));
+                }
+            }
+        }
+    }
+
+    fn carry(&mut self, name: &str, action: Action) -> Option<Event> {
+        Some(match action {
+            Action::Reply { ticket, answer } => {
+                self.answers.insert(ticket, answer);
+                return None;
+            }
+            Action::Announce(hint) => {
+                self.hints.push((name.to_string(), hint));
+                return None;
+            }
+            Action::Judge(case) => Event::Judged(Box::new(case.judge())),
+            Action::AskWitness { peer, size, body } => {
+                let answer = self.cosign(&peer, body);
+                Event::WitnessAnswered { peer, size, answer }
+            }
+            Action::AskNewest { peer, origin } => {
+                let key = format!("{}/checkpoint", origin_hash(&origin));
+                let answer = self.reach(&peer).map(|disk| disk.witness.read(&key).unwrap().map(|(bytes, _)| bytes));
+                Event::NewestSeen { peer, answer }
+            }
+            Action::FetchCheckpoint { origin, peer, etag, .. } => {
+                let answer = self.published(&peer, &origin).map(|note| match note {
+                    None => News::Nothing { held: false },
+                    Some(note) => {
+                        let name = hex(&StatementId::of(&note).0);
+                        match Some(&name) == etag.as_ref() {
+                            true => News::Same { held: false },
+                            false => News::Checkpoint { note, etag: Some(name) },
+                        }
+                    }
+                });
+                Event::PeerCheckpoint { origin, peer, answer }
+            }
+            Action::FetchEntries { origin, peer, tiles } => {
+                let store = self.store(&peer, &origin);
+                let answer = store.and_then(|store| {
+                    let read = |key: String| store.read(&key).unwrap().map(|(bytes, _)| bytes);
+                    tiles
+                        .iter()
+                        .map(|t| read(t.to_string()).or_else(|| read(t.full().to_string())).ok_or(silence()))
+                        .collect()
+                });
+                Event::PeerEntries { origin, peer, answer }
+            }
+        })
+    }
+
+    fn reach(&self, peer: &str) -> Result<&Disk, Silence> {
+        let is_there = self.nodes.contains_key(peer) && !self.silent.contains(peer);
+        is_there.then(|| &self.disks[peer]).ok_or(silence())
+    }
+
+    fn store(&self, peer: &str, of: &str) -> Result<Memory, Silence> {
+        let disk = self.reach(peer)?;
+        if origin(peer) == of { Ok(disk.log.clone()) } else { disk.copies.get(of).cloned().ok_or(silence()) }
+    }
+
+    fn published(&self, peer: &str, of: &str) -> Result<Option<Vec<u8>>, Silence> {
+        Ok(self.store(peer, of)?.read("checkpoint").unwrap().map(|(bytes, _)| bytes))
+    }
+
+    fn cosign(&mut self, peer: &str, body: Vec<u8>) -> Result<Cosigning, Silence> {
+        self.reach(peer)?;
+        self.tickets += 1;
+        let (ticket, at) = (self.tickets, self.at());
+        let node = self.nodes.get_mut(peer).unwrap();
+        let actions = node.handle(Event::WitnessAsked { ticket, body }, at);
+        let answer = actions.into_iter().find_map(|action| match action {
+            Action::Reply { ticket: told, answer: Answer::Witness(answer) } if told == ticket => Some(answer),
+            _ => None,
+        });
+        Ok(match answer.ok_or(silence())? {
+            WitnessAnswer::Cosigned(line) => Cosigning::Lines(line.to_line().into_bytes()),
+            WitnessAnswer::Conflict { size } => Cosigning::Conflict(size),
+            WitnessAnswer::Unproven(why) => Cosigning::Unproven(why),
+            other => Cosigning::Refused(format!("{other:?}")),
+        })
+    }
+
+    /// Lets time pass, a little at a time.
+    fn pass(&mut self, ms: u64) {
+        let end = self.elapsed_ms + ms;
+        while self.elapsed_ms < end {
+            self.elapsed_ms += 10;
+            for name in NAMES {
+                self.tell(name, Event::Tick);
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        self.pass(3_000);
+    }
+
+    fn submit(&mut self, name: &str, bytes: Vec<u8>) -> u64 {
+        self.tickets += 1;
+        let ticket = self.tickets;
+        self.tell(name, Event::Submitted { ticket, bytes });
+        ticket
+    }
+
+    /// P1's chair says something.
+    fn said(&self, n: u64) -> Statement {
+        let id = format!("0193a1b2-c3d4-7e5f-8a9b-{n:012x}");
+        let mut statement =
+            Statement::new(self.agreement.digest(), Act::Notify, "sitrep", &id, "P1", &origin("P1"), self.now);
+        (statement.act, statement.kind) = (Act::Observe, "incident".into());
+        statement
+    }
+
+    fn sizes(&self, name: &str) -> BTreeMap<String, u64> {
+        self.nodes[name].heads().into_iter().map(|h| (h.origin, h.size)).collect()
+    }
+
+    fn digest(&self, name: &str) -> String {
+        let case = self.nodes[name].case(self.now, self.now).unwrap();
+        hex(&case.judge().unwrap().0.digest())
+    }
+}
+
+fn silence() -> Silence {
+    Silence("nobody answers".into())
+}
+
+/// A lodged allegation by P2, signed by its chair.
+fn lodged(world: &World) -> Envelope {
+    let mut statement = Statement::new(
+        world.agreement.digest(),
+        Act::Allege,
+        "lodged",
+        "0193a1b2-c3d4-7e5f-8a9b-000000000001",
+        "P2",
+        &origin("P2"),
+        world.now,
+    );
+    let text = |t: &str| FieldValue::Text(t.into());
+    statement.to = vec!["P1".into()];
+    statement.fields = [
+        ("allegation", text("A1")),
+        ("against", text("P1")),
+        ("commitment", text("C12")),
+        ("urgency", text("flash")),
+        ("known_at", text(&world.now.to_string())),
+        ("event", text("raid")),
+        ("relief", text("joint_visit")),
+    ]
+    .into_iter()
+    .map(|(k, v)| (k.to_string(), v))
+    .collect();
+    Envelope::sign(statement.to_payload(), &[&key("P2", "chair")])
+}
+
+#[test]
+fn an_entry_is_durable_then_answered_then_witnessed_then_held_by_all() {
+    let mut world = World::new();
+    // The founding, and the entry that proves its time.
+    assert_eq!(world.sizes("P1").values().copied().collect::<Vec<_>>(), [2, 2, 2, 2]);
+    let envelope = lodged(&world);
+    let ticket = world.submit("P2", envelope.to_leaf());
+    assert_eq!(world.answers.get(&ticket), None, "the batch is open");
+    world.pass(10);
+    let Some(Answer::Logged(receipt)) = world.answers.get(&ticket) else { panic!("{:?}", world.answers.get(&ticket)) };
+    assert_eq!((receipt.index, receipt.already), (2, false));
+    world.settle();
+    for name in ["P1", "P2", "G1", "G2"] {
+        assert_eq!(world.sizes(name)[&origin("P2")], 4, "{name}: the entry and its proof of time");
+        let state = world.nodes[name].case(world.now, world.now).unwrap().judge().unwrap().0;
+        assert!(state.verdicts.iter().any(|v| v.label == "C14(A1, P1)"), "{name}");
+        assert_eq!(world.digest(name), world.digest("P1"), "{name}");
+        assert_eq!(world.nodes[name].status(), &Status::Running);
+    }
+    // The same bytes again are the same entry.
+    let again = world.submit("P2", envelope.to_leaf());
+    let Some(Answer::Logged(receipt)) = world.answers.get(&again) else { panic!() };
+    assert_eq!((receipt.index, receipt.already), (2, true));
+}
+
+#[test]
+fn at_rest_nothing_is_written() {
+    let mut world = World::new();
+    let before = world.sizes("P1");
+    world.pass(30_000);
+    assert_eq!(world.sizes("P1"), before, "heartbeats add no entries");
+    world.now = world.now.plus(60);
+    world.pass(30_000);
+    assert_eq!(world.sizes("P1"), before);
+}
+
+#[test]
+fn three_of_four_witnesses_are_enough_and_two_are_not() {
+    let mut world = World::new();
+    world.silent.insert("O1".into());
+    let envelope = lodged(&world);
+    world.submit("P2", envelope.to_leaf());
+    world.settle();
+    assert_eq!(world.sizes("P1")[&origin("P2")], 4);
+    world.silent.insert("G2".into());
+    let statement = {
+        let mut s = Statement::parse(&envelope.payload).unwrap();
+        s.id = "0193a1b2-c3d4-7e5f-8a9b-000000000002".into();
+        (s.seq, s.prev) = (1, Some(envelope.statement_id()));
+        s.fields.insert("allegation".into(), FieldValue::Text("A2".into()));
+        s
+    };
+    let second = Envelope::sign(statement.to_payload(), &[&key("P2", "chair")]);
+    let ticket = world.submit("P2", second.to_leaf());
+    world.settle();
+    assert!(matches!(world.answers.get(&ticket), Some(Answer::Logged(_))), "sequencing goes on without quorum");
+    assert_eq!(world.sizes("P1")[&origin("P2")], 4, "but nobody rests on it");
+    world.silent.clear();
+    world.pass(70_000);
+    assert_eq!(world.sizes("P1")[&origin("P2")], 6);
+    assert_eq!(world.digest("P1"), world.digest("G2"));
+}
+
+#[test]
+fn a_node_that_starts_again_asks_before_it_signs() {
+    let mut world = World::new();
+    let envelope = lodged(&world);
+    world.submit("P2", envelope.to_leaf());
+    world.settle();
+    world.stop("P2");
+    for witness in ["G1", "G2"] {
+        world.silent.insert(witness.into());
+    }
+    world.start("P2");
+    let mut statement = Statement::parse(&envelope.payload).unwrap();
+    statement.id = "0193a1b2-c3d4-7e5f-8a9b-000000000003".into();
+    (statement.seq, statement.prev) = (1, Some(envelope.statement_id()));
+    let next = Envelope::sign(statement.to_payload(), &[&key("P2", "chair")]);
+    let ticket = world.submit("P2", next.to_leaf());
+    world.settle();
+    assert_eq!(world.nodes["P2"].status(), &Status::Starting, "two of four have answered");
+    assert_eq!(world.answers.get(&ticket), None, "nothing is signed, nobody is told anything");
+    world.silent.clear();
+    world.settle();
+    assert_eq!(world.nodes["P2"].status(), &Status::Running);
+    assert!(matches!(world.answers.get(&ticket), Some(Answer::Logged(r)) if r.index == 4));
+    world.settle();
+    assert_eq!(world.digest("P1"), world.digest("P2"));
+}
+
+#[test]
+fn a_disk_that_is_older_than_what_the_world_has_seen_stops() {
+    let mut world = World::new();
+    let old = Disk { log: world.disks["P2"].log.copy(), ..world.disks["P2"].clone() };
+    world.submit("P2", lodged(&world).to_leaf());
+    world.settle();
+    world.stop("P2");
+    world.disks.insert("P2".into(), old);
+    world.start("P2");
+    world.settle();
+    let Status::Stopped(why) = world.nodes["P2"].status() else { panic!("{:?}", world.nodes["P2"].status()) };
+    assert!(why.contains("older than what the world has seen"), "{why}");
+}
+
+#[test]
+fn a_crash_at_any_write_loses_nothing_that_was_answered() {
+    for write in 0..10 {
+        for crash in [Crash::Before, Crash::After] {
+            let mut world = World::new();
+            world.disks["P2"].log.crash_at(write, crash);
+            let ticket = world.submit("P2", lodged(&world).to_leaf());
+            world.settle();
+            world.disks["P2"].log.restart();
+            world.stop("P2");
+            world.start("P2");
+            world.settle();
+            assert_eq!(world.nodes["P2"].status(), &Status::Running, "write {write} {crash:?}");
+            if let Some(Answer::Logged(receipt)) = world.answers.get(&ticket).cloned() {
+                let held = world.sizes("P1")[&origin("P2")];
+                assert!(held > receipt.index, "write {write} {crash:?}: answered {} held {held}", receipt.index);
+            }
+            assert_eq!(world.digest("P1"), world.digest("P2"), "write {write} {crash:?}");
+        }
+    }
+}
+
+#[test]
+fn refusals_have_reasons_are_counted_and_told_to_the_record() {
+    let mut world = World::new();
+    let good = lodged(&world);
+    let statement = Statement::parse(&good.payload).unwrap();
+    let chair = key("P2", "chair");
+    let signed = |s: &Statement| Envelope::sign(s.to_payload(), &[&chair]).to_leaf();
+    let with = |change: &dyn Fn(&mut Statement)| {
+        let mut s = statement.clone();
+        change(&mut s);
+        signed(&s)
+    };
+    let mut forged = good.clone();
+    forged.signatures[0].sig[7] ^= 1;
+    let cases: Vec<(Vec<u8>, Reason)> = vec![
+        (b"{".to_vec(), Reason::BadJson),
+        (forged.to_leaf(), Reason::BadSignature),
+        (Envelope::sign(good.payload.clone(), &[&key("X9", "chair")]).to_leaf(), Reason::UnknownKey),
+        (with(&|s| s.kind = "rumour".into()), Reason::UnknownKind),
+        (with(&|s| drop(s.fields.insert("name_of_person".into(), FieldValue::Text("x".into())))), Reason::UnknownField),
+        (with(&|s| drop(s.fields.insert("urgency".into(), FieldValue::Text("soonish".into())))), Reason::BadField),
+        (with(&|s| s.home = origin("P1")), Reason::WrongHome),
+        (with(&|s| s.agreement = [7; 32]), Reason::WrongAgreement),
+        (with(&|s| s.party = "P1".into()), Reason::NotAuthor),
+        (vec![b' '; 200_000], Reason::TooLarge),
+    ];
+    let count = cases.len() as u64;
+    for (bytes, expected) in cases {
+        let ticket = world.submit("P2", bytes);
+        let Some(Answer::Refused(refusal)) = world.answers.get(&ticket) else {
+            panic!("{expected}: {:?}", world.answers.get(&ticket))
+        };
+        assert_eq!(refusal.reason, expected, "{refusal}");
+        assert!(!refusal.found.is_empty() || !refusal.allowed.is_empty());
+    }
+    world.settle();
+    assert_eq!(world.nodes["P2"].refusals().0, count);
+    let told = |world: &World| {
+        let logs = world.nodes["P1"].logs_at(&world.nodes["P1"].heads());
+        let of_refusals = logs.entries().iter().filter(|e| e.statement.kind == "refusal");
+        of_refusals.filter(|e| *e.origin == *origin("P2")).count()
+    };
+    assert!(told(&world) >= 1, "P1 can read in P2's log what P2 refused");
+    // Counted from the log again when the node starts again.
+    world.stop("P2");
+    world.start("P2");
+    assert_eq!(world.nodes["P2"].refusals().0, count);
+}
+
+#[test]
+fn thousands_of_entries_are_judged_a_few_times() {
+    let mut world = World::new();
+    let mut prev = None;
+    let chair = key("P1", "chair");
+    let judged =
+        |world: &World| world.hints.iter().filter(|(n, h)| n == "P1" && matches!(h, Hint::Head { .. })).count();
+    let before = judged(&world);
+    for seq in 0..600 {
+        let mut statement = world.said(1000 + seq);
+        statement.kind = "nil_report".into();
+        statement.occurred_at = None;
+        let kind = world.agreement.kinds().iter().find(|k| k.name == "nil_report").unwrap();
+        statement.act = Act::from_name(&kind.act).unwrap();
+        statement.occurred_at = Some(hamsaya_record::statement::Occurred {
+            from: world.now,
+            to: world.now,
+            precision: hamsaya_record::statement::Precision::Minute,
+            edtf: None,
+        });
+        for (name, wanted) in kind.fields.iter().filter(|(_, wanted)| !wanted.ends_with('?')) {
+            let value = match wanted.as_str() {
+                "party" => FieldValue::Text("P1".into()),
+                "instant" => FieldValue::Text(world.now.to_string()),
+                "count" | "duration" => FieldValue::Int(1),
+                "bool" => FieldValue::Bool(true),
+                _ => FieldValue::Text("x".into()),
+            };
+            statement.fields.insert(name.clone(), value);
+        }
+        (statement.seq, statement.prev) = (seq, prev);
+        let envelope = Envelope::sign(statement.to_payload(), &[&chair]);
+        prev = Some(envelope.statement_id());
+        let ticket = world.submit("P1", envelope.to_leaf());
+        if let Some(Answer::Refused(refusal)) = world.answers.get(&ticket) {
+            panic!("{refusal}");
+        }
+    }
+    world.settle();
+    assert_eq!(world.sizes("P2")[&origin("P1")], 603);
+    assert_eq!(world.digest("P1"), world.digest("P2"));
+    assert!(judged(&world) - before < 20, "a batch is one head");
+}

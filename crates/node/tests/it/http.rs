@@ -1,0 +1,223 @@
+//! What a node answers over HTTP.
+use crate::town::{START, Town, key, origin};
+use hamsaya_record::envelope::Envelope;
+use hamsaya_record::statement::{Act, FieldValue, Statement};
+use hamsaya_record::witness::origin_hash;
+use serde_json::Value;
+
+fn ack(town: &Town) -> Statement {
+    let id = "0193a1b2-c3d4-7e5f-8a9b-000000000001";
+    let digest = town.agreement.digest();
+    let mut statement = Statement::new(digest, Act::Notify, "outage_notice", id, "P1", &origin("P1"), START);
+    let kind = town.agreement.kinds().iter().find(|k| k.name == "outage_notice").unwrap();
+    statement.act = Act::from_name(&kind.act).unwrap();
+    for (name, wanted) in kind.fields.iter().filter(|(_, wanted)| !wanted.ends_with('?')) {
+        let value = match wanted.as_str() {
+            "party" => FieldValue::Text("P1".into()),
+            "instant" => FieldValue::Text(START.to_string()),
+            "count" | "duration" => FieldValue::Int(1),
+            "bool" => FieldValue::Bool(true),
+            _ => FieldValue::Text("x".into()),
+        };
+        statement.fields.insert(name.clone(), value);
+    }
+    statement
+}
+
+#[test]
+fn a_statement_goes_round_and_what_is_refused_says_why() {
+    let mut town = Town::start("http");
+    // Without a clock nothing is stamped.
+    let envelope = Envelope::sign(ack(&town).to_payload(), &[&key("P1", "chair")]);
+    assert_eq!(town.state_statement("P1", &envelope).status, 503);
+    town.set_clock(START);
+    let receipt = town.state_statement("P1", &envelope);
+    assert_eq!(receipt.status, 200, "{}", String::from_utf8_lossy(&receipt.body));
+    let receipt = receipt.json();
+    assert_eq!((receipt["origin"].as_str(), receipt["already"].as_bool()), (Some(origin("P1").as_str()), Some(false)));
+    let index = receipt["index"].as_u64().unwrap();
+    town.settle(Some((&origin("P1"), index)), START);
+    assert_eq!(town.state_statement("P1", &envelope).json()["already"], true);
+
+    refusals(&town, &envelope);
+    many(&town);
+    c2sp_paths(&town);
+    described(&town, index);
+    compared(&town);
+
+    // The clock never goes back, and is moved from here only.
+    let back = town.post("P1", "/api/clock", "application/json", b"{\"now\":\"2026-11-24T19:59:59Z\"}");
+    assert_eq!((back.status, back.json()["type"].as_str()), (409, Some("urn:hamsaya:problem:clock_back")));
+
+    // A node that starts again holds everything and says the same.
+    let digest = town.digest("P1", START);
+    town.stop_node("P1");
+    town.start_node("P1");
+    town.set_clock(START);
+    town.settle(Some((&origin("P1"), index)), START);
+    assert_eq!(town.digest("P1", START), town.digest("P2", START));
+    assert_ne!(digest, "");
+}
+
+fn refusals(town: &Town, good: &Envelope) {
+    let chair = key("P1", "chair");
+    let with = |change: &dyn Fn(&mut Statement)| {
+        let mut statement = ack(town);
+        statement.id = "0193a1b2-c3d4-7e5f-8a9b-000000000009".into();
+        change(&mut statement);
+        Envelope::sign(statement.to_payload(), &[&chair]).to_leaf()
+    };
+    let mut forged = good.clone();
+    forged.signatures[0].sig[3] ^= 1;
+    // A signature that nobody knows fills the entry to 65,536 bytes.
+    let mut long = good.clone();
+    let sig = vec![7; 3 * ((65_536 - long.to_leaf().len()) / 4 - 12)];
+    long.signatures.push(hamsaya_record::envelope::EnvelopeSignature { keyid: "zz".into(), sig });
+    let short = 65_536 - long.to_leaf().len();
+    long.signatures[1].keyid.push_str(&"z".repeat(short));
+    assert_eq!(long.to_leaf().len(), 65_536);
+    let before = town.get("P1", "/api/state").json()["refused"].as_u64().unwrap();
+    let cases: Vec<(Vec<u8>, u16, &str)> = vec![
+        (b"not json".to_vec(), 400, "bad_json"),
+        (forged.to_leaf(), 403, "bad_signature"),
+        (with(&|s| s.kind = "rumour".into()), 400, "unknown_kind"),
+        (with(&|s| drop(s.fields.insert("person_name".into(), FieldValue::Text("x".into())))), 400, "unknown_field"),
+        (with(&|s| s.home = origin("P2")), 409, "wrong_home"),
+        (long.to_leaf(), 413, "too_large"),
+        (vec![b' '; 1 << 20], 413, "too_large"),
+    ];
+    let count = cases.len() as u64;
+    for (bytes, status, reason) in cases {
+        let said = town.post("P1", "/api/statements", "application/json", &bytes);
+        let problem = said.json();
+        assert_eq!(
+            (said.status, problem["type"].as_str()),
+            (status, Some(format!("urn:hamsaya:problem:{reason}").as_str())),
+            "{problem}"
+        );
+        assert_eq!(said.content_type, "application/problem+json");
+        for field in ["title", "detail", "found", "allowed"] {
+            assert!(problem[field].as_str().is_some_and(|t| !t.is_empty()), "{reason}: {field} in {problem}");
+        }
+    }
+    let state = town.get("P1", "/api/state").json();
+    assert_eq!(state["refused"].as_u64().unwrap() - before, count);
+    let refused = town.get("P1", "/api/refusals").json();
+    assert_eq!(refused["refusals"].as_array().unwrap().last().unwrap()["reason"], "too_large");
+    let witness = town.post("O1", "/api/statements", "application/json", &good.to_leaf());
+    assert_eq!((witness.status, witness.json()["type"].as_str()), (403, Some("urn:hamsaya:problem:no_log")));
+}
+
+/// Many in one request: each is taken or refused for itself.
+fn many(town: &Town) {
+    let chair = key("P1", "chair");
+    let mut lines = Vec::new();
+    for n in 0..300u64 {
+        let mut statement = ack(town);
+        statement.id = format!("0193a1b2-c3d4-7e5f-8a9b-0000000{:05x}", 0x1000 + n);
+        statement.source = "p1/bulk".into();
+        statement.seq = 2 * n + 1;
+        statement.prev = Some(hamsaya_record::statement::StatementId([n as u8; 32]));
+        lines.extend_from_slice(&Envelope::sign(statement.to_payload(), &[&chair]).to_leaf());
+        lines.push(b'\n');
+        if n == 7 {
+            lines.extend_from_slice(b"{}\n");
+        }
+    }
+    let said = town.post("P1", "/api/statements", "application/x-ndjson", &lines);
+    let text = String::from_utf8(said.body).unwrap();
+    let answers: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!((said.status, answers.len()), (200, 301));
+    assert!(answers[8]["type"].as_str().unwrap().starts_with("urn:hamsaya:problem:"), "{}", answers[8]);
+    let logged = answers.iter().filter(|a| a["index"].is_u64()).count();
+    assert_eq!(logged, 300, "{}", answers.iter().find(|a| a["type"].is_string()).unwrap());
+    let page = town.get("P1", &format!("/api/entries?origin={}&kind=outage_notice&limit=200", origin("P1"))).json();
+    assert_eq!(page["entries"].as_array().unwrap().len(), 200);
+    let next = page["next"].as_u64().unwrap();
+    let rest = town
+        .get("P1", &format!("/api/entries?origin={}&kind=outage_notice&limit=200&from={next}", origin("P1")))
+        .json();
+    assert_eq!((rest["entries"].as_array().unwrap().len(), rest["next"].is_null()), (101, true));
+    town.settle(Some((&origin("P1"), answers[300]["index"].as_u64().unwrap())), START);
+}
+
+fn c2sp_paths(town: &Town) {
+    let hash = origin_hash(&origin("P1"));
+    let note = town.get("P1", "/log/checkpoint");
+    assert_eq!((note.status, note.content_type.as_str()), (200, "text/plain; charset=utf-8"));
+    for (name, path) in [("P1", format!("/peer/{hash}/checkpoint")), ("P2", format!("/peer/{hash}/checkpoint"))] {
+        let copy = town.get(name, &path);
+        let head = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().take(3).collect::<Vec<_>>().join("\n");
+        assert_eq!(head(&copy.body), head(&note.body), "{name}");
+    }
+    let tile = town.get("P1", "/log/tile/entries/000");
+    assert_eq!((tile.status, tile.content_type.as_str()), (200, "application/octet-stream"));
+    assert_eq!(town.get("P2", &format!("/peer/{hash}/tile/entries/000")).body, tile.body);
+    assert_eq!(town.get("P1", "/log/tile/0/000").body.len(), 8192);
+    for path in
+        ["/log/tile/0/000.p/0", "/log/tile/99/000", "/log/tile/entries/abc", "/log/tile/../lock", "/log/tile/0/777"]
+    {
+        assert_eq!(town.get("P1", path).status, 404, "{path}");
+    }
+    assert_eq!(town.get("O1", "/log/checkpoint").status, 403);
+    let seen = town.get("O1", &format!("/witness/{hash}/checkpoint"));
+    assert_eq!(seen.status, 200);
+    assert_eq!(town.get("O1", &format!("/witness/{}/checkpoint", origin_hash("nobody"))).status, 404);
+    let text = String::from_utf8(note.body).unwrap();
+    let ask = |body: String| town.post("O1", "/witness/add-checkpoint", "text/plain", body.as_bytes());
+    assert_eq!(ask("nonsense".into()).status, 400);
+    assert_eq!(ask(format!("old 0\n\n{}", text.replace("p1.example", "p9.example"))).status, 404);
+    let conflict = ask(format!("old 0\n\n{text}"));
+    assert_eq!((conflict.status, conflict.content_type.as_str()), (409, "text/x.tlog.size"));
+    let size = text.lines().nth(1).unwrap();
+    assert_eq!(String::from_utf8(conflict.body).unwrap(), format!("{size}\n"));
+    assert_eq!(ask(format!("old {size}\n\n{}", text.replace('A', "B"))).status, 403);
+    assert_eq!(ask(format!("old {size}\n{}\n\n{text}", "A".repeat(43) + "=")).status, 422);
+    let again = ask(format!("old {size}\n\n{text}"));
+    assert_eq!((again.status, again.content_type.as_str()), (200, "text/plain; charset=utf-8"));
+    assert!(String::from_utf8(again.body).unwrap().starts_with("— o1.example/witness "));
+}
+
+fn described(town: &Town, index: u64) {
+    let state = town.get("P1", "/api/state").json();
+    assert_eq!((state["status"].as_str(), state["clock"].as_str()), (Some("running"), Some("scenario")));
+    assert_eq!(state["heads"].as_array().unwrap().len(), 4);
+    assert_eq!(state["heads"][0]["quorum"], 3);
+    let item = town.get("G1", &format!("/api/entries/item?origin={}&index={index}", origin("P1"))).json();
+    assert_eq!(
+        (item["kind"].as_str(), item["logged_at"]["hi"].as_str()),
+        (Some("outage_notice"), Some("2026-11-24T20:00:00Z"))
+    );
+    let digest = town.get("P1", "/api/digest").json();
+    let leaf = serde_json::to_vec(&digest["signed"]).unwrap();
+    let signed = Envelope::parse_intake(&leaf).unwrap();
+    let statement = Statement::parse(&signed.payload).unwrap();
+    assert_eq!(
+        (statement.kind.as_str(), statement.fields.get("digest")),
+        ("verdict", Some(&FieldValue::Text(digest["digest"].as_str().unwrap().into())))
+    );
+    assert_eq!(signed.signatures[0].keyid, key("P1", "node").keyid());
+    let exhibit = town.get("P2", &format!("/api/exhibit?origin={}&index={index}", origin("P1")));
+    assert_eq!((exhibit.status, exhibit.content_type.as_str()), (200, "application/zip"));
+    let report = hamsaya_record::exhibit::verify(&exhibit.body).unwrap();
+    assert_eq!((report.origin, report.index), (origin("P1"), index));
+    let agreement = town.get("P1", "/api/agreement?lang=ps").json();
+    assert!(agreement["articles"].as_array().unwrap().len() >= 10);
+    assert_eq!(town.get("P1", "/api/agreement?lang=xx").status, 400);
+    assert_eq!(town.get("P1", "/api/crossings").json()["crossings"][0]["id"], "torkham");
+    assert_eq!(town.get("P1", "/api/lines").status, 200);
+    assert_eq!(town.get("P1", "/api/judgment?as_of=yesterday").status, 400);
+    assert_eq!(town.get("P1", "/api/nothing").status, 404);
+    let page = town.get("P1", "/");
+    assert_eq!((page.status, page.content_type.as_str()), (200, "text/html; charset=utf-8"));
+    assert_eq!(town.get("P1", "/assets/none.js").status, 404);
+}
+
+fn compared(town: &Town) {
+    let compared = town.get("P1", "/api/digest/compare?peer=P2").json();
+    assert_eq!(compared["equal"], true, "{compared}");
+    assert_eq!(compared["mine"], compared["theirs"]);
+    assert_eq!(town.get("P1", "/api/digest/compare?peer=P9").status, 400);
+    let branch = town.get("P1", "/api/digest/node?path=").json();
+    assert!(branch["children"].is_array(), "{branch}");
+}

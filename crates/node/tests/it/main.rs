@@ -1,0 +1,6 @@
+//! A node from outside: its core with memory, and whole nodes over loopback HTTP.
+
+mod core;
+mod golden;
+mod http;
+mod town;
