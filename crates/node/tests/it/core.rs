@@ -30,6 +30,8 @@ struct World {
     answers: BTreeMap<u64, Answer>,
     hints: Vec<(String, Hint)>,
     tickets: u64,
+    /// What a node wants done besides answering a question.
+    left: Vec<(String, Action)>,
 }
 
 impl World {
@@ -47,6 +49,7 @@ impl World {
             answers: BTreeMap::new(),
             hints: Vec::new(),
             tickets: 0,
+            left: Vec::new(),
         };
         for name in NAMES {
             world.start(name);
@@ -84,9 +87,11 @@ impl World {
             assert!(handled < 20_000, "the nodes do not come to rest");
             let at = self.at();
             let Some(node) = self.nodes.get_mut(&name) else { continue };
-            for action in node.handle(event, at) {
+            self.left.extend(node.handle(event, at).into_iter().map(|action| (name.clone(), action)));
+            while !self.left.is_empty() {
+                let (name, action) = self.left.remove(0);
                 if let Some(next) = self.carry(&name, action) {
-                    events.push_back((name.clone(), next));
+                    events.push_back((name, next));
                 }
             }
         }
@@ -109,7 +114,8 @@ impl World {
             }
             Action::AskNewest { peer, origin } => {
                 let key = format!("{}/checkpoint", origin_hash(&origin));
-                let answer = self.reach(&peer).map(|disk| disk.witness.read(&key).unwrap().map(|(bytes, _)| bytes));
+                let answer =
+                    self.reach(&peer).map(|disk| disk.witness.read(&key).ok().flatten().map(|(bytes, _)| bytes));
                 Event::NewestSeen { peer, answer }
             }
             Action::FetchCheckpoint { origin, peer, etag, .. } => {
@@ -128,7 +134,7 @@ impl World {
             Action::FetchEntries { origin, peer, tiles } => {
                 let store = self.store(&peer, &origin);
                 let answer = store.and_then(|store| {
-                    let read = |key: String| store.read(&key).unwrap().map(|(bytes, _)| bytes);
+                    let read = |key: String| store.read(&key).ok().flatten().map(|(bytes, _)| bytes);
                     tiles
                         .iter()
                         .map(|t| read(t.to_string()).or_else(|| read(t.full().to_string())).ok_or(silence()))
@@ -150,7 +156,8 @@ impl World {
     }
 
     fn published(&self, peer: &str, of: &str) -> Result<Option<Vec<u8>>, Silence> {
-        Ok(self.store(peer, of)?.read("checkpoint").unwrap().map(|(bytes, _)| bytes))
+        let read = self.store(peer, of)?.read("checkpoint").map_err(|_| silence())?;
+        Ok(read.map(|(bytes, _)| bytes))
     }
 
     fn cosign(&mut self, peer: &str, body: Vec<u8>) -> Result<Cosigning, Silence> {
@@ -159,10 +166,13 @@ impl World {
         let (ticket, at) = (self.tickets, self.at());
         let node = self.nodes.get_mut(peer).unwrap();
         let actions = node.handle(Event::WitnessAsked { ticket, body }, at);
-        let answer = actions.into_iter().find_map(|action| match action {
-            Action::Reply { ticket: told, answer: Answer::Witness(answer) } if told == ticket => Some(answer),
-            _ => None,
-        });
+        let mut answer = None;
+        for action in actions {
+            match action {
+                Action::Reply { ticket: told, answer: Answer::Witness(said) } if told == ticket => answer = Some(said),
+                other => self.left.push((peer.to_string(), other)),
+            }
+        }
         Ok(match answer.ok_or(silence())? {
             WitnessAnswer::Cosigned(line) => Cosigning::Lines(line.to_line().into_bytes()),
             WitnessAnswer::Conflict { size } => Cosigning::Conflict(size),

@@ -171,7 +171,8 @@ fn c2sp_paths(town: &Town) {
     assert_eq!((conflict.status, conflict.content_type.as_str()), (409, "text/x.tlog.size"));
     let size = text.lines().nth(1).unwrap();
     assert_eq!(String::from_utf8(conflict.body).unwrap(), format!("{size}\n"));
-    assert_eq!(ask(format!("old {size}\n\n{}", text.replace('A', "B"))).status, 403);
+    let forged = text.replacen(&format!("\n{size}\n"), "\n9999\n", 1);
+    assert_eq!(ask(format!("old {size}\n\n{forged}")).status, 403);
     assert_eq!(ask(format!("old {size}\n{}\n\n{text}", "A".repeat(43) + "=")).status, 422);
     let again = ask(format!("old {size}\n\n{text}"));
     assert_eq!((again.status, again.content_type.as_str()), (200, "text/plain; charset=utf-8"));

@@ -201,10 +201,6 @@ impl Town {
         self.runtime.block_on(running.stop());
     }
 
-    pub fn url(&self, name: &str) -> &str {
-        &self.urls[name]
-    }
-
     pub fn get(&self, name: &str, path: &str) -> Said {
         self.read(self.agent.get(format!("{}{path}", self.urls[name])).call())
     }
