@@ -18,6 +18,7 @@ use hamsaya_monitor::{Fact, FactId, Monitor, NEVER, Reading, SINCE_EVER, Value};
 use hamsaya_record::instant::Instant;
 use hamsaya_record::logs::{Entry, LoggedAt, Logs};
 use hamsaya_record::statement::{FieldValue, Occurred, Rel, StatementId};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -45,34 +46,34 @@ pub(crate) struct Facts<'a> {
     /// Statements that a withdrawal takes back: withdrawn statement, withdrawing position.
     pub withdrawals: Vec<(StatementId, usize)>,
     lower: Monitor,
+    /// What stands behind assertions, as far as it was asked: explaining one costs more than judging.
+    assertions: RefCell<BTreeMap<FactId, Vec<usize>>>,
 }
 
 impl Facts<'_> {
     /// Entries behind a fact, as positions in `known`, sorted.
     pub(crate) fn entries_behind(&self, fact: &FactId) -> Vec<usize> {
-        let mut all = BTreeSet::new();
-        self.collect(fact, &mut all, 0);
-        all.into_iter().collect()
+        if let Some(entries) = self.behind.get(fact) {
+            return entries.clone();
+        }
+        if let Some(entries) = self.assertions.borrow().get(fact) {
+            return entries.clone();
+        }
+        let entries = self.behind_assertion(fact);
+        self.assertions.borrow_mut().insert(fact.clone(), entries.clone());
+        entries
     }
 
-    fn collect(&self, fact: &FactId, into: &mut BTreeSet<usize>, depth: usize) {
-        match self.behind.get(fact) {
-            Some(entries) => into.extend(entries),
-            // An assertion: what made its formula hold in the lower stratum.
-            None if depth == 0 => {
-                for instance in self.lower.relation() {
-                    let key = &instance.key;
-                    if assertion_id(&key.rule, &key.valuation) == *fact
-                        && let Some(explanation) = self.lower.explain(key)
-                    {
-                        for fact in explanation.opened_by.iter().chain(&explanation.present) {
-                            self.collect(fact, into, depth + 1);
-                        }
-                    }
-                }
-            }
-            None => {}
+    /// An assertion: what made its formula hold in the lower stratum.
+    fn behind_assertion(&self, fact: &FactId) -> Vec<usize> {
+        let instances = self.lower.relation().iter().map(|i| &i.key);
+        let own = instances.filter(|key| assertion_id(&key.rule, &key.valuation) == *fact);
+        let mut all = BTreeSet::new();
+        for explanation in own.filter_map(|key| self.lower.explain(key)) {
+            let facts = explanation.opened_by.iter().chain(&explanation.present);
+            all.extend(facts.filter_map(|f| self.behind.get(f)).flatten());
         }
+        all.into_iter().collect()
     }
 
     /// Known entries of a kind with these values in these fields.
@@ -134,7 +135,7 @@ pub(crate) fn facts<'a>(agreement: &'a Agreement, logs: &'a Logs, as_of: Instant
     }
     let mut behind = upper.behind;
     behind.extend(lower_behind);
-    Facts { known, facts: upper.facts, behind, agreed, withdrawals, lower }
+    Facts { known, facts: upper.facts, behind, agreed, withdrawals, lower, assertions: RefCell::default() }
 }
 
 /// A monitor that holds these facts.
