@@ -9,6 +9,7 @@ mod keys;
 mod monitor;
 mod record;
 mod reference;
+mod serve;
 mod state;
 mod verify;
 
@@ -32,6 +33,7 @@ enum Command {
     Demo(demo::Demo),
     Init(init::Init),
     Keys(keys::Keys),
+    Serve(serve::Serve),
     Agreement(agreement::Agreement),
     Record(record::Record),
     Import(import::Import),
@@ -69,6 +71,7 @@ impl Hamsaya {
             Command::Demo(c) => c.run(out),
             Command::Init(c) => c.run(out),
             Command::Keys(c) => c.run(out),
+            Command::Serve(c) => c.run(out),
             Command::Agreement(c) => c.run(out),
             Command::Record(c) => c.run(out),
             Command::Import(c) => c.run(out),

@@ -1,5 +1,6 @@
 //! The command's tests, in one binary.
 mod command;
+mod demo;
 mod messages;
 mod monitor;
 mod reference;

@@ -1,0 +1,159 @@
+//! The main job, end to end, with the built command: five nodes, one accord, one verdict.
+use crate::command::{Ran, hamsaya, root, scratch};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// What one run of the demo printed, and where it left its folders.
+struct Played {
+    ran: Ran,
+    place: PathBuf,
+}
+
+/// Plays once for all tests of this module; P1 is killed on the way.
+fn played() -> &'static Played {
+    static PLAYED: OnceLock<Played> = OnceLock::new();
+    PLAYED.get_or_init(|| {
+        let dir = scratch("demo");
+        let ran = hamsaya(&["demo", "--once", "--kill", "P1", "--dir", dir.to_str().expect("UTF-8")]);
+        let place = ran.out.lines().find_map(|l| l.strip_prefix("place: ")).unwrap_or_default().into();
+        Played { ran, place }
+    })
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+fn digests(out: &str) -> BTreeSet<&str> {
+    out.lines().filter_map(|l| l.strip_prefix("digest ")).filter_map(|l| l.split(' ').next_back()).collect()
+}
+
+/// A copy of a folder that the demo left, for a test that damages it.
+fn copied(node: &str, name: &str) -> PathBuf {
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir_all(to).expect("a folder");
+        for entry in fs::read_dir(from).expect("a folder") {
+            let entry = entry.expect("an entry");
+            let to = to.join(entry.file_name());
+            if entry.path().is_dir() {
+                copy(&entry.path(), &to);
+            } else {
+                fs::copy(entry.path(), to).expect("a copy");
+            }
+        }
+    }
+    let to = scratch(name).join(node);
+    copy(&played().place.join(node), &to);
+    to
+}
+
+fn judge(records: &[&str]) -> Ran {
+    let agreement = root().join("agreements/hamsaya-accord");
+    let mut arguments = vec!["judge".to_string(), "--agreement".into(), text(&agreement).into()];
+    for record in records {
+        arguments.extend(["--record".to_string(), text(&played().place.join(record)).to_string()]);
+    }
+    // H 620.
+    arguments.extend(["--as-of".into(), "2026-12-20T16:00:00Z".into(), "--format".into(), "json".into()]);
+    hamsaya(&arguments)
+}
+
+#[test]
+fn the_demo_plays_the_golden_scenario() {
+    let ran = &played().ran;
+    assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
+    for expected in [
+        "C14(A1, P1) pending -> kept",
+        "C32.lane(K1, P2) breached -> kept (late evidence: ",
+        "C12(A1, P1) disputed -> kept",
+        "C18.plan(A1, P1) pending -> kept",
+        "C32.lane(K1, P2) kept -> breached (evidence withdrawn: ",
+        "P1: process killed",
+        "14 kept, 9 breached, 5 pending, 0 disputed",
+        "acknowledged statements are held by all 4 nodes",
+    ] {
+        assert!(ran.out.contains(expected), "the demo does not say `{expected}`:\n{}", ran.out);
+    }
+    assert_eq!(ran.out.lines().filter(|l| l.starts_with("digest ")).count(), 4, "{}", ran.out);
+    assert_eq!(digests(&ran.out).len(), 1, "{}", ran.out);
+}
+
+#[test]
+fn the_folders_judge_offline_to_the_same_digest_in_any_order() {
+    let ran = &played().ran;
+    let one = judge(&["p1", "p2", "g1", "g2"]);
+    assert_eq!(one.code, 1, "something is breached: {}", one.err);
+    let other = judge(&["g2", "p2", "p1", "g1"]);
+    assert_eq!(one.out, other.out, "the order of folders changes the judgment");
+    let digest = digests(&ran.out).into_iter().next().expect("a digest").to_string();
+    assert!(one.out.contains(&digest), "offline another digest than {digest}:\n{}", one.out);
+    assert_eq!(judge(&["p1"]).out, one.out, "one node's folder holds all that is needed");
+}
+
+#[test]
+fn judge_exits_0_while_nothing_is_breached_and_explains_a_verdict() {
+    let agreement = root().join("agreements/hamsaya-accord");
+    let record = played().place.join("g1");
+    let at = |as_of: &str, more: &[&str]| {
+        let fixed = ["judge", "--agreement", text(&agreement), "--record", text(&record), "--as-of", as_of];
+        hamsaya(&[&fixed, more].concat())
+    };
+    // H 4: acknowledged in time, nothing yet on television.
+    let early = at("2026-11-25T00:00:00Z", &[]);
+    assert_eq!(early.code, 0, "{}{}", early.out, early.err);
+    assert!(early.out.contains("C14(A1, P1)"), "{}", early.out);
+    let explained = at("2026-12-20T16:00:00Z", &["--explain", "C32.lane(K1, P2)"]);
+    assert_eq!(explained.code, 1, "{}", explained.err);
+    assert!(explained.out.contains("opened by P2 closure"), "{}", explained.out);
+    let urdu = at("2026-12-20T16:00:00Z", &["--lang", "ur"]);
+    assert!(urdu.out.contains("خلاف ورزی"), "{}", urdu.out);
+    let unknown = at("2026-12-20T16:00:00Z", &["--explain", "C99(A1)"]);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.err.starts_with("error: no verdict is called `C99(A1)`, found are "), "{}", unknown.err);
+    let nonsense = at("tomorrow", &[]);
+    assert_eq!(nonsense.code, 2);
+    assert!(nonsense.err.contains("allowed is an instant like"), "{}", nonsense.err);
+}
+
+#[test]
+fn every_folder_verifies_and_a_flipped_byte_does_not() {
+    for node in ["p1", "p2", "g1", "g2", "o1"] {
+        let ran = hamsaya(&["verify", text(&played().place.join(node))]);
+        assert_eq!(ran.code, 0, "{node}: {}{}", ran.out, ran.err);
+    }
+    let dir = copied("p1", "flipped");
+    let mut files = Vec::new();
+    walk(&dir.join("log"), &mut files);
+    walk(&dir.join("peers"), &mut files);
+    assert!(files.len() > 10, "{files:?}");
+    for file in files {
+        let whole = fs::read(&file).expect("a file");
+        if whole.is_empty() {
+            continue;
+        }
+        let mut flipped = whole.clone();
+        let place = whole.len() / 2;
+        flipped[place] ^= 1;
+        fs::write(&file, flipped).expect("a write");
+        let ran = hamsaya(&["verify", text(&dir)]);
+        assert_eq!(ran.code, 1, "{}: a flipped byte was not found", file.display());
+        let name = file.file_name().and_then(|n| n.to_str()).expect("UTF-8");
+        assert!(ran.out.contains(name), "{} is not named:\n{}", file.display(), ran.out);
+        fs::write(&file, whole).expect("a write");
+    }
+}
+
+fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).into_iter().flatten() {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            if path.file_name().is_none_or(|n| n != "staging") {
+                walk(&path, files);
+            }
+        } else {
+            files.push(path);
+        }
+    }
+}
