@@ -120,19 +120,23 @@ impl<'a> Town<'a> {
         self.agree(now, now).map(|_| ())
     }
 
-    /// Waits until all judging nodes reach one digest, and gives it.
+    /// Waits until all judging nodes stand at the same heads and reach one digest, and gives it.
     pub fn agree(&self, as_of: Instant, known_by: Instant) -> Result<String> {
         let path = format!("/api/digest?as_of={as_of}&known_by={known_by}");
         until("all nodes to reach one digest", PATIENCE, || {
-            let digests = self
-                .judging
-                .iter()
-                .map(|name| Ok(text(&self.node(name)?.get(&path)?, "digest").to_string()))
-                .collect::<Result<Vec<String>>>()?;
-            let first = digests.first().cloned().unwrap_or_default();
-            let same = !first.is_empty() && digests.iter().all(|d| *d == first);
-            Ok(if same { Ok(first) } else { Err(digests.join(" ")) })
+            // Judging costs more than looking: nobody is asked to judge while the heads still move.
+            let heads = self.of_each("/api/state", |state| published(state))?;
+            let Some(heads) = same(&heads) else { return Ok(Err(format!("the heads differ: {}", heads.join(" | ")))) };
+            if heads.contains("null") {
+                return Ok(Err(format!("not all is published: {heads}")));
+            }
+            let digests = self.of_each(&path, |answer| text(answer, "digest").to_string())?;
+            Ok(same(&digests).filter(|d| !d.is_empty()).ok_or_else(|| digests.join(" ")))
         })
+    }
+
+    fn of_each(&self, path: &str, read: impl Fn(&Value) -> String) -> Result<Vec<String>> {
+        self.judging.iter().map(|name| Ok(read(&self.node(name)?.get(path)?))).collect()
     }
 
     /// A node's verdicts.
@@ -170,6 +174,20 @@ impl<'a> Town<'a> {
     pub fn stop(&mut self) -> Result<()> {
         self.processes.iter_mut().try_for_each(Process::stop)
     }
+}
+
+/// Log and published size of every log that a node holds, as `GET /api/state` says it.
+fn published(state: &Value) -> String {
+    let heads = state["heads"].as_array().into_iter().flatten();
+    let mut sizes: Vec<String> =
+        heads.map(|h| format!("{} {}/{}", text(h, "node"), h["published_size"], h["size"])).collect();
+    sizes.sort();
+    sizes.join(" ")
+}
+
+/// The one value, if all are the same.
+fn same(values: &[String]) -> Option<String> {
+    values.first().filter(|first| values.iter().all(|v| v == *first)).cloned()
 }
 
 /// Whether a step takes evidence back.
