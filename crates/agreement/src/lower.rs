@@ -1714,6 +1714,8 @@ fn and(mut all: Vec<Formula>) -> Formula {
                     other => flat.push(other),
                 }
             }
+            // Comparisons first: where one fails, whoever looks for reasons need not look further.
+            flat.sort_by_key(|f| !matches!(f, Formula::Compare { .. }));
             Formula::And(flat)
         }
     }
