@@ -1,12 +1,12 @@
 //! `hamsaya judge`: verdicts offline, from copies of the logs.
 use super::{Format, Outcome};
 use crate::complaint::Complaint;
-use crate::verdicts::{self, Row};
+use crate::verdicts::{self, Row, hex};
 use crate::words::{Language, Words};
 use crate::{agreements, faults};
 use anyhow::Result;
 use clap::Args;
-use hamsaya_agreement::{Judgment, State, judge};
+use hamsaya_agreement::{JudgeError, Judgment, State, Verdict, judge, judge_explaining};
 use hamsaya_record::{Instant, verify};
 use std::io::Write;
 use std::path::PathBuf;
@@ -43,8 +43,20 @@ pub struct Judge {
 impl Judge {
     pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
         let agreement = agreements::read(&self.agreement)?;
-        let (_, logs) = verify::load(&self.record).map_err(faults::complaint)?;
-        let judgment = judge(&agreement, &logs, self.as_of, self.known_by.unwrap_or(self.as_of))?;
+        let (founding, logs) = verify::load(&self.record).map_err(faults::complaint)?;
+        if founding.agreement() != agreement.digest() {
+            let (found, allowed) = (hex(&founding.agreement()), hex(&agreement.digest()));
+            return Err(JudgeError::OtherAgreement { found, allowed }.into());
+        }
+        let known_by = self.known_by.unwrap_or(self.as_of);
+        let judgment = match (&self.explain, self.format) {
+            // Reasons cost far more than verdicts: a table needs none, an explanation those of one.
+            (None, Format::Json) => judge(&agreement, &logs, self.as_of, known_by)?,
+            (asked, _) => {
+                let wanted = |v: &Verdict| asked.as_deref().is_some_and(|label| plain(label) == plain(&v.label));
+                judge_explaining(&agreement, &logs, self.as_of, known_by, wanted)?
+            }
+        };
         match (&self.explain, self.format) {
             (Some(label), _) => self.explain(&judgment, label, out)?,
             (None, Format::Json) => writeln!(out, "{:#}", verdicts::judgment_json(&judgment))?,
@@ -66,7 +78,6 @@ impl Judge {
     }
 
     fn explain(&self, judgment: &Judgment, label: &str, out: &mut dyn Write) -> Result<()> {
-        let plain = |text: &str| text.split_whitespace().collect::<String>();
         let found = judgment.verdicts.iter().find(|v| plain(&v.label) == plain(label)).ok_or_else(|| {
             let labels: Vec<&str> = judgment.verdicts.iter().map(|v| v.label.as_str()).collect();
             Complaint::new(format!("no verdict is called `{label}`, found are {}", labels.join(" ")))
@@ -79,4 +90,9 @@ impl Judge {
         };
         Ok(out.write_all(text.as_bytes())?)
     }
+}
+
+/// A label without white space: `C14(A1,P1)` names what is printed as `C14(A1, P1)`.
+fn plain(label: &str) -> String {
+    label.split_whitespace().collect()
 }
