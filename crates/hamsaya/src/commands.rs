@@ -10,6 +10,7 @@ mod monitor;
 mod record;
 mod reference;
 mod serve;
+mod simulate;
 mod state;
 mod verify;
 
@@ -41,6 +42,7 @@ enum Command {
     State(state::State),
     Judge(judge::Judge),
     Verify(verify::Verify),
+    Simulate(simulate::Simulate),
     Completions(completions::Completions),
     Reference(reference::Reference),
 }
@@ -79,6 +81,7 @@ impl Hamsaya {
             Command::State(c) => c.run(out),
             Command::Judge(c) => c.run(out),
             Command::Verify(c) => c.run(out),
+            Command::Simulate(c) => c.run(out),
             Command::Completions(c) => c.run(out),
             Command::Reference(c) => c.run(out),
         }
