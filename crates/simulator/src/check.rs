@@ -27,7 +27,7 @@ fn timed(logs: &Logs, known_by: Instant) -> Timed {
 
 impl World {
     /// All running keepers judge at the heads that they share; the digest, if there is one.
-    pub(crate) fn compare(&mut self, when: &str) -> Option<[u8; 32]> {
+    pub(crate) fn compare(&mut self, at_rest: bool) -> Option<[u8; 32]> {
         let keepers = self.keepers();
         let mut common: BTreeMap<String, u64> = BTreeMap::new();
         let all: Vec<Vec<Head>> = keepers.iter().map(|(_, node)| node.heads()).collect();
@@ -39,7 +39,7 @@ impl World {
             }
         }
         let later = self.now().plus(LATER_S);
-        let mut first: Option<(&'static str, Vec<Head>, Timed, [u8; 32])> = None;
+        let mut first: Option<(&'static str, Vec<Head>, Timed, Option<[u8; 32]>)> = None;
         let mut verdicts = 0;
         let mut differs = None;
         for (name, node) in &keepers {
@@ -53,15 +53,20 @@ impl World {
                 known_by: later,
                 before: None,
             };
-            let digest = match case.judge() {
-                Ok((judgment, _)) => {
+            // Verdicts are a function of what was just compared. All judge at rest; meanwhile two are enough, since
+            // judging takes most of the time of a story.
+            let judges = at_rest || first.is_none() || keepers.last().is_some_and(|(last, _)| last == name);
+            let judged = if judges { Some(case.judge()) } else { None };
+            let digest = match judged {
+                Some(Ok((judgment, _))) => {
                     verdicts = judgment.verdicts.len();
-                    judgment.digest()
+                    Some(judgment.digest())
                 }
-                Err(error) => {
+                Some(Err(error)) => {
                     differs = Some(format!("{name} cannot judge: {error}"));
                     break;
                 }
+                None => None,
             };
             match &first {
                 None => first = Some((name, heads, times, digest)),
@@ -71,24 +76,25 @@ impl World {
                 Some((other, _, their_times, _)) if *their_times != times => {
                     let at = times.iter().zip(their_times).position(|(a, b)| a != b).unwrap_or(times.len());
                     differs = Some(format!(
-                        "{name} and {other} have other times {when}: {:?}, {:?}",
+                        "{name} and {other} have other times: {:?}, {:?}",
                         times.get(at),
                         their_times.get(at)
                     ));
                 }
-                Some((other, .., theirs)) if *theirs != digest => {
-                    differs =
-                        Some(format!("{name} and {other} reach other verdicts: {}, {}", hex(&digest), hex(theirs)));
+                Some((other, .., theirs)) if digest.is_some() && *theirs != digest => {
+                    let [mine, theirs] = [digest, *theirs].map(|d| d.as_ref().map(hex).unwrap_or_default());
+                    differs = Some(format!("{name} and {other} reach other verdicts: {mine}, {theirs}"));
                 }
                 Some(_) => (),
             }
         }
         let names: Vec<&str> = keepers.iter().map(|(name, _)| *name).collect();
-        let told = first.as_ref().map(|(.., times, digest)| {
-            let short = &hex(digest)[..16];
+        let digest = first.as_ref().and_then(|(.., digest)| *digest);
+        let told = first.as_ref().zip(digest).map(|((.., times, _), digest)| {
+            let short = &hex(&digest)[..16];
+            let when = if at_rest { "at rest" } else { "meanwhile" };
             format!("{when} {} judge {} entries alike: {verdicts} verdicts, {short}", names.join(" "), times.len())
         });
-        let digest = first.map(|(.., digest)| digest);
         self.counts.verdicts = verdicts as u64;
         match (differs, told) {
             (Some(what), _) => self.fail(Rule::SameVerdicts, what),

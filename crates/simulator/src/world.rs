@@ -191,9 +191,7 @@ impl World {
             let at = world.chance.below(HEALING_MS - 30_000);
             world.at(at, Happening::Trouble);
         }
-        for n in 1..=2 {
-            world.at(n * HEALING_MS / 3, Happening::Looks);
-        }
+        world.at(HEALING_MS / 2, Happening::Looks);
         world.at(HEALING_MS, Happening::Heals);
         world
     }
@@ -269,7 +267,9 @@ impl World {
             }
             Happening::Dies { node } => self.dies(node, "loses power"),
             Happening::Starts { node } => self.starts(node),
-            Happening::Looks => drop(self.compare("meanwhile")),
+            Happening::Looks => {
+                self.compare(false);
+            }
             Happening::Heals => self.heals(),
             Happening::Rests => self.rests(),
         }
@@ -714,7 +714,7 @@ impl World {
             self.counts.entries = sizes.values().sum();
             self.done = true;
             self.check_end();
-            self.digest = self.compare("at rest");
+            self.digest = self.compare(true);
             return;
         }
         if since_ms > REST_MS {

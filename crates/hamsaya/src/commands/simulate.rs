@@ -92,7 +92,7 @@ fn as_json(outcome: &hamsaya_simulator::Outcome, with_story: bool) -> serde_json
             "entries": counts.entries, "verdicts": counts.verdicts,
             "seconds": counts.seconds, "rest_s": counts.rest_s,
         },
-        "digest": outcome.digest.as_ref().map(hex),
+        "digest": outcome.digest.map(|digest| hex(&digest)),
     });
     if with_story || outcome.failure.is_some() {
         value["story"] = json!(outcome.story);

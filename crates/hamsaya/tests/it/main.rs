@@ -4,4 +4,5 @@ mod demo;
 mod messages;
 mod monitor;
 mod reference;
+mod simulate;
 mod tidy;
