@@ -20,6 +20,9 @@ const LATER_S: i64 = 20 * 24 * 3600;
 /// Each entry and when it is proven to have been logged.
 type Timed = Vec<(String, u64, StatementId, Option<LoggedAt>)>;
 
+/// Whose, at which heads, what it holds, what it concludes if it was asked to.
+type Reading = (&'static str, Vec<Head>, Timed, Option<[u8; 32]>);
+
 fn timed(logs: &Logs, known_by: Instant) -> Timed {
     let entries = logs.entries().iter().enumerate();
     entries.map(|(n, e)| (e.origin.to_string(), e.index, e.statement_id, logs.logged_at(n, known_by))).collect()
@@ -39,7 +42,7 @@ impl World {
             }
         }
         let later = self.now().plus(LATER_S);
-        let mut first: Option<(&'static str, Vec<Head>, Timed, Option<[u8; 32]>)> = None;
+        let mut first: Option<Reading> = None;
         let mut verdicts = 0;
         let mut differs = None;
         for (name, node) in &keepers {

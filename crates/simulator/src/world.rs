@@ -573,7 +573,7 @@ impl World {
         let Some(posted) = self.posted.get(said) else { return };
         let (by, leaf, id) = (posted.said.by.clone(), posted.said.leaf.clone(), posted.said.id);
         let Some(name) = KEEPERS.into_iter().find(|n| *n == by) else { return };
-        if self.options.sabotage == Some(Sabotage::Forgets(by)) && said % 3 == 0 {
+        if self.options.sabotage == Some(Sabotage::Forgets(by)) && said.is_multiple_of(3) {
             let index = self.appended_ms.get(&origin(name)).map_or(0, Vec::len) as u64;
             let leaf_hash = merkle::leaf_hash(&leaf);
             let receipt = Receipt { origin: origin(name), index, leaf_hash, statement_id: id, already: false };

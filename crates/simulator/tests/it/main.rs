@@ -1,4 +1,5 @@
 //! Seeds that pass, and worlds that must not.
+#![allow(clippy::unwrap_used)]
 use hamsaya_agreement::Agreement;
 use hamsaya_node::folder::agreement_files;
 use hamsaya_simulator::{Options, Outcome, Rule, Sabotage, run};
