@@ -1,15 +1,14 @@
 //! The logs in a node's folder, read offline: every byte is checked before anything is said.
 use crate::complaint::Complaint;
 use crate::faults;
-use crate::verdicts::known;
 use anyhow::Result;
+use hamsaya_node::api::shapes;
 use hamsaya_record::Instant;
 use hamsaya_record::exhibit::{self, Parts};
-use hamsaya_record::logs::{Entry, LoggedAt, Logs};
+use hamsaya_record::logs::{Entry, Logs};
 use hamsaya_record::note::Note;
-use hamsaya_record::statement::{FieldValue, Statement};
 use hamsaya_record::verify::{self, VerifiedCopy, VerifiedFolder};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -60,7 +59,7 @@ impl Copies {
     pub fn list(&self, origin: Option<&str>, kind: Option<&str>) -> Vec<Value> {
         let wanted = |e: &Entry| origin.is_none_or(|o| *e.origin == *o) && kind.is_none_or(|k| e.statement.kind == k);
         let entries = self.logs.entries().iter().enumerate().filter(|(_, e)| wanted(e));
-        entries.map(|(n, e)| entry_json(e, self.logs.logged_at(n, EVER))).collect()
+        entries.map(|(n, e)| shapes::entry(e, self.logs.logged_at(n, EVER))).collect()
     }
 
     /// One entry.
@@ -96,37 +95,5 @@ impl Copies {
         Ok(found.ok_or_else(|| {
             Complaint::new(format!("the folder holds no published copy of {origin}")).at(self.dir.display())
         })?)
-    }
-}
-
-fn entry_json(entry: &Entry, logged_at: Option<LoggedAt>) -> Value {
-    let statement: &Statement = &entry.statement;
-    let refs: Vec<Value> =
-        statement.refs.iter().map(|r| json!({"rel": r.rel.name(), "id": r.id.to_string()})).collect();
-    let occurred = statement.occurred_at.as_ref().map(|o| {
-        json!({"from": o.from.to_string(), "to": o.to.to_string(), "precision": o.precision.name(), "edtf": o.edtf})
-    });
-    let place = statement
-        .place
-        .as_ref()
-        .map(|p| json!({"s_e7": p.s_e7, "w_e7": p.w_e7, "n_e7": p.n_e7, "e_e7": p.e_e7, "precision_m": p.precision_m}));
-    let fields: Map<String, Value> = statement.fields.iter().map(|(k, v)| (k.clone(), field_json(v))).collect();
-    json!({
-        "origin": *entry.origin, "index": entry.index, "statement_id": entry.statement_id.to_string(),
-        "act": statement.act.name(), "kind": statement.kind, "party": statement.party, "source": statement.source,
-        "stated_at": statement.stated_at.to_string(), "occurred_at": occurred,
-        "logged_at": logged_at.map(|l| json!({"lo": known(l.lo).map(|i| i.to_string()), "hi": l.hi.to_string()})),
-        "marking": statement.marking, "place": place, "fields": fields, "refs": refs, "drill": statement.drill,
-        "signers": entry.signers.iter().map(|s| json!({"keyid": s.keyid, "node": s.node, "role": s.role})).collect::<Vec<_>>(),
-    })
-}
-
-fn field_json(value: &FieldValue) -> Value {
-    match value {
-        FieldValue::Bool(b) => json!(b),
-        FieldValue::Int(n) => json!(n),
-        FieldValue::Text(text) => json!(text),
-        FieldValue::List(items) => items.iter().map(field_json).collect(),
-        FieldValue::Map(map) => Value::Object(map.iter().map(|(k, v)| (k.clone(), field_json(v))).collect()),
     }
 }

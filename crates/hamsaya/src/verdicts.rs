@@ -6,9 +6,9 @@
 //! C19.refind(A1, …)     pending   due 2026-12-30T17:00:00Z (10 d 1 h left)         time is left
 //! ```
 use crate::words::Words;
-use hamsaya_agreement::{Cite, Judgment, Reason, State, Verdict};
+use hamsaya_agreement::{Cite, Reason, State, Verdict};
 use hamsaya_record::Instant;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// What a row says about one verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -264,59 +264,6 @@ fn cited(cite: &Cite, words: &Words) -> String {
 /// Lower-case hex, as digests are printed.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
-}
-
-/// A judgment in the form of `GET /api/judgment`.
-pub fn judgment_json(judgment: &Judgment) -> Value {
-    let count = |state: State| judgment.verdicts.iter().filter(|v| v.state == state).count();
-    json!({
-        "as_of": judgment.as_of.to_string(),
-        "known_by": judgment.known_by.to_string(),
-        "digest": hex(&judgment.digest()),
-        "agreement": hex(&judgment.agreement),
-        "heads": judgment.heads.iter().map(|h| json!({"origin": h.origin, "size": h.size, "root": hex(&h.root)})).collect::<Vec<_>>(),
-        "counts": {
-            "kept": count(State::Kept), "breached": count(State::Breached),
-            "pending": count(State::Pending), "disputed": count(State::Disputed),
-        },
-        "verdicts": judgment.verdicts.iter().map(verdict_json).collect::<Vec<_>>(),
-    })
-}
-
-/// A verdict in the form of `GET /api/judgment`.
-pub fn verdict_json(verdict: &Verdict) -> Value {
-    let instant = |i: Option<Instant>| i.map(|i| i.to_string());
-    let named = |pairs: &[(String, String)]| -> Vec<Value> {
-        pairs.iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
-    };
-    let cites = |cites: &[Cite]| -> Vec<Value> {
-        let logged = |c: &Cite| json!({"lo": instant(known(c.logged_at.lo)), "hi": c.logged_at.hi.to_string()});
-        let cite = |c: &Cite| {
-            json!({"origin": c.origin, "index": c.index, "statement_id": hex(&c.statement_id.0), "kind": c.kind,
-                "party": c.party, "logged_at": logged(c)})
-        };
-        cites.iter().map(cite).collect()
-    };
-    let missing: Vec<Value> = verdict
-        .reasons
-        .missing
-        .iter()
-        .map(|m| json!({"kind": m.kind, "fields": named(&m.fields), "from": instant(m.from), "to": instant(m.to)}))
-        .collect();
-    json!({
-        "label": verdict.label, "commitment": verdict.commitment, "part": verdict.part, "address": verdict.address,
-        "valuation": named(&verdict.valuation), "bearer": verdict.bearer,
-        "state": state_code(verdict.state), "reason": reason_code(verdict.reason),
-        "since": verdict.since.to_string(), "opened": verdict.opened.to_string(),
-        "due": instant(verdict.due), "until": instant(verdict.until),
-        "breached_since": instant(verdict.breached_since), "kept_at": instant(verdict.kept_at),
-        "margin_s": verdict.margin_s,
-        "reasons": {
-            "opened_by": cites(&verdict.reasons.opened_by), "because": cites(&verdict.reasons.because),
-            "missing": missing, "disputed": cites(&verdict.reasons.disputed), "flip": cites(&verdict.reasons.flip),
-            "proof": verdict.reasons.proof,
-        },
-    })
 }
 
 #[cfg(test)]

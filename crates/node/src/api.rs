@@ -16,7 +16,7 @@ mod judgments;
 mod openapi;
 mod problem;
 mod record;
-mod shapes;
+pub mod shapes;
 mod statements;
 
 use crate::folder::Folder;

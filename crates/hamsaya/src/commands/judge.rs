@@ -6,7 +6,8 @@ use crate::words::{Language, Words};
 use crate::{agreements, faults};
 use anyhow::Result;
 use clap::Args;
-use hamsaya_agreement::{JudgeError, Judgment, State, Verdict, judge, judge_explaining};
+use hamsaya_agreement::{Commitment, JudgeError, Judgment, State, Verdict, judge, judge_explaining};
+use hamsaya_node::api::shapes;
 use hamsaya_record::{Instant, verify};
 use std::io::Write;
 use std::path::PathBuf;
@@ -58,8 +59,8 @@ impl Judge {
             }
         };
         match (&self.explain, self.format) {
-            (Some(label), _) => self.explain(&judgment, label, out)?,
-            (None, Format::Json) => writeln!(out, "{:#}", verdicts::judgment_json(&judgment))?,
+            (Some(label), _) => self.explain(&judgment, agreement.commitments(), label, out)?,
+            (None, Format::Json) => writeln!(out, "{:#}", shapes::judgment(&judgment, agreement.commitments()))?,
             (None, Format::Text) => self.table(&judgment, out)?,
         }
         let is_breached = judgment.verdicts.iter().any(|v| v.state == State::Breached);
@@ -77,7 +78,7 @@ impl Judge {
         Ok(())
     }
 
-    fn explain(&self, judgment: &Judgment, label: &str, out: &mut dyn Write) -> Result<()> {
+    fn explain(&self, judgment: &Judgment, titles: &[Commitment], label: &str, out: &mut dyn Write) -> Result<()> {
         let found = judgment.verdicts.iter().find(|v| plain(&v.label) == plain(label)).ok_or_else(|| {
             let labels: Vec<&str> = judgment.verdicts.iter().map(|v| v.label.as_str()).collect();
             Complaint::new(format!("no verdict is called `{label}`, found are {}", labels.join(" ")))
@@ -86,7 +87,11 @@ impl Judge {
         })?;
         let text = match self.format {
             Format::Text => verdicts::explain(found, &Words::of(self.lang)?, judgment.as_of),
-            Format::Json => format!("{:#}\n", verdicts::verdict_json(found)),
+            Format::Json => {
+                let mut one = judgment.clone();
+                one.verdicts = vec![found.clone()];
+                format!("{:#}\n", shapes::judgment(&one, titles)["verdicts"][0])
+            }
         };
         Ok(out.write_all(text.as_bytes())?)
     }

@@ -2,10 +2,10 @@
 use crate::bench::Changed;
 use crate::node::{Receipt, Status};
 use crate::refusals::Refused;
-use crate::state::{HeadState, NodeState, Page, Timed};
+use crate::state::{HeadState, NodeState, Page};
 use hamsaya_agreement::{Because, Cite, Commitment, Judgment, Reason, State, Verdict};
 use hamsaya_record::Instant;
-use hamsaya_record::logs::{Head, LoggedAt};
+use hamsaya_record::logs::{Entry, Head, LoggedAt};
 use hamsaya_record::statement::{FieldValue, Place, StatementId, hex};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -74,7 +74,8 @@ fn head(head: &HeadState) -> Value {
 /// Title by language, of the commitment or its part.
 type Titles<'a> = BTreeMap<(&'a str, Option<&'a str>), &'a Commitment>;
 
-pub(super) fn judgment(judgment: &Judgment, commitments: &[Commitment]) -> Value {
+/// A judgment, as `GET /api/judgment` gives it; titles are those of the commitments.
+pub fn judgment(judgment: &Judgment, commitments: &[Commitment]) -> Value {
     let titles: Titles<'_> = commitments.iter().map(|c| ((c.id.as_str(), c.part.as_deref()), c)).collect();
     let count = |state: State| judgment.verdicts.iter().filter(|v| v.state == state).count();
     json!({
@@ -186,11 +187,12 @@ pub(super) fn change(changed: &Changed) -> Value {
 }
 
 pub(super) fn page(page: &Page) -> Value {
-    json!({"entries": page.entries.iter().map(entry).collect::<Vec<_>>(), "next": page.next})
+    json!({"entries": page.entries.iter().map(|timed| entry(&timed.entry, timed.logged_at)).collect::<Vec<_>>(), "next": page.next})
 }
 
-pub(super) fn entry(timed: &Timed) -> Value {
-    let (e, s) = (&timed.entry, &timed.entry.statement);
+/// An entry, as `GET /api/entries` gives it.
+pub fn entry(e: &Entry, at: Option<LoggedAt>) -> Value {
+    let s = &e.statement;
     let mut fields: Map<String, Value> = s.fields.iter().map(|(k, v)| (k.clone(), field(v))).collect();
     if !s.salted.is_empty() {
         // That something is withheld is said; what it is, is not known here.
@@ -224,7 +226,7 @@ pub(super) fn entry(timed: &Timed) -> Value {
         "to": s.to,
         "stated_at": s.stated_at.to_string(),
         "occurred_at": occurred,
-        "logged_at": logged_at(timed.logged_at),
+        "logged_at": logged_at(at),
         "sector": s.sector,
         "place": s.place.as_ref().map(place),
         "marking": s.marking,
