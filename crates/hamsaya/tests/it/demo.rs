@@ -106,7 +106,7 @@ fn judge_exits_0_while_nothing_is_breached_and_explains_a_verdict() {
     assert!(early.out.contains("C14(A1, P1)"), "{}", early.out);
     let explained = at("2026-12-20T16:00:00Z", &["--explain", "C32.lane(K1, P2)"]);
     assert_eq!(explained.code, 1, "{}", explained.err);
-    assert!(explained.out.contains("opened by P2 closure"), "{}", explained.out);
+    assert!(explained.out.contains("opened by P1 closure"), "{}", explained.out);
     let urdu = at("2026-12-20T16:00:00Z", &["--lang", "ur"]);
     assert!(urdu.out.contains("خلاف ورزی"), "{}", urdu.out);
     let unknown = at("2026-12-20T16:00:00Z", &["--explain", "C99(A1)"]);
