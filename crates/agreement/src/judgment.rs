@@ -349,8 +349,8 @@ impl Bench<'_> {
         reasons.opened_by = self.cites(&opened_by);
         reasons.because = self.cites(&because);
         reasons.missing = self.missing(&explanation.absent);
-        if let Some(flip) = &explanation.flip {
-            reasons.flip = self.cites(&self.smallest(flip));
+        if let Some(flip) = self.monitor.flip(&instance.key) {
+            reasons.flip = self.cites(&self.smallest(&flip));
         }
         self.proof(&explanation.proof, 0, &mut reasons.proof);
     }

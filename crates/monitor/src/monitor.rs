@@ -150,8 +150,6 @@ pub struct Explanation {
     pub present: Vec<FactId>,
     /// Minimal evidence, absent part; sorted.
     pub absent: Vec<Absence>,
-    /// A smallest set of facts whose removal changes the state, of at most 3; `None` if there is none so small.
-    pub flip: Option<Vec<FactId>>,
 }
 
 /// Watches rules over facts.
@@ -254,22 +252,13 @@ impl Monitor {
         rows
     }
 
-    /// Why an instance stands as it does, as of the last [`Monitor::advance`]. A flip leaves the instance open.
+    /// Why an instance stands as it does, as of the last [`Monitor::advance`].
     pub fn explain(&self, key: &InstanceKey) -> Option<Explanation> {
         let at = self.instances.binary_search_by(|instance| instance.key.cmp(key)).ok()?;
         let instance = &self.instances[at];
-        let rule = *self.program.duty.get(&key.rule)?;
-        let pattern: Vec<Option<V>> =
-            key.valuation.iter().map(|value| self.facts.words.know(value).map(Some)).collect::<Option<_>>()?;
-        let world = |what_if: WhatIf| {
-            let mut eval = Eval::new(&self.program, &self.facts, self.as_of, self.as_of);
-            eval.what_if = what_if;
-            eval
-        };
-        let openings = world(WhatIf::default()).openings(rule, &pattern);
-        let opening = openings.into_iter().find(|opening| opening.opened == key.opened)?;
-        let goal = Goal { rule, opening, state: instance.state };
-        let mut evidence = Evidence::new(world(WhatIf::default()));
+        let goal = self.goal(instance)?;
+        let rule = goal.rule;
+        let mut evidence = Evidence::new(self.world(WhatIf::default()));
         let opened_by = evidence.opened_by(&goal);
         let (present, absent) = evidence.minimal(&goal);
         let present = evidence.ids(&present);
@@ -286,11 +275,37 @@ impl Monitor {
                 evidence.prove(&duty.must, &mut env, how, key.opened)
             }
         };
+        Some(Explanation { opened_by, proof, present, absent })
+    }
+
+    /// A smallest set of facts whose removal changes the state, of at most 3, and leaves the instance open; `None` if
+    /// there is none so small. Asked apart from [`Monitor::explain`], since it costs as much again.
+    pub fn flip(&self, key: &InstanceKey) -> Option<Vec<FactId>> {
+        let at = self.instances.binary_search_by(|instance| instance.key.cmp(key)).ok()?;
+        let goal = self.goal(&self.instances[at])?;
         let without = |removed: &BTreeSet<usize>| {
-            self.state_if(rule, &goal.opening, WhatIf { removed: removed.clone(), ..WhatIf::default() }).0
+            self.state_if(goal.rule, &goal.opening, WhatIf { removed: removed.clone(), ..WhatIf::default() }).0
         };
-        let flip = flip(&goal, world, without).map(|facts| evidence.ids(&facts));
-        Some(Explanation { opened_by, proof, present, absent, flip })
+        let facts = flip(&goal, |what_if| self.world(what_if), without)?;
+        Some(Evidence::new(self.world(WhatIf::default())).ids(&facts))
+    }
+
+    /// The facts as they are, or as they would be.
+    fn world(&self, what_if: WhatIf) -> Eval<'_> {
+        let mut eval = Eval::new(&self.program, &self.facts, self.as_of, self.as_of);
+        eval.what_if = what_if;
+        eval
+    }
+
+    /// The opening behind an instance, and the state to be shown for it.
+    fn goal(&self, instance: &Instance) -> Option<Goal> {
+        let key = &instance.key;
+        let rule = *self.program.duty.get(&key.rule)?;
+        let pattern: Vec<Option<V>> =
+            key.valuation.iter().map(|value| self.facts.words.know(value).map(Some)).collect::<Option<_>>()?;
+        let openings = self.world(WhatIf::default()).openings(rule, &pattern);
+        let opening = openings.into_iter().find(|opening| opening.opened == key.opened)?;
+        Some(Goal { rule, opening, state: instance.state })
     }
 
     /// The first instant after `after` (and after the last [`Monitor::advance`]) at which some state changes, or an

@@ -256,7 +256,7 @@ fn reasons() {
             ids(&e.opened_by),
             ids(&e.present),
             absent.join(", "),
-            e.flip.as_deref().map_or("none".to_string(), ids)
+            monitor.flip(&instance.key).as_deref().map_or("none".to_string(), ids)
         ));
     }
     let expected = "\

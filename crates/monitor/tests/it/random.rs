@@ -581,7 +581,7 @@ fn the_verdict_follows_from_its_evidence() {
             };
             let text = || format!("seed {} {:?}\n{}{why:?}", case.seed, instance.key, show(&case.rules, &case.facts));
             let single: Vec<&FactId> = case.facts.iter().map(|(id, _)| id).filter(|id| without(&[*id])).collect();
-            match &why.flip {
+            match &monitor.flip(&instance.key) {
                 Some(flip) => {
                     assert!(without(&flip.iter().collect::<Vec<_>>()), "{}", text());
                     assert!(flip.is_sorted() && flip.len() <= 3);
