@@ -1,8 +1,9 @@
 //! `hamsaya serve DIR`: runs a node until it is asked to stop.
 use super::Outcome;
+use crate::complaint::Complaint;
 use anyhow::Result;
 use clap::Args;
-use hamsaya_node::{Options, serve};
+use hamsaya_node::{Options, ServeError, serve};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,13 +31,23 @@ impl Serve {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let options = Options { scenario_clock: self.scenario_clock, listen: self.listen };
         runtime.block_on(async {
-            let running = serve(&self.dir, options).await?;
+            let running = serve(&self.dir, options).await.map_err(|e| self.complaint(&e))?;
             writeln!(out, "{}  {}", self.dir.display(), running.url())?;
             out.flush()?;
             self.until_asked_to_stop().await?;
             running.stop().await;
             Ok(Outcome::NoBreach)
         })
+    }
+
+    fn complaint(&self, error: &ServeError) -> Complaint {
+        let said = error.to_string();
+        match said.split_once("\nhint: ") {
+            Some((what, hint)) => Complaint::new(what).hint(hint),
+            None => Complaint::new(said)
+                .at(self.dir.display())
+                .hint(format!("`hamsaya verify {}` lists every place that does not fit", self.dir.display())),
+        }
     }
 
     async fn until_asked_to_stop(&self) -> Result<()> {

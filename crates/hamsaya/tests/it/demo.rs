@@ -145,6 +145,58 @@ fn every_folder_verifies_and_a_flipped_byte_does_not() {
     }
 }
 
+#[test]
+fn a_node_does_not_start_on_a_byte_that_does_not_fit() {
+    let dir = copied("g2", "unknown");
+    // Standard input has ended already, so a node that starts stops at once.
+    let serve = ["serve", text(&dir), "--listen", "127.0.0.1:0", "--scenario-clock", "--stop-with-stdin"];
+    let ran = hamsaya(&serve);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let mut files = Vec::new();
+    walk(&dir.join("log/tile/entries"), &mut files);
+    let bundle = files.first().expect("a bundle");
+    let mut bytes = fs::read(bundle).expect("a bundle");
+    bytes[100] ^= 1;
+    fs::write(bundle, bytes).expect("a write");
+    let ran = hamsaya(&serve);
+    assert_eq!(ran.code, 2, "{}", ran.out);
+    assert!(ran.err.starts_with("error: ") && ran.err.contains("tile/entries"), "{}", ran.err);
+}
+
+#[test]
+fn an_exhibit_verifies_without_node_and_network_and_a_changed_byte_does_not() {
+    let dir = scratch("exhibit");
+    let file = dir.join("x.exhibit.zip");
+    let ran = hamsaya(&["record", "exhibit", text(&played().place.join("g1")), "P1#2", "-o", text(&file)]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let ran = hamsaya(&["verify", text(&file)]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("works_filed by P1"), "{}", ran.out);
+    let whole = fs::read(&file).expect("the exhibit");
+    for place in (0..whole.len()).step_by(whole.len() / 40) {
+        let mut changed = whole.clone();
+        changed[place] ^= 1;
+        fs::write(&file, changed).expect("a write");
+        assert_ne!(hamsaya(&["verify", text(&file)]).code, 0, "byte {place} of {} may be changed", whole.len());
+    }
+}
+
+#[test]
+fn entries_are_listed_and_shown_from_a_folder() {
+    let g2 = played().place.join("g2");
+    let ran = hamsaya(&["record", "list", text(&g2), "--kind", "incident"]);
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 11), "{}", ran.err);
+    let ran = hamsaya(&["record", "show", text(&g2), "P2#2"]);
+    assert!(
+        ran.out.contains("\"kind\": \"lodged\"") && ran.out.contains("\"hi\": \"2026-11-24T20:00:00Z\""),
+        "{}",
+        ran.out
+    );
+    let ran = hamsaya(&["record", "show", text(&g2), "P9#2"]);
+    assert_eq!(ran.code, 2);
+    assert!(ran.err.starts_with("error: there is no log `P9`, found are "), "{}", ran.err);
+}
+
 fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).into_iter().flatten() {
         let path = entry.expect("an entry").path();
