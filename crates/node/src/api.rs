@@ -46,38 +46,43 @@ impl Api {
 }
 
 /// All routes, once: the router and the description are both made from this list.
-fn routes() -> Vec<(&'static str, MethodRouter<Api>)> {
+fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
     vec![
-        ("/api/statements", post(statements::submit)),
-        ("/api/state", get(record::state)),
-        ("/api/judgment", get(judgments::judgment)),
-        ("/api/digest", get(judgments::digest)),
-        ("/api/digest/node", get(judgments::branch)),
-        ("/api/digest/compare", get(judgments::compare)),
-        ("/api/changes", get(judgments::changes)),
-        ("/api/events", get(events::events)),
-        ("/api/agreement", get(agreement::agreement)),
-        ("/api/entries", get(record::entries)),
-        ("/api/entries/item", get(record::item)),
-        ("/api/exhibit", get(record::exhibit)),
-        ("/api/lines", get(agreement::lines)),
-        ("/api/crossings", get(agreement::crossings)),
-        ("/api/refusals", get(record::refusals)),
-        ("/api/openapi.json", get(openapi::document)),
-        ("/api/clock", post(statements::clock)),
-        ("/log/checkpoint", get(c2sp::own_checkpoint)),
-        ("/log/tile/{*tile}", get(c2sp::own_tile)),
-        ("/peer/{log}/checkpoint", get(c2sp::copy_checkpoint)),
-        ("/peer/{log}/tile/{*tile}", get(c2sp::copy_tile)),
-        ("/witness/add-checkpoint", post(c2sp::add_checkpoint)),
-        ("/witness/{log}/checkpoint", get(c2sp::witnessed)),
+        ("POST", "/api/statements", post(statements::submit)),
+        ("GET", "/api/state", get(record::state)),
+        ("GET", "/api/judgment", get(judgments::judgment)),
+        ("GET", "/api/digest", get(judgments::digest)),
+        ("GET", "/api/digest/node", get(judgments::branch)),
+        ("GET", "/api/digest/compare", get(judgments::compare)),
+        ("GET", "/api/changes", get(judgments::changes)),
+        ("GET", "/api/events", get(events::events)),
+        ("GET", "/api/agreement", get(agreement::agreement)),
+        ("GET", "/api/entries", get(record::entries)),
+        ("GET", "/api/entries/item", get(record::item)),
+        ("GET", "/api/exhibit", get(record::exhibit)),
+        ("GET", "/api/lines", get(agreement::lines)),
+        ("GET", "/api/crossings", get(agreement::crossings)),
+        ("GET", "/api/refusals", get(record::refusals)),
+        ("GET", "/api/openapi.json", get(openapi::document)),
+        ("POST", "/api/clock", post(statements::clock)),
+        ("GET", "/log/checkpoint", get(c2sp::own_checkpoint)),
+        ("GET", "/log/tile/{*tile}", get(c2sp::own_tile)),
+        ("GET", "/peer/{log}/checkpoint", get(c2sp::copy_checkpoint)),
+        ("GET", "/peer/{log}/tile/{*tile}", get(c2sp::copy_tile)),
+        ("POST", "/witness/add-checkpoint", post(c2sp::add_checkpoint)),
+        ("GET", "/witness/{log}/checkpoint", get(c2sp::witnessed)),
     ]
+}
+
+/// Method and path of every route.
+pub fn paths() -> Vec<(&'static str, &'static str)> {
+    routes().into_iter().map(|(method, path, _)| (method, path)).collect()
 }
 
 /// The router of one node.
 pub(crate) fn router(shell: Shell, folder: Folder) -> Router {
     let api = Api { shell, folder: Arc::new(folder) };
-    let router = routes().into_iter().fold(Router::new(), |router, (path, method)| router.route(path, method));
+    let router = routes().into_iter().fold(Router::new(), |router, (_, path, handler)| router.route(path, handler));
     router.fallback(console::page).layer(from_fn(guard)).with_state(api)
 }
 

@@ -8,16 +8,16 @@
 //! A checkpoint moves a copy only if the log's policy finds a quorum under it: then no other quorum can have seen another
 //! tree, as long as no more witnesses lie than the policy bears.
 use crate::held::Held;
-use crate::node::{Action, At, Hint, News, Node, Silence, head_of};
+use crate::node::{Action, At, Hint, News, Node, Silence};
 use crate::own::BackOff;
 use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::follower::{Follow, FollowError, Follower};
 use hamsaya_record::founding::Founding;
-use hamsaya_record::key::Vkey;
 use hamsaya_record::note::Note;
 use hamsaya_record::statement::FieldValue;
 use hamsaya_record::store::Store;
 use hamsaya_record::tile::{Level, Tile, WIDTH};
+use hamsaya_record::verify;
 use std::collections::BTreeMap;
 
 /// So many bundles are asked for at once.
@@ -265,17 +265,12 @@ impl<S: Store> Node<S> {
     }
 }
 
-/// Size and note of a checkpoint that a quorum of the log's witnesses cosigned; other lines are left out.
-fn trusted(founding: &Founding, origin: &str, note: &[u8]) -> Option<(u64, Note)> {
+/// Size and note of a checkpoint that a quorum of the log's witnesses cosigned; lines that do not verify are left out.
+pub(crate) fn trusted(founding: &Founding, origin: &str, note: &[u8]) -> Option<(u64, Note)> {
     let (log, policy) = (founding.log_key(origin)?, founding.policy(origin)?);
-    let (checkpoint, mut note) = Checkpoint::open(note, log).ok()?;
-    let witnesses: Vec<&Vkey> = policy.witnesses().iter().map(|w| &w.vkey).collect();
-    let verified = note.verify_any(witnesses.iter().copied()).ok()?;
-    let met: Vec<&Vkey> = verified.iter().map(|v| v.key).collect();
-    if !policy.is_quorum(met.iter().copied()) {
-        return None;
-    }
-    note.signatures.retain(|s| s.names(log) || witnesses.iter().any(|w| s.names(w)));
-    head_of(&note)?;
-    Some((checkpoint.size, note))
+    let (checkpoint, note) = Checkpoint::open(note, log).ok()?;
+    let note = verify::trusted(&note, founding, origin);
+    let witnesses = policy.counted();
+    let met = witnesses.iter().map(|w| &w.vkey).filter(|key| note.signatures.iter().any(|s| s.names(key)));
+    policy.is_quorum(met).then_some((checkpoint.size, note))
 }

@@ -27,7 +27,7 @@ struct Kept {
 
 /// All judgments of a process.
 #[derive(Debug, Default)]
-pub(crate) struct Docket {
+pub struct Docket {
     kept: Mutex<VecDeque<Kept>>,
     /// Held while one is made.
     bench: Mutex<()>,
@@ -35,7 +35,7 @@ pub(crate) struct Docket {
 
 impl Docket {
     /// The judgment of a case. Takes as long as judging takes; not for threads that answer.
-    pub(crate) fn judge(&self, case: &Case) -> Result<Arc<Judgment>, JudgeError> {
+    pub fn judge(&self, case: &Case) -> Result<Arc<Judgment>, JudgeError> {
         if let Some(found) = self.find(case, |kept| kept.heads == case.logs.heads()) {
             return Ok(found);
         }

@@ -11,6 +11,8 @@ use hamsaya_agreement::{Agreement, Diagnostics};
 use hamsaya_record::founding::{Founding, MemberRole};
 use hamsaya_record::key::{KeyError, SecretKey};
 use hamsaya_record::store::{Folder as Store, StoreError};
+use hamsaya_record::tiles::Fault;
+use hamsaya_record::verify;
 use hamsaya_record::witness::origin_hash;
 use std::collections::BTreeMap;
 use std::fs;
@@ -59,6 +61,9 @@ pub enum FolderError {
         /// What was found.
         mode: u32,
     },
+    /// Bytes that do not fit: the state is unknown, and nothing is built on it.
+    #[error("state unknown: {} of the folder's files do not fit\n{}", .0.len(), listed(.0))]
+    Faults(Vec<Fault>),
     /// The agreement does not compile.
     #[error("{0}")]
     Agreement(Diagnostics),
@@ -96,7 +101,10 @@ impl Folder {
         let key = |file: &str| read_key(&dir.join("keys").join(format!("{file}.key")));
         let log = if is_witness { None } else { Some(key("log")?) };
         let keys = Keys { log, witness: key("witness")?, node: key("node")? };
-        let founding_leaf = read(&dir.join("founding.json"))?;
+        let mut founding_leaf = read(&dir.join("founding.json"))?;
+        if founding_leaf.ends_with(b"\n") {
+            founding_leaf.pop();
+        }
         let at = dir.join(&config.agreement);
         let files = if at.is_dir() || !is_witness { agreement_files(&at)? } else { Files::new() };
         let agreement = match files.is_empty() {
@@ -104,6 +112,11 @@ impl Folder {
             false => Some(Arc::new(Agreement::parse(&files).map_err(FolderError::Agreement)?)),
         };
         Ok(Folder { dir: dir.to_path_buf(), config, founding_leaf, files, agreement, keys })
+    }
+
+    /// Reads every byte of every log, tile, checkpoint and signature, and names all that do not fit.
+    pub fn verify(&self) -> Result<(), FolderError> {
+        verify::node_folder(&self.dir).map(|_| ()).map_err(FolderError::Faults)
     }
 
     /// Opens the logs and gives the node. `scenario`: its clock is not the system's, so neither are the others'.
@@ -138,6 +151,10 @@ impl Folder {
             false => self.dir.join("peers").join(origin_hash(origin)),
         }
     }
+}
+
+fn listed(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| fault.to_string()).collect::<Vec<_>>().join("\n")
 }
 
 /// All files of an agreement folder.

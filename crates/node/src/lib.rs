@@ -16,7 +16,7 @@ pub mod clock;
 pub mod compare;
 pub mod config;
 pub mod copies;
-mod docket;
+pub mod docket;
 pub mod folder;
 pub mod held;
 pub mod node;

@@ -395,9 +395,13 @@ pub struct Node<S> {
 
 impl<S: Store> Node<S> {
     /// Opens a node: reads and checks every byte of its stores.
-    pub fn open(setup: Setup, stores: Stores<S>) -> Result<Node<S>, OpenError> {
+    pub fn open(mut setup: Setup, stores: Stores<S>) -> Result<Node<S>, OpenError> {
         let founding = Arc::new(Founding::from_leaf(&setup.founding_leaf).map_err(OpenError::Founding)?);
         let role = check_identity(&setup, &founding)?;
+        if role == MemberRole::Witness {
+            // It sees no entries, so it judges nothing, even if it keeps the text.
+            setup.agreement = None;
+        }
         let origin = founding.member(&setup.name).and_then(|m| m.origin.clone());
         let tiles = |place: &str, error: TilesError| OpenError::Tiles { place: place.to_string(), error };
         let mut timed = BTreeMap::new();

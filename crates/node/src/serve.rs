@@ -91,6 +91,7 @@ pub async fn serve(dir: &Path, options: Options) -> Result<Running, ServeError> 
     let dir = dir.to_path_buf();
     let opened = tokio::task::spawn_blocking(move || {
         let folder = Folder::read(&dir)?;
+        folder.verify()?;
         let node = folder.open(options.scenario_clock)?;
         Ok::<_, FolderError>((folder, node))
     });

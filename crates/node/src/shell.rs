@@ -24,6 +24,8 @@ use tokio::sync::{oneshot, watch};
 
 /// So many hints are kept for listeners that come back.
 const HINTS_MAX: usize = 1_000;
+/// Nobody waits longer for an index.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Without any event the clock is looked at this often: a system clock moves by itself.
 const LOOK_MS: u64 = 30_000;
 
@@ -145,9 +147,11 @@ impl Shell {
         told
     }
 
-    /// Sends a statement and waits for its index.
+    /// Sends a statement and waits for its index. Whoever waits too long is told to send it again: it is logged once.
     pub(crate) async fn submit(&self, bytes: Vec<u8>) -> Result<Answer, Gone> {
-        self.event(|ticket| Event::Submitted { ticket, bytes }).await
+        let answer = self.event(|ticket| Event::Submitted { ticket, bytes });
+        let late = |_| Ok(Answer::Paused("the node waits for its witnesses before it signs anything".to_string()));
+        tokio::time::timeout(PATIENCE, answer).await.unwrap_or_else(late)
     }
 
     /// Sends statements in order; their answers come in the same order.

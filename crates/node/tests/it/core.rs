@@ -1,6 +1,7 @@
 //! The core in memory: a post office carries what nodes ask of each other, in order and at once.
 use crate::town::{NAMES, START, accord, founding_leaf, key, origin, setup};
 use hamsaya_agreement::Agreement;
+use hamsaya_node::docket::Docket;
 use hamsaya_node::node::{Action, Answer, At, Cosigning, Event, Hint, News, Node, Silence, Status, Stores};
 use hamsaya_record::Instant;
 use hamsaya_record::accept::Reason;
@@ -9,7 +10,9 @@ use hamsaya_record::statement::{Act, FieldValue, Statement, StatementId, hex};
 use hamsaya_record::store::{Crash, Memory, Store};
 use hamsaya_record::witness::{WitnessAnswer, origin_hash};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+static DOCKET: LazyLock<Docket> = LazyLock::new(Docket::default);
 
 /// The stores of one node, which outlive it.
 #[derive(Clone, Default)]
@@ -107,7 +110,12 @@ impl World {
                 self.hints.push((name.to_string(), hint));
                 return None;
             }
-            Action::Judge(case) => Event::Judged(Box::new(case.judge())),
+            Action::Judge(case) => {
+                // All nodes of all tests share a docket, or the same record would be judged over and over.
+                let judgment = DOCKET.judge(&case).unwrap();
+                let changes = case.before.as_ref().map(|b| judgment.changes_since(b)).unwrap_or_default();
+                Event::Judged(Box::new(Ok((judgment, changes))))
+            }
             Action::AskWitness { peer, size, body } => {
                 let answer = self.cosign(&peer, body);
                 Event::WitnessAnswered { peer, size, answer }
@@ -181,14 +189,18 @@ impl World {
         })
     }
 
-    /// Lets time pass, a little at a time.
+    /// Lets time pass, from one thing that is due to the next.
     fn pass(&mut self, ms: u64) {
         let end = self.elapsed_ms + ms;
-        while self.elapsed_ms < end {
-            self.elapsed_ms += 10;
+        loop {
             for name in NAMES {
                 self.tell(name, Event::Tick);
             }
+            let due = self.nodes.values().filter_map(|n| n.wake_at()).min().unwrap_or(end);
+            if self.elapsed_ms >= end {
+                return;
+            }
+            self.elapsed_ms = due.max(self.elapsed_ms + 1).min(end);
         }
     }
 

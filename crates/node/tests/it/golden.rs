@@ -24,6 +24,7 @@ fn five_nodes_play_the_golden_scenario() {
         check(&town, block.as_of, &block.lines);
     }
     let changes = town.get("P1", "/api/changes").json();
+    crate::openapi::fits("get", "/api/changes", "200", &changes);
     let lane: Vec<String> = changes
         .as_array()
         .unwrap()
@@ -62,6 +63,7 @@ fn check(town: &Town, as_of: hamsaya_record::Instant, lines: &[String]) {
     expected.sort();
     for name in ["P1", "P2", "G1", "G2"] {
         let judgment = town.get(name, &format!("/api/judgment?as_of={as_of}&known_by={as_of}")).json();
+        crate::openapi::fits("get", "/api/judgment", "200", &judgment);
         let text = |v: &serde_json::Value| v.as_str().unwrap().to_string();
         let mut found: Vec<(String, String)> =
             judgment["verdicts"].as_array().unwrap().iter().map(|v| (text(&v["label"]), text(&v["state"]))).collect();

@@ -44,6 +44,7 @@ fn a_statement_goes_round_and_what_is_refused_says_why() {
     c2sp_paths(&town);
     described(&town, index);
     compared(&town);
+    as_described(&town, index);
 
     // The clock never goes back, and is moved from here only.
     let back = town.post("P1", "/api/clock", "application/json", b"{\"now\":\"2026-11-24T19:59:59Z\"}");
@@ -221,4 +222,38 @@ fn compared(town: &Town) {
     assert_eq!(town.get("P1", "/api/digest/compare?peer=P9").status, 400);
     let branch = town.get("P1", "/api/digest/node?path=").json();
     assert!(branch["children"].is_array(), "{branch}");
+}
+
+fn as_described(town: &Town, index: u64) {
+    let place = format!("origin={}&index={index}", origin("P1"));
+    for (path, query) in [
+        ("/api/state", ""),
+        ("/api/judgment", ""),
+        ("/api/digest", ""),
+        ("/api/digest/node", "path="),
+        ("/api/digest/compare", "peer=P2"),
+        ("/api/changes", ""),
+        ("/api/agreement", "lang=fa-AF"),
+        ("/api/agreement", ""),
+        ("/api/entries", "limit=1000"),
+        ("/api/entries/item", &place),
+        ("/api/lines", ""),
+        ("/api/crossings", ""),
+        ("/api/refusals", ""),
+        ("/api/openapi.json", ""),
+    ] {
+        let said = town.get("P1", &format!("{path}?{query}"));
+        assert_eq!(said.status, 200, "{path}");
+        crate::openapi::fits("get", path, "200", &said.json());
+    }
+    crate::openapi::fits("get", "/api/state", "200", &town.get("O1", "/api/state").json());
+    crate::openapi::fits(
+        "get",
+        "/api/entries/item",
+        "404",
+        &town.get("P1", "/api/entries/item?origin=x&index=1").json(),
+    );
+    let judged = town.get("O1", "/api/judgment");
+    assert_eq!(judged.status, 403);
+    crate::openapi::fits("get", "/api/judgment", "403", &judged.json());
 }

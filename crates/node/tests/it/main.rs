@@ -3,4 +3,5 @@
 mod core;
 mod golden;
 mod http;
+mod openapi;
 mod town;

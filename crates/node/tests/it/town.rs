@@ -80,7 +80,7 @@ pub fn founding_leaf(agreement: &Agreement) -> Vec<u8> {
 
 /// Short waits.
 pub fn pacing() -> Pacing {
-    Pacing { batch_ms: 5, checkpoints_s: 0, heartbeat_s: 5, judge_ms: 20, refusals_s: 0, ..Pacing::default() }
+    Pacing { batch_ms: 5, checkpoints_s: 0, heartbeat_s: 5, judge_ms: 400, refusals_s: 0, ..Pacing::default() }
 }
 
 pub fn setup(name: &str, agreement: &Arc<Agreement>, founding_leaf: &[u8]) -> Setup {
