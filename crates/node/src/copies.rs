@@ -42,10 +42,10 @@ pub struct Copy<S> {
 
 /// A checkpoint whose entries are on their way.
 #[derive(Debug)]
-struct Wanted {
-    note: Note,
-    size: u64,
-    leaves: Vec<Vec<u8>>,
+pub(crate) struct Wanted {
+    pub(crate) note: Note,
+    pub(crate) size: u64,
+    pub(crate) leaves: Vec<Vec<u8>>,
     etag: Option<String>,
 }
 
@@ -80,38 +80,40 @@ impl<S: Store> Copy<S> {
     fn rested_at(&self, peers: &[String]) -> u64 {
         peers.iter().map(|p| self.back_off.get(p).map_or(0, |b| b.until_ms)).min().unwrap_or(u64::MAX)
     }
+}
 
-    /// Bundles that hold the next entries of what is wanted.
-    fn next_bundles(&self) -> Vec<Tile> {
-        let Some(wanted) = &self.wanted else { return Vec::new() };
-        let from = self.follower.size() + wanted.leaves.len() as u64;
-        let tiles =
-            (from / WIDTH..wanted.size.div_ceil(WIDTH)).filter_map(|n| Tile::at(Level::Entries, n, wanted.size));
+impl Wanted {
+    pub(crate) fn new(note: Note, size: u64, etag: Option<String>) -> Wanted {
+        Wanted { note, size, leaves: Vec::new(), etag }
+    }
+
+    /// Bundles that hold the next entries, for whoever holds so many already.
+    pub(crate) fn next_bundles(&self, held: u64) -> Vec<Tile> {
+        let from = held + self.leaves.len() as u64;
+        let tiles = (from / WIDTH..self.size.div_ceil(WIDTH)).filter_map(|n| Tile::at(Level::Entries, n, self.size));
         tiles.take(BUNDLES_MAX).collect()
     }
 
     /// Takes bundles as they came; false if they are not what was asked for.
-    fn take(&mut self, bundles: &[Vec<u8>]) -> bool {
-        let tiles = self.next_bundles();
-        let held = self.follower.size();
-        let Some(wanted) = &mut self.wanted else { return false };
+    pub(crate) fn take(&mut self, held: u64, bundles: &[Vec<u8>]) -> bool {
+        let tiles = self.next_bundles(held);
         if bundles.len() != tiles.len() || tiles.is_empty() {
             return false;
         }
         for (tile, bytes) in tiles.iter().zip(bundles) {
             // A full bundle may stand for the partial one that was asked for.
             let Ok(entries) = tile.entries(bytes).or_else(|_| tile.full().entries(bytes)) else { return false };
-            let known = held + wanted.leaves.len() as u64 - tile.start();
-            let end = wanted.size.min(tile.start() + WIDTH) - tile.start();
+            let known = held + self.leaves.len() as u64 - tile.start();
+            let end = self.size.min(tile.start() + WIDTH) - tile.start();
             let (Ok(known), Ok(end)) = (usize::try_from(known), usize::try_from(end)) else { return false };
             let Some(new) = entries.get(known..end) else { return false };
-            wanted.leaves.extend(new.iter().map(|e| e.to_vec()));
+            self.leaves.extend(new.iter().map(|e| e.to_vec()));
         }
         true
     }
 
-    fn is_complete(&self) -> bool {
-        self.wanted.as_ref().is_some_and(|w| self.follower.size() + w.leaves.len() as u64 >= w.size)
+    pub(crate) fn is_complete(&self, held: u64) -> bool {
+        held + self.leaves.len() as u64 >= self.size
     }
 }
 
@@ -149,6 +151,9 @@ impl<S: Store> Node<S> {
         if answer.is_ok() {
             self.heard(peer);
         }
+        if self.is_own(origin) {
+            return self.lost_checkpoint(peer, answer);
+        }
         let (at, pacing) = (self.at, self.setup.pacing);
         let Some(copy) = self.copies.get_mut(origin) else { return };
         copy.asking = false;
@@ -173,28 +178,31 @@ impl<S: Store> Node<S> {
             return self.failed(origin, peer);
         };
         let Some(copy) = self.copies.get_mut(origin) else { return };
-        copy.wanted = Some(Wanted { note, size, leaves: Vec::new(), etag });
-        if copy.is_complete() {
+        copy.wanted = Some(Wanted::new(note, size, etag));
+        self.fetch_or_advance(origin, peer);
+    }
+
+    /// Asks for the entries that are still missing; once there are none, the copy moves.
+    fn fetch_or_advance(&mut self, origin: &str, peer: &str) {
+        let Some(copy) = self.copies.get_mut(origin) else { return };
+        let (held, Some(wanted)) = (copy.follower.size(), &copy.wanted) else { return };
+        if wanted.is_complete(held) {
             return self.advance(origin, peer);
         }
         copy.asking = true;
-        let tiles = copy.next_bundles();
+        let tiles = wanted.next_bundles(held);
         self.out.push(Action::FetchEntries { origin: origin.to_string(), peer: peer.to_string(), tiles });
     }
 
     pub(crate) fn peer_entries(&mut self, origin: &str, peer: &str, answer: Result<Vec<Vec<u8>>, Silence>) {
+        if self.is_own(origin) {
+            return self.lost_entries(peer, answer);
+        }
         let Some(copy) = self.copies.get_mut(origin) else { return };
         copy.asking = false;
-        let Ok(bundles) = answer else { return self.failed(origin, peer) };
-        if !copy.take(&bundles) {
-            return self.failed(origin, peer);
-        }
-        if copy.is_complete() {
-            return self.advance(origin, peer);
-        }
-        copy.asking = true;
-        let tiles = copy.next_bundles();
-        self.out.push(Action::FetchEntries { origin: origin.to_string(), peer: peer.to_string(), tiles });
+        let held = copy.follower.size();
+        let taken = answer.is_ok_and(|bundles| copy.wanted.as_mut().is_some_and(|wanted| wanted.take(held, &bundles)));
+        if taken { self.fetch_or_advance(origin, peer) } else { self.failed(origin, peer) }
     }
 
     fn failed(&mut self, origin: &str, peer: &str) {

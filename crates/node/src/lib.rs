@@ -21,6 +21,7 @@ pub mod folder;
 pub mod held;
 pub mod node;
 pub mod own;
+mod recovery;
 pub mod refusals;
 mod serve;
 mod shell;

@@ -1,4 +1,4 @@
-//! A node's own log: batches, the witnesses' cosignatures, and what they last saw of it when the node starts.
+//! A node's own log: batches, and the witnesses' cosignatures.
 //!
 //! ```text
 //! batch ──► append ──► round: every witness is asked for the newest checkpoint
@@ -10,10 +10,10 @@
 //! size make a quorum.
 use crate::config::Pacing;
 use crate::held::Held;
-use crate::node::{Action, Answer, At, Cosigning, Event, Hint, Node, Receipt, Setup, Silence, Status, Ticket, head_of};
+use crate::node::{Action, Answer, At, Cosigning, Hint, Node, Receipt, Setup, Silence, Status, Ticket, head_of};
+use crate::recovery::Recovery;
 use hamsaya_record::Instant;
 use hamsaya_record::accept::Accepted;
-use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::cosignature;
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::founding::{Founding, MemberRole};
@@ -36,8 +36,6 @@ const BATCH_BYTES_MAX: usize = 8 << 20;
 const WAITING_MAX: usize = 1_024;
 /// A round without quorum gives way to a newer checkpoint after so long.
 const ROUND_MS: u64 = 2_000;
-/// A witness is asked for its newest checkpoint again after so long.
-const ASK_NEWEST_MS: u64 = 500;
 
 /// Waits that double from failure to failure.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,10 +65,10 @@ struct Waiting {
 
 /// A witness of this log.
 #[derive(Debug)]
-struct Cosigner {
-    vkey: Vkey,
+pub(crate) struct Cosigner {
+    pub(crate) vkey: Vkey,
     /// What it last cosigned, as far as we know.
-    size: u64,
+    pub(crate) size: u64,
     in_flight: Option<Note>,
     /// The last round that it answered.
     answered: u64,
@@ -89,12 +87,6 @@ struct Round {
     begun_ms: u64,
 }
 
-#[derive(Debug, Default)]
-struct Recovery {
-    asked: BTreeMap<String, u64>,
-    answered: BTreeMap<String, Option<Checkpoint>>,
-}
-
 /// A log that this node writes.
 #[derive(Debug)]
 pub struct Own<S> {
@@ -103,10 +95,10 @@ pub struct Own<S> {
     batch: Vec<Waiting>,
     batch_bytes: usize,
     batch_since_ms: u64,
-    before_recovery: Vec<(Ticket, Vec<u8>)>,
-    recovery: Option<Recovery>,
-    policy: Policy,
-    cosigners: BTreeMap<String, Cosigner>,
+    pub(crate) before_recovery: Vec<(Ticket, Vec<u8>)>,
+    pub(crate) recovery: Option<Recovery>,
+    pub(crate) policy: Policy,
+    pub(crate) cosigners: BTreeMap<String, Cosigner>,
     round: Option<Round>,
     rounds: u64,
     /// The last published checkpoint before the first untimed entry: it proves that the entry was not there yet.
@@ -233,10 +225,7 @@ impl<S: Store> Own<S> {
     }
 
     pub(crate) fn wake_at(&self, pacing: &Pacing) -> Option<u64> {
-        let asking = self.recovery.as_ref().map(|recovery| {
-            let asked = |peer: &String| recovery.asked.get(peer).map_or(0, |asked| asked + ASK_NEWEST_MS);
-            self.cosigners.keys().filter(|p| !recovery.answered.contains_key(*p)).map(asked).min().unwrap_or(u64::MAX)
-        });
+        let asking = self.recovery.as_ref().map(Recovery::wake_at);
         let round = self.round.as_ref().map(|round| {
             let next = match (self.log.size() > round.size, self.published_size() >= round.size) {
                 (true, true) => 0,
@@ -350,75 +339,6 @@ impl<S: Store> Own<S> {
 }
 
 impl<S: Store> Node<S> {
-    /// A log that has entries asks first what the witnesses saw of it: the disk may be older than they remember.
-    pub(crate) fn begin_recovery(&mut self) {
-        if let Some(own) = self.own.as_mut().filter(|own| own.log.size() > 0) {
-            own.recovery = Some(Recovery::default());
-            self.status = Status::Starting;
-        }
-    }
-
-    pub(crate) fn ask_newest(&mut self) {
-        let at = self.at;
-        let Some(Own { recovery: Some(recovery), cosigners, log, .. }) = &mut self.own else { return };
-        for peer in cosigners.keys().filter(|p| !recovery.answered.contains_key(*p)) {
-            let due = recovery.asked.get(peer).is_none_or(|asked| asked + ASK_NEWEST_MS <= at.elapsed_ms);
-            if due {
-                recovery.asked.insert(peer.clone(), at.elapsed_ms);
-                self.out.push(Action::AskNewest { peer: peer.clone(), origin: log.origin().to_string() });
-            }
-        }
-    }
-
-    pub(crate) fn newest_seen(&mut self, peer: &str, answer: Result<Option<Vec<u8>>, Silence>) {
-        let Ok(note) = answer else { return };
-        self.heard(peer);
-        let Some(own) = &mut self.own else { return };
-        let (Some(recovery), Some(cosigner)) = (&mut own.recovery, own.cosigners.get_mut(peer)) else { return };
-        let Some(key) = self.founding.log_key(own.log.origin()) else { return };
-        let seen = match note.map(|note| Checkpoint::open(&note, key)) {
-            None => None,
-            // What we did not sign is not ours: the witness has not answered.
-            Some(Err(_)) => return,
-            Some(Ok((checkpoint, _))) => Some(checkpoint),
-        };
-        let ahead = seen.as_ref().filter(|seen| seen.size > own.log.size());
-        let other = seen.as_ref().filter(|seen| seen.size <= own.log.size());
-        let fault = match (ahead, other) {
-            (Some(ahead), _) => Some(format!(
-                "{peer} cosigned size {} of our log, this disk holds {}: it is older than what the world has seen",
-                ahead.size,
-                own.log.size()
-            )),
-            (_, Some(other)) if own.log.tiles().root_at(other.size).ok() != Some(other.root) => {
-                Some(format!("{peer} cosigned another tree at size {} of our log", other.size))
-            }
-            _ => None,
-        };
-        if let Some(fault) = fault {
-            return self.stop(fault);
-        }
-        cosigner.size = seen.as_ref().map_or(0, |seen| seen.size);
-        recovery.answered.insert(peer.to_string(), seen);
-        let needed = own.policy.numbers().map_or(own.cosigners.len(), |numbers| numbers.v);
-        if recovery.answered.len() >= needed.min(own.cosigners.len().max(1)) {
-            own.recovery = None;
-            let waiting = std::mem::take(&mut own.before_recovery);
-            self.status = Status::Running;
-            for (ticket, bytes) in waiting {
-                let again = self.handle_waiting(ticket, bytes);
-                self.out.extend(again);
-            }
-        }
-    }
-
-    fn handle_waiting(&mut self, ticket: Ticket, bytes: Vec<u8>) -> Vec<Action> {
-        let before = std::mem::take(&mut self.out);
-        let more = self.handle(Event::Submitted { ticket, bytes }, self.at);
-        self.out = before;
-        more
-    }
-
     /// An empty log begins with the founding.
     pub(crate) fn log_founding(&mut self) {
         let (Some(now), Some(own)) = (self.at.now, &mut self.own) else { return };

@@ -356,16 +356,38 @@ fn a_node_that_starts_again_asks_before_it_signs() {
     assert_eq!(world.digest("P1"), world.digest("P2"));
 }
 
-#[test]
-fn a_disk_that_is_older_than_what_the_world_has_seen_stops() {
-    let mut world = World::new();
-    let old = Disk { log: world.disks["P2"].log.copy(), ..world.disks["P2"].clone() };
-    world.submit("P2", lodged(&world).to_leaf());
-    world.settle();
+/// P2's disk as it was before its last entries, put back.
+fn put_back_an_old_disk(world: &mut World, old: Memory) {
     world.stop("P2");
-    world.disks.insert("P2".into(), old);
+    let disk = Disk { log: old, ..world.disks["P2"].clone() };
+    world.disks.insert("P2".into(), disk);
     world.start("P2");
     world.settle();
+}
+
+#[test]
+fn a_disk_that_is_older_than_what_the_world_has_seen_takes_its_entries_back() {
+    let mut world = World::new();
+    let old = world.disks["P2"].log.copy();
+    let ticket = world.submit("P2", lodged(&world).to_leaf());
+    world.settle();
+    put_back_an_old_disk(&mut world, old);
+    assert_eq!(world.nodes["P2"].status(), &Status::Running);
+    assert!(matches!(world.answers.get(&ticket), Some(Answer::Logged(_))));
+    assert_eq!(world.sizes("P2"), world.sizes("P1"));
+    assert_eq!(world.digest("P1"), world.digest("P2"));
+}
+
+#[test]
+fn a_disk_that_is_older_than_any_copy_stops() {
+    let mut world = World::new();
+    let old = world.disks["P2"].log.copy();
+    // Two witnesses see the entry; without quorum nobody copies it.
+    world.silent.extend(["G1".to_string(), "G2".to_string()]);
+    world.submit("P2", lodged(&world).to_leaf());
+    world.settle();
+    world.silent.clear();
+    put_back_an_old_disk(&mut world, old);
     let Status::Stopped(why) = world.nodes["P2"].status() else { panic!("{:?}", world.nodes["P2"].status()) };
     assert!(why.contains("older than what the world has seen"), "{why}");
 }

@@ -36,7 +36,7 @@ fn a_statement_goes_round_and_what_is_refused_says_why() {
     let receipt = receipt.json();
     assert_eq!((receipt["origin"].as_str(), receipt["already"].as_bool()), (Some(origin("P1").as_str()), Some(false)));
     let index = receipt["index"].as_u64().unwrap();
-    town.settle(Some((&origin("P1"), index)), START);
+    town.holds(&origin("P1"), index, START);
     assert_eq!(town.state_statement("P1", &envelope).json()["already"], true);
 
     refusals(&town, &envelope);
@@ -51,13 +51,13 @@ fn a_statement_goes_round_and_what_is_refused_says_why() {
     assert_eq!((back.status, back.json()["type"].as_str()), (409, Some("urn:hamsaya:problem:clock_back")));
 
     // A node that starts again holds everything and says the same.
-    let digest = town.digest("P1", START);
+    let at = format!("as_of={START}&known_by={START}");
+    let before = town.agree(&at);
     town.stop_node("P1");
     town.start_node("P1");
     town.set_clock(START);
-    town.settle(Some((&origin("P1"), index)), START);
-    assert_eq!(town.digest("P1", START), town.digest("P2", START));
-    assert_ne!(digest, "");
+    town.holds(&origin("P1"), index, START);
+    assert_eq!(town.agree(&at), before);
 }
 
 fn refusals(town: &Town, good: &Envelope) {
@@ -139,7 +139,8 @@ fn many(town: &Town) {
         .get("P1", &format!("/api/entries?origin={}&kind=outage_notice&limit=200&from={next}", origin("P1")))
         .json();
     assert_eq!((rest["entries"].as_array().unwrap().len(), rest["next"].is_null()), (101, true));
-    town.settle(Some((&origin("P1"), answers[300]["index"].as_u64().unwrap())), START);
+    town.holds(&origin("P1"), answers[300]["index"].as_u64().unwrap(), START);
+    town.agree(&format!("as_of={START}&known_by={START}"));
 }
 
 fn c2sp_paths(town: &Town) {

@@ -144,7 +144,7 @@ impl Town {
             if role != "witness" {
                 toml += &format!("origin = \"{}\"\n", origin(name));
             }
-            toml += "[pacing]\nbatch_ms = 5\ncheckpoints_s = 0\nheartbeat_s = 1\nrefusals_s = 0\n";
+            toml += "[pacing]\nbatch_ms = 5\ncheckpoints_s = 0\nheartbeat_s = 1\nrefusals_s = 0\njudge_ms = 200\n";
             for (m, peer) in NAMES.iter().enumerate().filter(|(m, _)| *m != n) {
                 toml += &format!("[[peer]]\nname = \"{peer}\"\nurl = \"{}\"\n", url(m));
             }
@@ -231,27 +231,32 @@ impl Town {
         }
     }
 
-    pub fn digest(&self, name: &str, now: Instant) -> String {
-        let said = self.get(name, &format!("/api/digest?as_of={now}&known_by={now}"));
-        said.json()["digest"].as_str().unwrap_or_default().to_string()
+    pub fn digest(&self, name: &str, at: &str) -> String {
+        self.get(name, &format!("/api/digest?{at}")).json()["digest"].as_str().unwrap_or_default().to_string()
     }
 
-    /// Waits until the running nodes hold an entry whose time ends at `now`, and agree.
-    pub fn settle(&self, entry: Option<(&str, u64)>, now: Instant) {
-        let judging: Vec<&String> = self.running.keys().filter(|n| *n != "O1").collect();
-        if let Some((origin, index)) = entry {
-            for name in &judging {
-                until(&format!("{name} to hold {origin} #{index} with its time"), || {
-                    let item = self.get(name, &format!("/api/entries/item?origin={origin}&index={index}")).json();
-                    (item["logged_at"]["hi"] == now.to_string()).then_some(()).ok_or(item["logged_at"].to_string())
-                });
-            }
+    fn judging(&self) -> Vec<&String> {
+        self.running.keys().filter(|n| *n != "O1").collect()
+    }
+
+    /// Waits until the running nodes hold an entry whose time ends at `now`.
+    pub fn holds(&self, origin: &str, index: u64, now: Instant) {
+        for name in self.judging() {
+            until(&format!("{name} to hold {origin} #{index} with its time"), || {
+                let item = self.get(name, &format!("/api/entries/item?origin={origin}&index={index}")).json();
+                (item["logged_at"]["hi"] == now.to_string()).then_some(()).ok_or(item["logged_at"].to_string())
+            });
         }
+    }
+
+    /// Waits until the running nodes give one digest, and gives it.
+    pub fn agree(&self, at: &str) -> String {
         until("one digest", || {
-            let digests: Vec<String> = judging.iter().map(|name| self.digest(name, now)).collect();
+            let digests: Vec<String> = self.judging().iter().map(|name| self.digest(name, at)).collect();
             let same = !digests[0].is_empty() && digests.iter().all(|d| *d == digests[0]);
             same.then_some(()).ok_or(digests.join(" "))
         });
+        self.digest("P1", at)
     }
 }
 
@@ -268,7 +273,7 @@ impl Drop for Town {
 /// Looks at a condition until it holds.
 #[track_caller]
 pub fn until(what: &str, look: impl Fn() -> Result<(), String>) {
-    let deadline = Monotonic::now() + Duration::from_secs(60);
+    let deadline = Monotonic::now() + Duration::from_secs(120);
     loop {
         match look() {
             Ok(()) => return,
