@@ -125,7 +125,7 @@ impl<'a> Town<'a> {
         let path = format!("/api/digest?as_of={as_of}&known_by={known_by}");
         until("all nodes to reach one digest", PATIENCE, || {
             // Judging costs more than looking: nobody is asked to judge while the heads still move.
-            let heads = self.of_each("/api/state", |state| published(state))?;
+            let heads = self.of_each("/api/state", published)?;
             let Some(heads) = same(&heads) else { return Ok(Err(format!("the heads differ: {}", heads.join(" | ")))) };
             if heads.contains("null") {
                 return Ok(Err(format!("not all is published: {heads}")));

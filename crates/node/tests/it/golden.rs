@@ -39,7 +39,7 @@ fn changed(town: &Town, before: &str, after: &str) {
     until(&format!("C32.lane {before} -> {after}"), || {
         let changes = town.get("P1", "/api/changes").json();
         crate::openapi::fits("get", "/api/changes", "200", &changes);
-        let mut of_lane = changes.as_array().unwrap().iter().filter(|c| c["label"] == "C32.lane(K1, P2)");
+        let mut of_lane = changes.as_array().expect("a list").iter().filter(|c| c["label"] == "C32.lane(K1, P2)");
         let found = of_lane.any(|c| c["before"] == before && c["after"] == after && c["because"].is_array());
         found.then_some(()).ok_or(changes.to_string())
     });
