@@ -1,5 +1,7 @@
 //! A node from outside: its core with memory, and whole nodes over loopback HTTP.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 mod golden;
 mod http;
 mod in_memory;
