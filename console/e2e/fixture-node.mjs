@@ -30,12 +30,17 @@ function entriesOf(all, query) {
   return { entries: rest.slice(0, limit), next: rest[limit]?.index ?? null };
 }
 
-/** Starts on a free port. `answers` overrides an address: a value to give, `{ problem }`, or 'silent' to hang up. */
+/** Starts on a free port. `answers` overrides an address: a value to give or a function of the
+ * query, `{ problem }`, or 'silent' to hang up. `recorded` is what it answers otherwise. */
 export async function fixtureNode() {
   const listeners = new Set();
+  const data = Object.fromEntries(
+    ['judgment', 'changes', 'entries', 'compare', 'refusals', 'lines', 'crossings'].map((n) => [n, recorded(n)]),
+  );
   const node = {
     answers: {},
     state: recorded('state'),
+    recorded: data,
     /** Tells every open page that something changed. */
     hint(kind) {
       for (const answer of listeners) answer.write(`event: ${kind}\ndata: {}\n\n`);
@@ -45,9 +50,6 @@ export async function fixtureNode() {
       for (const answer of listeners) answer.destroy();
     },
   };
-  const data = Object.fromEntries(
-    ['judgment', 'changes', 'entries', 'compare', 'refusals', 'lines', 'crossings'].map((n) => [n, recorded(n)]),
-  );
   const api = {
     '/api/state': () => node.state,
     '/api/judgment': (q) => ({ ...data.judgment, as_of: q.get('as_of') ?? data.judgment.as_of }),
@@ -63,7 +65,8 @@ export async function fixtureNode() {
   const server = createServer((request, answer) => {
     const url = new URL(request.url, 'http://node');
     answer.setHeader('content-security-policy', policy);
-    const given = node.answers[url.pathname];
+    const override = node.answers[url.pathname];
+    const given = typeof override === 'function' ? override(url.searchParams) : override;
     if (given === 'silent') return request.socket.destroy();
     if (given?.problem) {
       answer.writeHead(given.problem.status, { 'content-type': 'application/problem+json' });

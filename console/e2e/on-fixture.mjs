@@ -7,6 +7,10 @@ const lane = 'C32.lane(K1, P2)';
 
 export async function fixtureTests(t, tools, node) {
   const recorded = node.state;
+  const { judgment, entries, compare } = node.recorded;
+  const lodged = entries.find((e) => e.kind === 'lodged');
+  const lodgedAt = `record?${new URLSearchParams({ origin: lodged.origin, index: String(lodged.index) })}`;
+  const laneBecause = judgment.verdicts.find((v) => v.label === lane).reasons.because[0];
   t.beforeEach(() => {
     node.answers = {};
     node.state = recorded;
@@ -25,7 +29,7 @@ export async function fixtureTests(t, tools, node) {
         await view.page.waitForSelector('.why .times');
         await holds(tools, view, lang, `verdict open ${lang} ${size.width}`);
         await shot(tools, view.page, `fixture-verdict-open-${lang}-${size.width}`, { fullPage: false });
-        await goTo(view.page, 'record?origin=p2.example/hamsaya/1&index=1');
+        await goTo(view.page, lodgedAt);
         await view.page.waitForSelector('.entry .fields');
         await holds(tools, view, lang, `entry ${lang} ${size.width}`);
         await shot(tools, view.page, `fixture-entry-${lang}-${size.width}`);
@@ -73,10 +77,10 @@ export async function fixtureTests(t, tools, node) {
     await page.keyboard.press('Enter');
     assert.equal(await row.getAttribute('aria-expanded'), 'true');
     const why = page.locator('tr.why:not([hidden])');
-    await why.getByText('p2.example/hamsaya/1#22').first().waitFor();
+    await why.getByText(`${laneBecause.origin}#${laneBecause.index}`).first().waitFor();
     await why.locator('summary').focus();
     await page.keyboard.press('Enter');
-    assert.match(await why.locator('pre').textContent(), /not lane_open in/);
+    assert.match(await why.locator('pre').textContent(), /lane_open.* false, settled 2026-12-01T14:00:00Z/);
     assert.match(new URL(page.url()).hash, /open=C32\.lane/);
     await row.focus();
     await page.keyboard.press('Enter');
@@ -172,7 +176,7 @@ export async function fixtureTests(t, tools, node) {
   });
 
   await t.test('every list has words for nothing there', async () => {
-    node.answers['/api/judgment'] = { ...(await (await fetch(`${node.url}/api/judgment`)).json()), verdicts: [] };
+    node.answers['/api/judgment'] = { ...judgment, verdicts: [] };
     node.answers['/api/changes'] = [];
     node.answers['/api/entries'] = { entries: [], next: null };
     const view = await open(tools, node.url, { lang: 'en' });
@@ -206,6 +210,33 @@ export async function fixtureTests(t, tools, node) {
     await view.close();
   });
 
+  await t.test('a difference between nodes is located, and what was refused is listed with its reason', async () => {
+    const first_difference = { label: lane, origin: laneBecause.origin, index: laneBecause.index };
+    const behind = [{ node: 'G2', origin: 'p1.example/hamsaya/1', index: 17 }];
+    node.answers['/api/digest/compare'] = (q) =>
+      q.get('peer') === 'G2'
+        ? { ...compare.G2, equal: false, theirs: 'f'.repeat(64), first_difference, behind }
+        : compare[q.get('peer')];
+    node.state = { ...recorded, refused: 1 };
+    node.answers['/api/refusals'] = {
+      total: 1,
+      refusals: [
+        { at: recorded.now, reason: 'bad_signature', field: 'signatures', found: 'p2.example/node+00', allowed: 'P2', hint: '' },
+      ],
+    };
+    for (const lang of ['en', 'ps']) {
+      const view = await open(tools, node.url, { lang, at: 'record' });
+      const row = view.page.locator('tr', { has: view.page.locator('th bdi', { hasText: /^G2$/ }) }).last();
+      await row.getByText(lane).waitFor();
+      await row.getByText('p1.example/hamsaya/1#17').waitFor();
+      await view.page.locator('summary').first().click();
+      await view.page.getByText('p2.example/node+00').waitFor();
+      await holds(tools, view, lang, `difference ${lang}`);
+      await shot(tools, view.page, `fixture-difference-${lang}-1280`);
+      await view.close();
+    }
+  });
+
   await t.test('a slow answer gets a skeleton, then words', async () => {
     const { page, close } = await open(tools, node.url, { lang: 'en', at: 'record' });
     let release;
@@ -224,7 +255,7 @@ export async function fixtureTests(t, tools, node) {
     const before = node.state;
     node.state = { ...before, heads: before.heads.map((h) => ({ ...h, size: h.size + 100 })) };
     node.hint('head');
-    await page.locator('.head').getByText('127').waitFor();
+    await page.locator('.head').getByText(String(node.state.heads.find((h) => h.node === 'P1').size)).waitFor();
     node.answers['/api/events'] = 'silent';
     node.drop();
     await page.getByText('not live since').waitFor();
@@ -239,7 +270,6 @@ export async function fixtureTests(t, tools, node) {
     await page.getByText('scenario clock: stands still between steps').waitFor();
     await close();
     const before = node.state;
-    const judgment = await (await fetch(`${node.url}/api/judgment`)).json();
     // The node's clock is ahead by two minutes, and something is due in 90 seconds of it.
     const now = new Date(Math.floor(Date.now() / 1000) * 1000 + 120_000);
     const text = (date) => date.toISOString().replace('.000', '');
