@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// What one run of the demo printed, and where it left its folders.
-struct Played {
+pub struct Played {
     ran: Ran,
-    place: PathBuf,
+    pub place: PathBuf,
 }
 
 /// Plays once for all tests of this module; P1 is killed on the way.
-fn played() -> &'static Played {
+pub fn played() -> &'static Played {
     static PLAYED: OnceLock<Played> = OnceLock::new();
     PLAYED.get_or_init(|| {
         let dir = scratch("demo");

@@ -6,3 +6,4 @@ mod monitor;
 mod reference;
 mod simulate;
 mod tidy;
+mod tour;
