@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit e2e console console-size bless docs deny bench fuzz clean tools chromium
+.PHONY: help demo test lint unit e2e console console-size bless docs deny clean tools chromium
 
 CARGO ?= cargo
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
@@ -71,9 +71,6 @@ docs: ## The guide as a book in docs/book.
 deny: ## Licences, sources and bans of every dependency by the cargo-deny tool.
 	@command -v cargo-deny >/dev/null || { echo "make: installing cargo-deny (cargo, several minutes)"; $(CARGO) install --locked --quiet cargo-deny; }
 	@cargo deny --all-features check licenses bans sources
-
-bench: ## Benchmarks; results go to docs/reference/benchmarks.md by hand, with the machine named.
-	@$(CARGO) bench --workspace
 
 clean: ## Removes everything that was built.
 	@$(CARGO) clean --quiet; rm -rf console/dist console/node_modules docs/book
