@@ -10,6 +10,7 @@ export async function nodeTests(t, tools, url) {
     const shown = await page.locator('tr.verdict').evaluateAll((rows) =>
       rows.map((row) => [row.querySelector('th bdi').textContent, row.querySelector('.state .word').textContent]),
     );
+    await page.locator('.live .on').waitFor();
     assert.deepEqual(shown, judgment.verdicts.map((v) => [v.label, v.state]));
     await close();
   });

@@ -29,7 +29,8 @@ export function placeText(place: Place): string {
   const from = point(place.s_e7, place.w_e7);
   const isPoint = place.s_e7 === place.n_e7 && place.w_e7 === place.e_e7;
   const text = isPoint ? from : `${from} … ${point(place.n_e7, place.e_e7)}`;
-  return `${text} ±${nbsp}${metres(place.precision_m)}`;
+  // A box may carry all that is uncertain; then nothing is said beside it.
+  return place.precision_m === 0 ? text : `${text} ±${nbsp}${metres(place.precision_m)}`;
 }
 
 /** The middle of a place, in degrees. */

@@ -45,6 +45,12 @@ test('places carry their axes and no finer digits than their precision', () => {
   ).toBe('33.4900° N, 70.1000° E … 33.5170° N, 70.1320° E ± 50 m');
 });
 
+test('a box that carries all uncertainty has nothing beside it', () => {
+  expect(spaced({ s_e7: 334_900_000, w_e7: 701_000_000, n_e7: 335_170_000, e_e7: 701_320_000, precision_m: 0 })).toBe(
+    '33.4900° N, 70.1000° E … 33.5170° N, 70.1320° E',
+  );
+});
+
 test('lines and crossings are read from what the node gives', () => {
   const geometry = { type: 'MultiLineString', coordinates: [[[60, 29], [61, 30]], [[62, 31], [63, 32]]] };
   expect(linesOf({ type: 'FeatureCollection', features: [{ type: 'Feature', geometry }] })).toHaveLength(2);

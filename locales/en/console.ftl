@@ -53,6 +53,7 @@ occurred-at = occurred
 stated-at = stated
 logged-at = logged
 not-applicable = not said
+by-instant = by { $instant }
 not-proven-yet = not proven yet
 precision-second = to the second
 precision-minute = to the minute

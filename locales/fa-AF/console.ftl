@@ -49,6 +49,7 @@ occurred-at = وقوع
 stated-at = اظهار
 logged-at = ثبت
 not-applicable = گفته نشده
+by-instant = تا { $instant }
 not-proven-yet = هنوز ثابت نشده
 precision-second = دقیق تا ثانیه
 precision-minute = دقیق تا دقیقه

@@ -49,6 +49,7 @@ occurred-at = پېښ شوی
 stated-at = ویل شوی
 logged-at = ثبت شوی
 not-applicable = نه دی ویل شوی
+by-instant = تر { $instant } پورې
 not-proven-yet = لا نه دی ثابت شوی
 precision-second = تر ثانیې کره
 precision-minute = تر دقیقې کره

@@ -49,6 +49,7 @@ occurred-at = وقوع
 stated-at = بیان
 logged-at = اندراج
 not-applicable = نہیں کہا گیا
+by-instant = { $instant } تک
 not-proven-yet = ابھی ثابت نہیں
 precision-second = سیکنڈ تک درست
 precision-minute = منٹ تک درست
