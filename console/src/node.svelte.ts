@@ -83,7 +83,8 @@ class Node {
     return this.state.data?.peers.filter(isSilent) ?? [];
   });
 
-  zones = $derived(this.state.data?.agreement?.zones ?? defaultZones);
+  /** Zones of the two parties: the same for every agreement until one names its own. */
+  readonly zones = defaultZones;
 
   head = $derived.by(() => {
     const state = this.state.data;

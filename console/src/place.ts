@@ -23,7 +23,7 @@ export function metres(m: number): string {
   return m >= 1_000 ? `${m % 1_000 === 0 ? m / 1_000 : (m / 1_000).toFixed(1)}${nbsp}km` : `${m}${nbsp}m`;
 }
 
-export function placeText(place: Place): string {
+export function placeText(place: Omit<Place, 'gazetteer_id'>): string {
   const digits = places(place.precision_m);
   const point = (lat: number, lon: number) => `${degrees(lat, 'N', 'S', digits)},${nbsp}${degrees(lon, 'E', 'W', digits)}`;
   const from = point(place.s_e7, place.w_e7);
@@ -34,6 +34,6 @@ export function placeText(place: Place): string {
 }
 
 /** The middle of a place, in degrees. */
-export function middle(place: Place): { lat: number; lon: number } {
+export function middle(place: Omit<Place, 'gazetteer_id'>): { lat: number; lon: number } {
   return { lat: (place.s_e7 + place.n_e7) / 2e7, lon: (place.w_e7 + place.e_e7) / 2e7 };
 }

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
+import openapiTS, { astToString, COMMENT_HEADER } from 'openapi-typescript';
 import { expect, test } from 'vitest';
-import { address, type Place } from '../src/api';
+import { address } from '../src/api';
 import { crossingsOf, linesOf, project } from '../src/chart';
 import { csv } from '../src/csv';
 import { EventReader } from '../src/live';
@@ -34,7 +36,7 @@ const point = (lat: number, lon: number, precision_m: number) => ({
   precision_m,
 });
 
-const spaced = (place: Place) => placeText(place).replaceAll('\u00a0', ' ');
+const spaced = (place: Parameters<typeof placeText>[0]) => placeText(place).replaceAll('\u00a0', ' ');
 
 test('places carry their axes and no finer digits than their precision', () => {
   expect(spaced(point(341_217_000, 710_936_000, 300))).toBe('34.122° N, 71.094° E ± 300 m');
@@ -75,4 +77,11 @@ test('an address leaves out what is empty', () => {
     '/api/judgment?as_of=2026-11-24T20%3A00%3A00Z',
   );
   expect(address('/api/judgment', {})).toBe('/api/judgment');
+});
+
+test('the types are those of the described interface', async () => {
+  const described = new URL('../../docs/reference/openapi.json', import.meta.url);
+  const made = COMMENT_HEADER + astToString(await openapiTS(JSON.parse(readFileSync(described, 'utf8'))));
+  const committed = readFileSync(new URL('../src/openapi.d.ts', import.meta.url), 'utf8');
+  expect(committed === made, 'src/openapi.d.ts is old; hint: npm run types').toBe(true);
 });
