@@ -513,6 +513,7 @@ pub(crate) fn shown(kind: &Type, value: &Value) -> String {
         (Type::Truth, Value::Int(n)) => (*n != 0).to_string(),
         (_, Value::Int(n)) => n.to_string(),
         (_, Value::Text(t)) => t.to_string(),
+        (_, Value::Decimal(d)) => d.to_string(),
     }
 }
 

@@ -3,6 +3,8 @@
 //! ```text
 //! ack("A1", "P1") @ [1_795_204_800, 1_795_204_800]  admitted   id "p1.example/hamsaya/1#7:ack"
 //! ```
+use crate::ratio::Ratio;
+use std::fmt;
 use std::sync::Arc;
 
 /// Seconds on one ordered line; the monitor gives them no other meaning.
@@ -21,12 +23,24 @@ pub enum Value {
     Int(i64),
     /// Text, compared by its UTF-8 bytes.
     Text(Arc<str>),
+    /// An exact fraction, e.g. a decimal or an average. Points domain only.
+    Decimal(Ratio),
 }
 
 impl Value {
     /// Text from anything that reads as `str`.
     pub fn text(text: impl AsRef<str>) -> Value {
         Value::Text(Arc::from(text.as_ref()))
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Int(number) => write!(f, "{number}"),
+            Value::Text(text) => write!(f, "\"{text}\""),
+            Value::Decimal(ratio) => write!(f, "{ratio}"),
+        }
     }
 }
 

@@ -26,6 +26,28 @@ pub enum Term {
     Minus(Box<Term>, Box<Term>),
     /// Left times right, integers.
     Times(Box<Term>, Box<Term>),
+    /// Left over right: exact for decimals, truncated towards zero for integers. Points domain only.
+    Divide(Box<Term>, Box<Term>),
+    /// What truncated division of integers leaves, with the sign of the left. Points domain only.
+    Modulo(Box<Term>, Box<Term>),
+    /// An integer as a decimal (`i2f`). Points domain only.
+    ToDecimal(Box<Term>),
+    /// A decimal without its fraction (`f2i`). Points domain only.
+    ToInt(Box<Term>),
+}
+
+impl Term {
+    /// The terms that it is made of, from left to right.
+    pub fn parts(&self) -> impl Iterator<Item = &Term> {
+        let (a, b) = match self {
+            Term::Var(_) | Term::Const(_) | Term::Any => (None, None),
+            Term::Plus(a, b) | Term::Minus(a, b) | Term::Times(a, b) | Term::Divide(a, b) | Term::Modulo(a, b) => {
+                (Some(&**a), Some(&**b))
+            }
+            Term::ToDecimal(a) | Term::ToInt(a) => (Some(&**a), None),
+        };
+        a.into_iter().chain(b)
+    }
 }
 
 /// Far end of a window.
@@ -71,7 +93,19 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
-/// A formula of metric first-order temporal logic in the clock domain.
+/// How an aggregation sums up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)] // The names say it.
+pub enum Aggregation {
+    Count,
+    Sum,
+    Min,
+    Max,
+    Average,
+    Median,
+}
+
+/// A formula of metric first-order temporal logic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Formula {
     /// Always true.
@@ -124,6 +158,35 @@ pub enum Formula {
         /// Variable of its key, and what it is.
         args: Vec<(Name, Term)>,
     },
+    /// At the time-point before this one, if the gap is in the window. Points domain only.
+    Previous(Window, Box<Formula>),
+    /// At the time-point after this one, if the gap is in the window. Points domain only.
+    Next(Window, Box<Formula>),
+    /// Names `formula` as a predicate inside `within`. Points domain only.
+    Let {
+        /// The new predicate; it hides one of the same name.
+        name: Name,
+        /// Its columns: all free variables of `formula`, each once.
+        params: Vec<Name>,
+        /// What it means.
+        formula: Box<Formula>,
+        /// Where it is known.
+        within: Box<Formula>,
+    },
+    /// `result <- OP over; groups formula`: over the set of assignments of all free variables of `formula`, grouped.
+    /// Points domain only.
+    Aggregate {
+        /// Which.
+        op: Aggregation,
+        /// Variable of the result.
+        result: Name,
+        /// Variable whose values are taken, with multiplicity.
+        over: Name,
+        /// Variables that stay free.
+        groups: Vec<Name>,
+        /// Where the assignments come from.
+        formula: Box<Formula>,
+    },
     /// `f` held for at least `at_least` seconds within the last `window`.
     Duration {
         /// Window before now.
@@ -139,12 +202,15 @@ impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Term::Var(name) => write!(f, "{name}"),
-            Term::Const(Value::Int(number)) => write!(f, "{number}"),
-            Term::Const(Value::Text(text)) => write!(f, "\"{text}\""),
+            Term::Const(value) => write!(f, "{value}"),
             Term::Any => write!(f, "_"),
             Term::Plus(a, b) => write!(f, "({a} + {b})"),
             Term::Minus(a, b) => write!(f, "({a} - {b})"),
             Term::Times(a, b) => write!(f, "({a} * {b})"),
+            Term::Divide(a, b) => write!(f, "({a} / {b})"),
+            Term::Modulo(a, b) => write!(f, "({a} MOD {b})"),
+            Term::ToDecimal(a) => write!(f, "i2f({a})"),
+            Term::ToInt(a) => write!(f, "f2i({a})"),
         }
     }
 }
@@ -156,6 +222,19 @@ impl fmt::Display for Window {
             Upper::Var(name) => write!(f, "[{},{name}]", self.from),
             Upper::Unbounded => write!(f, "[{},*)", self.from),
         }
+    }
+}
+
+impl fmt::Display for Aggregation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Aggregation::Count => "CNT",
+            Aggregation::Sum => "SUM",
+            Aggregation::Min => "MIN",
+            Aggregation::Max => "MAX",
+            Aggregation::Average => "AVG",
+            Aggregation::Median => "MED",
+        })
     }
 }
 
@@ -219,6 +298,20 @@ impl fmt::Display for Formula {
                 }
                 write!(f, ")")
             }
+            Formula::Previous(window, inner) => write!(f, "PREVIOUS{window} {inner}"),
+            Formula::Next(window, inner) => write!(f, "NEXT{window} {inner}"),
+            Formula::Let { name, params, formula, within } => {
+                write!(f, "LET {name}(")?;
+                joined(f, params, ", ")?;
+                write!(f, ") = {formula} IN {within}")
+            }
+            Formula::Aggregate { op, result, over, groups, formula } => {
+                write!(f, "({result} <- {op} {over}")?;
+                for (i, group) in groups.iter().enumerate() {
+                    write!(f, "{} {group}", if i == 0 { ";" } else { "," })?;
+                }
+                write!(f, " {formula})")
+            }
             Formula::Duration { window, formula, at_least } => write!(f, "DUR{window} {formula} >= {at_least}"),
         }
     }
@@ -231,6 +324,18 @@ pub enum Type {
     Int,
     /// [`Value::Text`].
     Text,
+    /// [`Value::Decimal`]. Points domain only.
+    Decimal,
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Type::Int => "int",
+            Type::Text => "string",
+            Type::Decimal => "float",
+        })
+    }
 }
 
 /// Predicates that facts may have, with the types of their columns.

@@ -15,14 +15,17 @@ mod openings;
 mod program;
 mod proof;
 mod query;
+mod ratio;
 mod relation;
 mod settle;
 mod syntax;
 
 pub use fact::{Fact, FactId, Instant, NEVER, SINCE_EVER, Value};
 pub use formula::{
-    Comparison, Definition, Diagnostic, Diagnostics, Formula, Name, Rule, Rules, Signature, Term, Type, Upper, Window,
+    Aggregation, Comparison, Definition, Diagnostic, Diagnostics, Formula, Name, Rule, Rules, Signature, Term, Type,
+    Upper, Window,
 };
 pub use monitor::{Absence, Delta, Explanation, Instance, InstanceKey, Monitor, Proof, Reading, State, Tuple};
 pub use query::{Holding, Table, evaluate};
+pub use ratio::Ratio;
 pub use syntax::{LogPoint, SyntaxError, parse_formula, parse_log, parse_signature};

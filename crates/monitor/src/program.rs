@@ -46,6 +46,8 @@ impl Words {
                 self.texts.push(text.clone());
                 V::Word(word)
             }
+            // Refused before any fact or formula with one gets here; its print still tells two apart.
+            Value::Decimal(ratio) => self.learn(&Value::text(ratio.to_string())),
         }
     }
 
@@ -54,6 +56,7 @@ impl Words {
         match value {
             Value::Int(number) => Some(V::Int(*number)),
             Value::Text(text) => self.by_text.get(text).map(|&word| V::Word(word)),
+            Value::Decimal(_) => None,
         }
     }
 
@@ -718,6 +721,10 @@ impl Compiler<'_> {
             Formula::Duration { window, formula: inner, at_least } => {
                 Kind::Duration(self.window(window, scope, formula)?, self.boxed(inner, scope, false)?, *at_least)
             }
+            Formula::Previous(..) | Formula::Next(..) | Formula::Let { .. } | Formula::Aggregate { .. } => {
+                self.points_only(scope, formula);
+                return None;
+            }
             Formula::Eventually(..) | Formula::Always(..) | Formula::Until(..) if !future => {
                 let place = scope.place.clone();
                 self.refuse(
@@ -738,6 +745,11 @@ impl Compiler<'_> {
             ),
         };
         Some(self.node(kind, formula))
+    }
+
+    fn points_only(&mut self, scope: &Scope, found: &dyn std::fmt::Display) {
+        let place = scope.place.clone();
+        self.refuse(&place, format!("`{found}` belongs to the points domain"), "the clock domain has no time-points");
     }
 
     fn boxed(&mut self, formula: &Formula, scope: &mut Scope, future: bool) -> Option<Box<Node>> {
@@ -977,6 +989,14 @@ impl Compiler<'_> {
                 }
                 (Expr::Slot(slot), Sort::Slot(slot))
             }
+            Term::Const(Value::Decimal(_))
+            | Term::Divide(..)
+            | Term::Modulo(..)
+            | Term::ToDecimal(_)
+            | Term::ToInt(_) => {
+                self.points_only(scope, term);
+                return None;
+            }
             Term::Const(value) => {
                 let sort = if matches!(value, Value::Int(_)) { Type::Int } else { Type::Text };
                 (Expr::Const(self.words.learn(value)), Sort::Known(sort))
@@ -1001,6 +1021,7 @@ impl Type {
         match self {
             Type::Int => "int",
             Type::Text => "text",
+            Type::Decimal => "decimal",
         }
     }
 }
@@ -1058,9 +1079,8 @@ fn terms_depth(formula: &Formula) -> usize {
         if deepest > DEPTH {
             return deepest;
         }
-        if let Term::Plus(a, b) | Term::Minus(a, b) | Term::Times(a, b) = term {
-            stack.push((a, level + 1));
-            stack.push((b, level + 1));
+        for part in term.parts() {
+            stack.push((part, level + 1));
         }
     }
     deepest
@@ -1074,7 +1094,11 @@ fn children(formula: &Formula) -> Vec<&Formula> {
         | Formula::Historically(_, f)
         | Formula::Eventually(_, f)
         | Formula::Always(_, f)
+        | Formula::Previous(_, f)
+        | Formula::Next(_, f)
+        | Formula::Aggregate { formula: f, .. }
         | Formula::Duration { formula: f, .. } => vec![f],
+        Formula::Let { formula: f, within: g, .. } => vec![f, g],
         Formula::Since(_, f, g) | Formula::Until(_, f, g) => vec![f, g],
         Formula::And(parts) | Formula::Or(parts) => parts.iter().collect(),
         _ => Vec::new(),

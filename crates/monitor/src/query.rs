@@ -106,8 +106,10 @@ fn free(formula: &Formula, bound: &mut Vec<Name>, found: &mut Vec<Name>, depth: 
         while let Some(term) = stack.pop() {
             match term {
                 Term::Var(name) => one(name, bound, found),
-                Term::Plus(a, b) | Term::Minus(a, b) | Term::Times(a, b) => stack.extend([b.as_ref(), a.as_ref()]),
-                Term::Const(_) | Term::Any => {}
+                term => {
+                    let parts: Vec<&Term> = term.parts().collect();
+                    stack.extend(parts.into_iter().rev());
+                }
             }
         }
     };
@@ -136,9 +138,17 @@ fn free(formula: &Formula, bound: &mut Vec<Name>, found: &mut Vec<Name>, depth: 
         | Formula::Historically(w, f)
         | Formula::Eventually(w, f)
         | Formula::Always(w, f)
+        | Formula::Previous(w, f)
+        | Formula::Next(w, f)
         | Formula::Duration { window: w, formula: f, .. } => {
             free(f, bound, found, depth);
             if let Upper::Var(name) = &w.to {
+                one(name, bound, found);
+            }
+        }
+        Formula::Let { within, .. } => free(within, bound, found, depth),
+        Formula::Aggregate { result, groups, .. } => {
+            for name in std::iter::once(result).chain(groups) {
                 one(name, bound, found);
             }
         }

@@ -6,11 +6,12 @@
 //! @1795204800 lodged("A1", "P2") ; @1795207680 ack("A1");                       log
 //! ```
 //! SINCE and UNTIL bind least, then ONCE and its like, EXISTS and FORALL, EQUIV, IMPLIES, OR, AND, NOT. Intervals may be
-//! open or closed and have units (`s m h d`); beside MonPoly's operators there are `reached(t)`, `ts(t)`,
-//! `DUR[w] f >= k` and a variable as the far end of a window. PREVIOUS, NEXT, LET, aggregations, `/` and MOD belong to
-//! the points domain and are refused by name. No input exhausts the stack: nesting is limited.
+//! open or closed and have units (`s m h d`); beside MonPoly's operators there are, for the clock domain, `reached(t)`,
+//! `ts(t)`, `DUR[w] f >= k` and a variable as the far end of a window. LET and aggregations take the rest of the formula
+//! as ONCE does. No input exhausts the stack: nesting is limited.
 use crate::fact::{Fact, Instant, Value};
-use crate::formula::{Comparison, Formula, Name, Signature, Term, Type, Upper, Window};
+use crate::formula::{Aggregation, Comparison, Formula, Name, Signature, Term, Type, Upper, Window};
+use crate::ratio::Ratio;
 use std::fmt;
 
 /// Parentheses and operators that may stand inside each other.
@@ -67,6 +68,7 @@ enum Token {
     /// A number and its unit, in seconds.
     Number(i64, bool),
     Quoted(String),
+    Decimal(Ratio),
     Sign(&'static str),
     End,
 }
@@ -77,6 +79,7 @@ impl Token {
             Token::Word(word) => format!("`{word}`"),
             Token::Number(number, _) => format!("`{number}`"),
             Token::Quoted(text) => format!("\"{text}\""),
+            Token::Decimal(ratio) => format!("`{ratio}`"),
             Token::Sign(sign) => format!("`{sign}`"),
             Token::End => "the end".to_string(),
         }
@@ -134,7 +137,13 @@ impl Lexer<'_> {
     fn number(&mut self, at: Place) -> Result<Token, SyntaxError> {
         let digits = self.word(|c| c.is_ascii_digit());
         if self.rest.peek() == Some(&'.') {
-            return self.fail(at, format!("`{digits}.`"), "a whole number (decimals belong to the points domain)");
+            self.step();
+            let fraction = self.word(|c| c.is_ascii_alphanumeric());
+            let text = format!("{digits}.{fraction}");
+            return match Ratio::parse(&text) {
+                Some(ratio) => Ok(Token::Decimal(ratio)),
+                None => self.fail(at, format!("`{text}`"), "a decimal such as 2.50 of at most 38 digits"),
+            };
         }
         let unit = self.word(|c| c.is_alphanumeric() || c == '_');
         let seconds = match &*unit {
@@ -228,16 +237,17 @@ pub fn parse_signature(text: &str) -> Result<Signature, SyntaxError> {
             if !types.is_empty() {
                 parser.sign(",")?;
             }
-            let mut word = parser.name("a type: int or string")?;
+            let mut word = parser.name("a type: int, string or float")?;
             if parser.take(":") {
-                word = parser.name("a type: int or string")?;
+                word = parser.name("a type: int, string or float")?;
             }
             types.push(match &*word {
                 "int" => Type::Int,
                 "string" => Type::Text,
+                "float" => Type::Decimal,
                 _ => {
                     parser.at -= 1;
-                    return parser.fail("a type: int or string");
+                    return parser.fail("a type: int, string or float");
                 }
             });
         }
@@ -351,11 +361,22 @@ impl Parser {
     fn formula(&mut self) -> Result<Formula, SyntaxError> {
         self.deeper(|parser| {
             let left = parser.equivalence()?;
-            let Some(word) = parser.keyword(&["SINCE", "UNTIL"]) else { return Ok(left) };
+            let Some(word) = parser.keyword(&["SINCE", "UNTIL", "TRIGGER", "RELEASE"]) else { return Ok(left) };
             let window = parser.window()?;
-            let right = Box::new(parser.formula()?);
-            let left = Box::new(left);
-            Ok(if word == "SINCE" { Formula::Since(window, left, right) } else { Formula::Until(window, left, right) })
+            let right = parser.formula()?;
+            Ok(match word {
+                "SINCE" => Formula::Since(window, Box::new(left), Box::new(right)),
+                "UNTIL" => Formula::Until(window, Box::new(left), Box::new(right)),
+                // The duals of SINCE and UNTIL.
+                "TRIGGER" => {
+                    let dual = Formula::Since(window, Box::new(negation(left)), Box::new(negation(right)));
+                    Formula::Not(Box::new(dual))
+                }
+                _ => {
+                    let dual = Formula::Until(window, Box::new(negation(left)), Box::new(negation(right)));
+                    Formula::Not(Box::new(dual))
+                }
+            })
         })
     }
 
@@ -407,7 +428,18 @@ impl Parser {
         if self.keyword(&["NOT"]).is_some() {
             return self.deeper(|parser| Ok(Formula::Not(Box::new(parser.unary()?))));
         }
-        let windows = ["ONCE", "HISTORICALLY", "PAST_ALWAYS", "EVENTUALLY", "SOMETIMES", "ALWAYS", "DUR"];
+        let windows = [
+            "ONCE",
+            "HISTORICALLY",
+            "PAST_ALWAYS",
+            "EVENTUALLY",
+            "SOMETIMES",
+            "ALWAYS",
+            "DUR",
+            "PREVIOUS",
+            "PREV",
+            "NEXT",
+        ];
         if let Some(word) = self.keyword(&windows) {
             let window = self.window()?;
             if word == "DUR" {
@@ -429,6 +461,8 @@ impl Parser {
                 "ONCE" => Formula::Once(window, inner),
                 "HISTORICALLY" | "PAST_ALWAYS" => Formula::Historically(window, inner),
                 "ALWAYS" => Formula::Always(window, inner),
+                "PREVIOUS" | "PREV" => Formula::Previous(window, inner),
+                "NEXT" => Formula::Next(window, inner),
                 _ => Formula::Eventually(window, inner),
             });
         }
@@ -444,15 +478,18 @@ impl Parser {
                 _ => Formula::Not(Box::new(Formula::Exists(names, Box::new(negation(inner))))),
             });
         }
+        if self.keyword(&["LET"]).is_some() {
+            return self.deeper(Self::binding);
+        }
         if let Token::Word(word) = self.token() {
-            if ["PREVIOUS", "PREV", "NEXT", "LET", "LETPAST", "IN", "TRIGGER", "RELEASE"].contains(&&**word) {
-                return self.fail("an operator of the clock domain");
+            if *word == "LETPAST" {
+                return self.fail("LET: recursive definitions are not read");
             }
-            if ["SINCE", "UNTIL", "AND", "OR", "IMPLIES", "EQUIV"].contains(&&**word) {
+            if ["SINCE", "UNTIL", "TRIGGER", "RELEASE", "AND", "OR", "IMPLIES", "EQUIV", "IN"].contains(&&**word) {
                 return self.fail("a formula");
             }
             if *self.peek(1) == Token::Sign("<-") {
-                return self.fail("a formula of the clock domain (aggregations belong to the points domain)");
+                return self.deeper(Self::aggregate);
             }
         }
         if self.keyword(&["TRUE"]).is_some() {
@@ -484,6 +521,65 @@ impl Parser {
             };
         }
         self.comparison()
+    }
+
+    /// `LET P(x, y) = f IN g`, the word LET read already.
+    fn binding(&mut self) -> Result<Formula, SyntaxError> {
+        let name = self.name("a predicate")?.into();
+        self.sign("(")?;
+        let mut params: Vec<Name> = Vec::new();
+        while !self.take(")") {
+            if !params.is_empty() {
+                self.sign(",")?;
+            }
+            let at = self.at;
+            let param: Name = self.name("a variable")?.into();
+            if params.contains(&param) {
+                self.at = at;
+                return self.fail("a variable that is not a column yet");
+            }
+            params.push(param);
+        }
+        self.sign("=")?;
+        let formula = Box::new(self.formula()?);
+        if self.keyword(&["IN"]).is_none() {
+            return self.fail("`IN`");
+        }
+        let within = Box::new(self.formula()?);
+        Ok(Formula::Let { name, params, formula, within })
+    }
+
+    /// `r <- SUM x; g, h f`.
+    fn aggregate(&mut self) -> Result<Formula, SyntaxError> {
+        let result: Name = self.name("a variable")?.into();
+        self.sign("<-")?;
+        let op = match self.keyword(&["CNT", "SUM", "MIN", "MAX", "AVG", "MED"]) {
+            Some("CNT") => Aggregation::Count,
+            Some("SUM") => Aggregation::Sum,
+            Some("MIN") => Aggregation::Min,
+            Some("MAX") => Aggregation::Max,
+            Some("AVG") => Aggregation::Average,
+            Some(_) => Aggregation::Median,
+            None => return self.fail("CNT, SUM, MIN, MAX, AVG or MED"),
+        };
+        let over: Name = self.name("a variable")?.into();
+        let mut groups: Vec<Name> = Vec::new();
+        if self.take(";") {
+            loop {
+                let at = self.at;
+                let group: Name = self.name("a variable")?.into();
+                if groups.contains(&group) || group == result {
+                    self.at = at;
+                    return self.fail("a variable that is not a column of the result yet");
+                }
+                groups.push(group);
+                if !self.take(",") {
+                    break;
+                }
+            }
+        }
+        let formula = Box::new(self.deeper(Self::equivalence)?);
+        Ok(Formula::Aggregate { op, result, over, groups, formula })
     }
 
     /// Whether the parenthesis here belongs to a term: an operator of terms stands behind it.
@@ -530,17 +626,20 @@ impl Parser {
         let mut left = self.factor()?;
         let mut length = 0;
         loop {
-            if *self.token() == Token::Sign("/") || self.is("MOD") {
-                return self.fail("+, - or * (division belongs to the points domain)");
-            }
-            if !self.take("*") {
+            let make = if self.take("*") {
+                Term::Times
+            } else if self.take("/") {
+                Term::Divide
+            } else if self.keyword(&["MOD"]).is_some() {
+                Term::Modulo
+            } else {
                 return Ok(left);
-            }
+            };
             length += 1;
             if length > NESTING {
                 return self.fail(&format!("at most {NESTING} terms in a product"));
             }
-            left = Term::Times(Box::new(left), Box::new(self.factor()?));
+            left = make(Box::new(left), Box::new(self.factor()?));
         }
     }
 
@@ -551,6 +650,10 @@ impl Parser {
                 let inner = self.deeper(Self::factor)?;
                 Ok(match inner {
                     Term::Const(Value::Int(number)) => Term::Const(Value::Int(number.saturating_neg())),
+                    Term::Const(Value::Decimal(ratio)) => {
+                        let negated = Ratio::whole(0).minus(ratio);
+                        Term::Const(Value::Decimal(negated.unwrap_or(ratio)))
+                    }
                     other => Term::Minus(Box::new(Term::Const(Value::Int(0))), Box::new(other)),
                 })
             }
@@ -567,6 +670,15 @@ impl Parser {
             Token::Quoted(text) => {
                 self.step();
                 Ok(Term::Const(Value::text(text)))
+            }
+            Token::Decimal(ratio) => {
+                self.step();
+                Ok(Term::Const(Value::Decimal(ratio)))
+            }
+            Token::Word(word) if (word == "f2i" || word == "i2f") && *self.peek(1) == Token::Sign("(") => {
+                self.step();
+                let inner = Box::new(self.deeper(Self::factor)?);
+                Ok(if word == "f2i" { Term::ToInt(inner) } else { Term::ToDecimal(inner) })
             }
             Token::Word(word) if word == "_" => {
                 self.step();
@@ -745,6 +857,10 @@ fn tuple(
             },
             Type::Int => return lexer.fail(at, format!("\"{text}\""), "a whole number"),
             Type::Text => return lexer.fail(at, "nothing", "a text"),
+            Type::Decimal => match Ratio::parse(&text) {
+                Some(ratio) if !quoted => Value::Decimal(ratio),
+                _ => return lexer.fail(at, format!("`{text}`"), "a decimal"),
+            },
         });
     }
 }

@@ -71,6 +71,7 @@ fn as_json(table: &Table) -> serde_json::Value {
     let value = |value: &Value| match value {
         Value::Int(n) => json!(n),
         Value::Text(text) => json!(&**text),
+        Value::Decimal(ratio) => json!(ratio.to_string()),
     };
     let end = |instant: i64| (instant != NEVER && instant != SINCE_EVER).then_some(instant);
     let rows = table.rows.iter().map(|(values, intervals)| {

@@ -94,7 +94,7 @@ impl<'a> Oracle<'a> {
             Term::Plus(a, b) => self.term(a, env) + self.term(b, env),
             Term::Minus(a, b) => self.term(a, env) - self.term(b, env),
             Term::Times(a, b) => self.term(a, env) * self.term(b, env),
-            Term::Const(Value::Text(_)) | Term::Any => panic!("not generated here"),
+            _ => panic!("not generated here"),
         }
     }
 
@@ -172,6 +172,9 @@ impl<'a> Oracle<'a> {
             Formula::Since(w, f, g) => self
                 .back(w, env, t)
                 .any(|s| self.holds(g, env, s, possible) && (s + 1..=t).all(|r| self.holds(f, env, r, possible))),
+            Formula::Previous(..) | Formula::Next(..) | Formula::Let { .. } | Formula::Aggregate { .. } => {
+                panic!("not generated here")
+            }
             Formula::Duration { window, formula, at_least } => {
                 let held = self.back(window, env, t).filter(|&s| self.holds(formula, env, s, possible)).count();
                 held as i64 >= *at_least
@@ -433,7 +436,7 @@ fn greatest(all: impl Iterator<Item = i64>) -> i64 {
 fn number(value: &Value) -> i64 {
     match value {
         Value::Int(number) => *number,
-        Value::Text(_) => panic!("not generated here"),
+        _ => panic!("not generated here"),
     }
 }
 
@@ -448,7 +451,7 @@ fn free(f: &Formula) -> BTreeSet<Name> {
                 term(a, into);
                 term(b, into);
             }
-            Term::Const(_) | Term::Any => {}
+            _ => {}
         }
     }
     let mut all = BTreeSet::new();
@@ -482,6 +485,7 @@ fn free(f: &Formula) -> BTreeSet<Name> {
             all.extend(free(g));
             window(w, &mut all);
         }
+        _ => panic!("not generated here"),
     }
     all
 }

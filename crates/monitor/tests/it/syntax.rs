@@ -41,15 +41,16 @@ fn formulas_by_themselves() {
     check("q(x) AND ts(t)", "x,t\n(1,3): [3,3]\n(2,12): [12,12]");
     check("NOT q(x)", "variable `x` is not bound in `NOT q(x)`");
     check("ONCE q(x) AND", "line 1, column 14: found the end, expected a term");
-    check("PREVIOUS q(x)", "line 1, column 1: found `PREVIOUS`, expected an operator of the clock domain");
+    check("PREVIOUS q(x)", "`PREVIOUS[0,*) q(x)` belongs to the points domain");
+    check("c <- CNT x q(x)", "`(c <- CNT x q(x))` belongs to the points domain");
+    check("LET r(x) = q(x) IN r(x)", "`LET r(x) = q(x) IN r(x)` belongs to the points domain");
+    check("q(x) AND\n  x / 2 = 1", "`(x / 2)` belongs to the points domain");
+    check("q(x) AND x = 1.5", "`1.5` belongs to the points domain");
     check(
-        "c <- CNT x q(x)",
-        "line 1, column 1: found `c`, expected a formula of the clock domain (aggregations belong to the points domain)",
+        "LETPAST r(x) = q(x) IN r(x)",
+        "line 1, column 1: found `LETPAST`, expected LET: recursive definitions are not read",
     );
-    check(
-        "q(x) AND\n  x / 2 = 1",
-        "line 2, column 5: found `/`, expected +, - or * (division belongs to the points domain)",
-    );
+    check("c <- TOP x q(x)", "line 1, column 6: found `TOP`, expected CNT, SUM, MIN, MAX, AVG or MED");
     check("ONCE[3,2] q(x)", "the window [3,2] of `ONCE[3,2] q(x)` is empty");
 }
 
