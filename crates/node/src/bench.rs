@@ -61,10 +61,9 @@ impl Bench {
         self.stir = Some(Stir { first_ms, last_ms: at.elapsed_ms });
     }
 
-    /// A scenario's clock jumps, and each jump is judged; the system's only matters when a clock runs out.
-    pub(crate) fn clock_moved(&mut self, at: At, jumped: bool) {
-        let due = self.next_change.zip(at.now).is_some_and(|(next, now)| now >= next);
-        if jumped || due {
+    /// An open clock of the last judgment has run out.
+    fn run_out(&mut self, at: At) {
+        if self.next_change.zip(at.now).is_some_and(|(next, now)| now >= next) {
             self.next_change = None;
             self.record_changed(at);
         }
@@ -95,6 +94,7 @@ impl<S: Store> Node<S> {
     /// Asks for a judgment if one is due.
     pub(crate) fn judge(&mut self) {
         let Some(now) = self.at.now else { return };
+        self.bench.run_out(self.at);
         if self.bench.due_at(&self.setup.pacing).is_none_or(|due| due > self.at.elapsed_ms) {
             return;
         }

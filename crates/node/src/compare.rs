@@ -136,34 +136,40 @@ pub(crate) async fn compare(
     let url = url.to_string();
     away(move || {
         let client = Client::new();
-        let mut exchanges = 1;
-        let mut get = |path: &str| {
-            exchanges += 1;
-            client.json(&format!("{url}{path}{at}")).map_err(|e| e.0)
-        };
-        let mine = hex(&judgment.digest());
-        let theirs = get("/api/digest?")?["digest"].as_str().unwrap_or_default().to_string();
-        if mine == theirs {
-            return Ok(Compared { equal: true, mine, theirs, difference: None, exchanges });
-        }
-        let found = judgment.first_difference(|path| -> Result<_, String> {
-            let path = escaped(&path.join("/"));
-            Ok(get(&format!("/api/digest/node?path={path}&")).ok().map(|answer| children(&answer)))
-        })?;
-        let label = found.and_then(|found| found.label);
-        let entry = match &label {
-            Some(label) => {
-                let verdicts = get("/api/judgment?")?;
-                let verdicts = verdicts["verdicts"].as_array().into_iter().flatten();
-                let other = verdicts.filter(|v| v["label"] == label.as_str()).flat_map(cited).collect();
-                let ours = judgment.verdicts.iter().filter(|v| v.label == *label).flat_map(cites).collect();
-                first_lacking(&ours, &other)
-            }
-            None => None,
-        };
-        Ok(Compared { equal: false, mine, theirs, difference: Some(Located { label, entry }), exchanges })
+        locate(&judgment, |path| client.json(&format!("{url}{path}{at}")).map_err(|e| e.0))
     })
     .await
+}
+
+/// Walks the two trees to the first instance that differs, then looks for what only one side rests on. `get` asks the other
+/// side; the path ends where the instants and heads follow.
+fn locate(judgment: &Judgment, mut get: impl FnMut(&str) -> Result<Value, String>) -> Result<Compared, String> {
+    let mut exchanges = 1;
+    let mut get = |path: &str| {
+        exchanges += 1;
+        get(path)
+    };
+    let mine = hex(&judgment.digest());
+    let theirs = get("/api/digest?")?["digest"].as_str().unwrap_or_default().to_string();
+    if mine == theirs {
+        return Ok(Compared { equal: true, mine, theirs, difference: None, exchanges });
+    }
+    let found = judgment.first_difference(|path| -> Result<_, String> {
+        // A branch that the other side has not is an answer, too.
+        Ok(get(&format!("/api/digest/node?path={}&", escaped(&path.join("/")))).ok().map(|answer| children(&answer)))
+    })?;
+    let label = found.and_then(|found| found.label);
+    let entry = match &label {
+        Some(label) => {
+            let verdicts = get("/api/judgment?")?;
+            let verdicts = verdicts["verdicts"].as_array().into_iter().flatten();
+            let other = verdicts.filter(|v| v["label"] == label.as_str()).flat_map(cited).collect();
+            let ours = judgment.verdicts.iter().filter(|v| v.label == *label).flat_map(cites).collect();
+            first_lacking(&ours, &other)
+        }
+        None => None,
+    };
+    Ok(Compared { equal: false, mine, theirs, difference: Some(Located { label, entry }), exchanges })
 }
 
 /// Blocking work away from the threads that answer.
@@ -202,6 +208,12 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::shapes;
+    use crate::folder::agreement_files;
+    use hamsaya_agreement::Agreement;
+    use hamsaya_agreement::case::Case;
+    use serde_json::json;
+    use std::path::Path;
 
     #[test]
     fn heads_read_as_they_are_written() {
@@ -220,5 +232,55 @@ mod tests {
         let found: Vec<(bool, String, u64)> =
             behind(&ours, &theirs).into_iter().map(|b| (b.ours, b.origin, b.index)).collect();
         assert_eq!(found, [(true, "a".into(), 3), (false, "b".into(), 2), (true, "c".into(), 0)]);
+    }
+
+    /// The golden scenario as one side holds it, without the rows of these labels.
+    fn golden_without(labels: &[&str]) -> (Arc<Agreement>, Arc<Judgment>) {
+        let files = agreement_files(Path::new("../../agreements/hamsaya-accord")).unwrap();
+        let agreement = Arc::new(Agreement::parse(&files).unwrap());
+        let source = std::fs::read_to_string("../../agreements/cases/good/golden-scenario.md").unwrap();
+        let mut case = Case::parse("golden-scenario.md", &source).unwrap();
+        let until = case.start.plus(48 * 3600);
+        case.rows.retain(|row| row.at <= until && !row.label.as_deref().is_some_and(|l| labels.contains(&l)));
+        let logs = case.play("golden-scenario.md", &agreement).unwrap();
+        let judgment = hamsaya_agreement::judge(&agreement, &logs, until, until).unwrap();
+        (agreement, Arc::new(judgment))
+    }
+
+    /// What a node with this judgment answers.
+    fn answer(judgment: &Judgment, agreement: &Agreement, path: &str) -> Result<Value, String> {
+        let (path, query) = path.split_once('?').unwrap();
+        let branch = query.strip_prefix("path=").unwrap_or("").trim_end_matches('&').replace("%2F", "/");
+        match path {
+            "/api/digest" => Ok(json!({"digest": hex(&judgment.digest())})),
+            "/api/judgment" => Ok(shapes::judgment(judgment, agreement.commitments())),
+            _ => {
+                let children = judgment.branch(&path_of(&branch)).ok_or("no such branch")?;
+                let child = |(name, hash): &Child| json!({"name": name, "hash": hex(hash)});
+                Ok(json!({"children": children.iter().map(child).collect::<Vec<_>>()}))
+            }
+        }
+    }
+
+    #[test]
+    fn equal_judgments_take_one_question() {
+        let (agreement, judgment) = golden_without(&[]);
+        let compared = locate(&judgment, |path| answer(&judgment, &agreement, path)).unwrap();
+        assert_eq!((compared.equal, compared.difference, compared.exchanges), (true, None, 2));
+    }
+
+    /// G1's naming of the joint team, row 7, is the entry that one side does not have.
+    #[test]
+    fn a_difference_is_found_in_a_few_questions_and_named_to_the_entry() {
+        let (agreement, mine) = golden_without(&[]);
+        let (_, theirs) = golden_without(&["#7"]);
+        for (ours, other) in [(&mine, &theirs), (&theirs, &mine)] {
+            let compared = locate(ours, |path| answer(other, &agreement, path)).unwrap();
+            assert!(!compared.equal);
+            assert!(compared.exchanges <= 6, "{}", compared.exchanges);
+            let found = compared.difference.unwrap();
+            assert_eq!(found.label.as_deref(), Some("C16.team(Q1, G1)"));
+            assert_eq!(found.entry.map(|e| e.0).as_deref(), Some("g1.example/hamsaya/1"));
+        }
     }
 }

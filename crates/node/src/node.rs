@@ -16,6 +16,7 @@ use crate::config::Pacing;
 use crate::copies::Copy;
 use crate::held::Held;
 use crate::own::Own;
+use crate::recovery::Recovery;
 use crate::refusals::Refusals;
 use hamsaya_agreement::{Agreement, Change, JudgeError, Judgment, Misfit};
 use hamsaya_record::Instant;
@@ -492,21 +493,30 @@ impl<S: Store> Node<S> {
 
     /// Milliseconds of pacing at which something is due without any event.
     pub fn wake_at(&self) -> Option<u64> {
-        if matches!(self.status, Status::Stopped(_)) {
-            return None;
+        let asking = self.own.as_ref().and_then(|own| own.recovery.as_ref()).map(Recovery::wake_at);
+        let stands_still = self.setup.skew_s_max.is_none();
+        let pacing = &self.setup.pacing;
+        match (&self.status, self.at.now) {
+            (Status::Stopped(_), _) => None,
+            // Without time nothing is stamped, so nothing else is done.
+            (_, None) => asking,
+            (status, Some(_)) => {
+                let pulls = self.copies.values().filter_map(|copy| copy.wake_at()).min();
+                let bench = self.bench.wake_at(self.at, pacing);
+                let signs = self.own.as_ref().filter(|_| *status == Status::Running);
+                let own = signs.and_then(|own| own.wake_at(self.at, pacing, stands_still));
+                let refusals = signs.and_then(|_| self.refusals.wake_at(pacing));
+                let checkpoints = signs.and_then(|_| self.checkpoints_due_at());
+                [asking, pulls, bench, own, refusals, checkpoints].into_iter().flatten().min()
+            }
         }
-        let own = self.own.as_ref().and_then(|own| own.wake_at(&self.setup.pacing));
-        let pulls = self.copies.values().filter_map(|copy| copy.wake_at()).min();
-        let bench = self.bench.wake_at(self.at, &self.setup.pacing);
-        let refusals = self.refusals.wake_at(&self.setup.pacing).filter(|_| self.own.is_some());
-        let checkpoints = self.checkpoints_due_at().filter(|_| self.status == Status::Running);
-        [own, pulls, bench, refusals, checkpoints].into_iter().flatten().min()
     }
 
     fn clock_moved(&mut self) {
         if let Some(now) = self.at.now {
-            self.bench.clock_moved(self.at, self.setup.skew_s_max.is_none());
+            // A scenario's clock jumps, and each jump is judged; the system's matters only when an open clock runs out.
             if self.setup.skew_s_max.is_none() {
+                self.bench.record_changed(self.at);
                 self.out.push(Action::Announce(Hint::Clock { now }));
             }
         }

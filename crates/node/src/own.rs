@@ -85,6 +85,7 @@ struct Round {
     note: Note,
     size: u64,
     begun_ms: u64,
+    begun_at: Option<Instant>,
 }
 
 /// A log that this node writes.
@@ -224,12 +225,13 @@ impl<S: Store> Own<S> {
         batch.chain(std::mem::take(&mut self.before_recovery).into_iter().map(|(ticket, _)| ticket)).collect()
     }
 
-    pub(crate) fn wake_at(&self, pacing: &Pacing) -> Option<u64> {
-        let asking = self.recovery.as_ref().map(Recovery::wake_at);
+    /// When the batch closes, a witness can be asked again, or the next round begins.
+    pub(crate) fn wake_at(&self, at: At, pacing: &Pacing, stands_still: bool) -> Option<u64> {
         let round = self.round.as_ref().map(|round| {
             let next = match (self.log.size() > round.size, self.published_size() >= round.size) {
                 (true, true) => 0,
                 (true, false) => round.begun_ms + ROUND_MS,
+                (false, true) if stands_still && round.begun_at == at.now => u64::MAX,
                 (false, true) => round.begun_ms + pacing.heartbeat_s * 1000,
                 (false, false) => u64::MAX,
             };
@@ -237,10 +239,9 @@ impl<S: Store> Own<S> {
                 .cosigners
                 .values()
                 .filter(|c| c.answered < round.number && c.in_flight.is_none() && !c.holds_another_tree);
-            let retry = behind.map(|c| c.back_off.until_ms).min().unwrap_or(u64::MAX);
-            retry.min(next)
+            behind.map(|c| c.back_off.until_ms).min().unwrap_or(u64::MAX).min(next)
         });
-        [self.batch_closes_at(pacing), asking, round].into_iter().flatten().min()
+        [self.batch_closes_at(pacing), round].into_iter().flatten().min()
     }
 
     fn published_size(&self) -> u64 {
@@ -248,17 +249,22 @@ impl<S: Store> Own<S> {
     }
 
     /// Begins the next round if there is something new to cosign, or the heartbeat is due.
-    fn next_round(&mut self, at: At, pacing: &Pacing) {
+    fn next_round(&mut self, at: At, pacing: &Pacing, stands_still: bool) {
         let Some(signed) = self.log.signed() else { return };
         let (size, published) = (self.log.size(), self.published_size());
         let begin = match &self.round {
             None => true,
             Some(round) if size > round.size => published >= round.size || at.elapsed_ms >= round.begun_ms + ROUND_MS,
-            Some(round) => published == size && at.elapsed_ms >= round.begun_ms + pacing.heartbeat_s * 1000,
+            // Where time stands still, as in a scenario, the same cosignatures would come again.
+            Some(round) => {
+                let is_due = at.elapsed_ms >= round.begun_ms + pacing.heartbeat_s * 1000;
+                published == size && is_due && !(stands_still && round.begun_at == at.now)
+            }
         };
         if begin {
             self.rounds += 1;
-            let round = Round { number: self.rounds, note: signed.clone(), size, begun_ms: at.elapsed_ms };
+            let round =
+                Round { number: self.rounds, note: signed.clone(), size, begun_ms: at.elapsed_ms, begun_at: at.now };
             self.round = Some(round);
         }
     }
@@ -353,7 +359,7 @@ impl<S: Store> Node<S> {
 
     pub(crate) fn ask_witnesses(&mut self) {
         let (Some(_), Some(own), Status::Running) = (self.at.now, &mut self.own, &self.status) else { return };
-        own.next_round(self.at, &self.setup.pacing);
+        own.next_round(self.at, &self.setup.pacing, self.setup.skew_s_max.is_none());
         match own.requests(self.at) {
             Ok(requests) => self.out.extend(requests),
             Err(error) => self.stop(error.to_string()),
