@@ -3,6 +3,7 @@
 mod accord;
 mod cases;
 mod oracle;
+mod points;
 mod random;
 mod refusals;
 mod speed;

@@ -1,0 +1,3 @@
+//! The points domain against what is obviously right: a naive evaluator, the shared vectors, random formulas and logs.
+mod naive;
+mod vectors;
