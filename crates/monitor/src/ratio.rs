@@ -170,7 +170,7 @@ impl fmt::Display for Ratio {
             f.write_str("-")?;
         }
         let text: String = digits.iter().map(|d| char::from(b'0' + d)).collect();
-        if exponent < -4 || exponent >= DIGITS {
+        if !(-4..DIGITS).contains(&exponent) {
             let (first, rest) = text.split_at(1);
             let sign = if exponent < 0 { '-' } else { '+' };
             let dot = if rest.is_empty() { "" } else { "." };
