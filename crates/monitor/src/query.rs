@@ -45,11 +45,17 @@ impl fmt::Display for Table {
     }
 }
 
+/// Free variables in MonPoly's order of columns.
+pub(crate) fn columns(formula: &Formula) -> Vec<Name> {
+    let mut columns = Vec::new();
+    free(formula, &mut Vec::new(), &mut columns, 0);
+    columns
+}
+
 /// Evaluates a formula over facts.
 pub fn evaluate(formula: &Formula, signature: &Signature, facts: &[Fact]) -> Result<Table, Diagnostics> {
     let mut words = Words::default();
-    let mut columns = Vec::new();
-    free(formula, &mut Vec::new(), &mut columns, 0);
+    let columns = columns(formula);
     let (program, body) = compile_query(formula, &columns, signature, &mut words)?;
     let mut held = Facts::new(words, program.predicates.iter().map(|predicate| predicate.types.len()));
     for (i, fact) in facts.iter().enumerate() {

@@ -1,0 +1,1563 @@
+//! The operators: each keeps, for every row, the set of time-points at which it holds, and mends it where its inputs changed.
+//!
+//! ```text
+//! insert ack(7) at point 9   ->  facts: row [7] may differ on [9,10)
+//!                            ->  EVENTUALLY[0,6h]: row [7] on [4,10), recomputed there from the facts, differs on [4,10)
+//!                            ->  lodged AND NOT …: rows [7, x] that hold somewhere in [4,10), recomputed there
+//! ```
+//! One path serves the end of the log, late facts and withdrawals: an input says where a row *may* differ, the operator
+//! recomputes its own row on the span that this can reach, and passes on where it really differs. So a result is a
+//! function of the set of facts and of the time-points, whatever the order. The future is silent: an interval that goes on
+//! is kept as `OPEN`; what the clock alone ends is waited for in [`Timers`].
+use super::rows::{Filing, NONE, Rows, Side};
+use super::set::{ALL, Change, Set, Span, both, clip, clip_not, contains, either, hull, push, replace, run, trim};
+use super::timeline::{OPEN, Point, Timeline};
+use super::timers::Timers;
+use super::windows::{FOREVER, Hints, Reach, back, beyond, future, past};
+use super::words::{Expr, Pool, Word, holds};
+use crate::formula::{Aggregation, Comparison};
+use crate::ratio::Ratio;
+use smallvec::SmallVec;
+
+/// What every operator has.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Core {
+    /// Which rows; operators that keep the valuations of their input share its rows.
+    pub(crate) space: usize,
+    sets: Vec<Set>,
+    /// Where valuations without a row hold; empty for what is finite.
+    pub(crate) default: Set,
+    pub(crate) changes: Vec<Change>,
+}
+
+/// Stands for a row of which nothing is known beside the default.
+const UNTOUCHED: Span = (OPEN, 0);
+
+impl Core {
+    pub(crate) fn new(space: usize) -> Core {
+        Core { space, ..Core::default() }
+    }
+    /// The set of a row; of [`NONE`] the default.
+    pub(crate) fn set(&self, row: u32) -> &[Span] {
+        match self.sets.get(row as usize) {
+            Some(set) if set.first() != Some(&UNTOUCHED) => set,
+            _ => &self.default,
+        }
+    }
+    fn touch(&mut self, row: u32) -> &mut Set {
+        if row == NONE {
+            return &mut self.default;
+        }
+        if self.sets.len() <= row as usize {
+            self.sets.resize(row as usize + 1, SmallVec::from_slice(&[UNTOUCHED]));
+        }
+        let set = &mut self.sets[row as usize];
+        if set.first() == Some(&UNTOUCHED) {
+            *set = self.default.clone();
+        }
+        set
+    }
+    /// Makes a row's set what it is on a span, and passes on where it differed.
+    fn settle(&mut self, row: u32, within: Span, new: &[Span]) {
+        let mut changes = std::mem::take(&mut self.changes);
+        replace(self.touch(row), within, new, |span| changes.push(Change { row, span }));
+        self.changes = changes;
+    }
+    /// Drops what is before `point`; true if the row then says no more than the default.
+    fn trim(&mut self, row: u32, point: Point, keep: Option<Point>) -> bool {
+        let Some(set) = self.sets.get_mut(row as usize) else { return true };
+        if set.first() == Some(&UNTOUCHED) {
+            return true;
+        }
+        trim(set, point, keep);
+        if self.default.is_empty() {
+            return set.is_empty();
+        }
+        let (mut a, mut b) = (Vec::new(), Vec::new());
+        clip(set, (point, OPEN), &mut a);
+        clip(&self.default, (point, OPEN), &mut b);
+        a == b
+    }
+    fn drop_row(&mut self, row: u32) {
+        if let Some(set) = self.sets.get_mut(row as usize) {
+            *set = SmallVec::from_slice(&[UNTOUCHED]);
+        }
+    }
+    pub(crate) fn bytes(&self) -> usize {
+        let spilled: usize = self.sets.iter().filter(|set| set.spilled()).map(|set| set.capacity() * 8).sum();
+        self.sets.capacity() * size_of::<Set>() + spilled
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) core: Core,
+    pub(crate) kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Kind {
+    /// Facts of a predicate, all columns.
+    Facts,
+    /// TRUE at every point, or (not) a single row.
+    Constant,
+    Unary(Box<Unary>),
+    Zip(Box<Zip>),
+    Or(Box<Or>),
+    Join(Box<Join>),
+    Map(Box<Map>),
+    Aggregate(Box<Aggregate>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Not,
+    Past,
+    Future,
+    Previous,
+    Next,
+}
+
+/// NOT, ONCE, EVENTUALLY, PREVIOUS, NEXT; HISTORICALLY and ALWAYS as the duals.
+#[derive(Clone, Debug)]
+pub(crate) struct Unary {
+    pub(crate) child: usize,
+    pub(crate) step: Step,
+    pub(crate) reach: Reach,
+    /// NOT before and after the window.
+    pub(crate) dual: bool,
+    hints: Hints,
+    timers: Timers,
+    /// Rows to be looked at again with the next point.
+    again: Vec<u32>,
+    open: OpenRows,
+}
+
+/// Rows whose input goes on, for what new points change by their distance alone.
+#[derive(Clone, Debug, Default)]
+struct OpenRows {
+    rows: Vec<u32>,
+    place: Vec<u32>,
+    default: bool,
+}
+
+impl OpenRows {
+    fn note(&mut self, row: u32, open: bool) {
+        if row == NONE {
+            self.default = open;
+            return;
+        }
+        if self.place.len() <= row as usize {
+            self.place.resize(row as usize + 1, NONE);
+        }
+        let place = self.place[row as usize];
+        if open && place == NONE {
+            self.place[row as usize] = self.rows.len() as u32;
+            self.rows.push(row);
+        } else if !open && place != NONE {
+            self.rows.swap_remove(place as usize);
+            if let Some(&moved) = self.rows.get(place as usize) {
+                self.place[moved as usize] = place;
+            }
+            self.place[row as usize] = NONE;
+        }
+    }
+    fn all(&self) -> Vec<u32> {
+        let mut rows = self.rows.clone();
+        rows.extend(self.default.then_some(NONE));
+        rows
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pairing {
+    And,
+    Since,
+    Until,
+}
+
+/// `driver AND other`, `other SINCE driver`, `other UNTIL driver`: the other's variables are among the driver's.
+#[derive(Clone, Debug)]
+pub(crate) struct Zip {
+    pub(crate) pairing: Pairing,
+    pub(crate) driver: usize,
+    pub(crate) other: usize,
+    /// The other is negated.
+    pub(crate) negated: bool,
+    pub(crate) reach: Reach,
+    /// Columns of the driver that are the other's, in the other's order.
+    pub(crate) key: Vec<usize>,
+    keys: Rows,
+    slots: Vec<Slot>,
+    of_driver: Vec<u32>,
+    of_other: Vec<u32>,
+    filing: Filing,
+    hints: Hints,
+    timers: Timers,
+    /// Rows to be looked at again with the next point.
+    again: Vec<u32>,
+    open: OpenRows,
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    other: u32,
+    drivers: Side,
+}
+
+/// A union of two with the same variables.
+#[derive(Clone, Debug)]
+pub(crate) struct Or {
+    pub(crate) parts: [usize; 2],
+    /// For each column of the result the right side's column.
+    pub(crate) order: Vec<usize>,
+    links: [Vec<u32>; 2],
+    rows: Vec<[u32; 2]>,
+}
+
+/// A conjunction of two finite ones; each has variables that the other lacks.
+#[derive(Clone, Debug)]
+pub(crate) struct Join {
+    pub(crate) parts: [usize; 2],
+    pub(crate) keys_of: [Vec<usize>; 2],
+    /// Columns of the right side that follow the left's.
+    pub(crate) extra: Vec<usize>,
+    keys: Rows,
+    slots: Vec<[Side; 2]>,
+    of: [Vec<u32>; 2],
+    filing: [Filing; 2],
+    /// Rows of the right side that change in this round.
+    turned: Vec<bool>,
+}
+
+/// Projection, constants, comparisons, arithmetic: a row for a row, if it passes.
+#[derive(Clone, Debug)]
+pub(crate) struct Map {
+    pub(crate) child: usize,
+    pub(crate) passes: Vec<(Comparison, Expr, Expr)>,
+    pub(crate) columns: Vec<Expr>,
+    /// Two rows never become one.
+    pub(crate) injective: bool,
+    links: Vec<u32>,
+    /// For each row of the result, the rows behind it; if injective the only one.
+    members: Vec<Side>,
+    only: Vec<u32>,
+    filing: Filing,
+}
+
+/// Not linked yet, as opposed to [`NONE`]: does not pass.
+const UNLINKED: u32 = u32::MAX - 1;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Aggregate {
+    pub(crate) child: usize,
+    pub(crate) op: Aggregation,
+    /// Whether the values are whole numbers.
+    pub(crate) whole: bool,
+    /// What an aggregation without groups says of nothing.
+    pub(crate) nothing: Word,
+    pub(crate) over: usize,
+    pub(crate) groups: Vec<usize>,
+    keys: Rows,
+    slots: Vec<Group>,
+    of: Vec<u32>,
+    filing: Filing,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Group {
+    members: Side,
+    /// Row of the result by span; sorted.
+    pieces: Vec<(Point, Point, u32)>,
+}
+
+/// What one round may use.
+pub(crate) struct Round<'e> {
+    pub(crate) spaces: &'e mut [Rows],
+    pub(crate) time: &'e Timeline,
+    pub(crate) pool: &'e mut Pool,
+    /// Points before this round.
+    pub(crate) before: Point,
+    /// The first round: what holds of nothing is worked out.
+    pub(crate) first: bool,
+    pub(crate) fault: &'e mut Option<String>,
+}
+
+fn grown(list: &mut Vec<u32>, index: u32, with: u32) -> &mut u32 {
+    if list.len() <= index as usize {
+        list.resize(index as usize + 1, with);
+    }
+    &mut list[index as usize]
+}
+
+fn goes_on(set: &[Span], dual: bool) -> bool {
+    set.last().is_some_and(|span| span.1 == OPEN) != dual
+}
+
+impl Unary {
+    pub(crate) fn new(child: usize, step: Step, reach: Reach, dual: bool) -> Unary {
+        Unary {
+            child,
+            step,
+            reach,
+            dual,
+            hints: Hints::default(),
+            timers: Timers::default(),
+            again: Vec::new(),
+            open: OpenRows::default(),
+        }
+    }
+
+    fn needs_open(&self) -> bool {
+        match self.step {
+            Step::Not => false,
+            Step::Past | Step::Future => self.reach.near > 0 && self.reach.far != FOREVER,
+            Step::Previous | Step::Next => !self.reach.is_everything(),
+        }
+    }
+
+    fn round(&mut self, core: &mut Core, child: &Core, round: &mut Round<'_>) {
+        let time = round.time;
+        if round.first {
+            for row in [NONE, 0] {
+                if row == NONE || round.spaces[core.space].arity == 0 {
+                    self.open.note(row, goes_on(child.set(row), self.dual));
+                    self.recompute(core, child, time, row, ALL);
+                }
+            }
+        }
+        for change in &child.changes {
+            self.changed(core, child, time, change.row, change.span);
+        }
+        let n = time.len();
+        if n > round.before {
+            if !self.again.is_empty() {
+                let mut again = std::mem::take(&mut self.again);
+                for row in again.drain(..) {
+                    self.changed(core, child, time, row, (round.before.saturating_sub(1), OPEN));
+                }
+                if self.again.is_empty() {
+                    self.again = again;
+                }
+            }
+            if self.needs_open() && (!self.open.rows.is_empty() || self.open.default) {
+                self.distances(core, child, round);
+            }
+            let Some(now) = time.last() else { return };
+            while let Some((stamp, row)) = self.timers.due(now) {
+                let from = time.first_from(stamp, &mut self.hints.d);
+                self.recompute(core, child, time, row, (from, OPEN));
+            }
+        }
+    }
+
+    /// What the distances of new points change for rows that go on.
+    fn distances(&mut self, core: &mut Core, child: &Core, round: &mut Round<'_>) {
+        let time = round.time;
+        for point in round.before.max(1)..time.len() {
+            let gap = time.stamp(point) - time.stamp(point - 1);
+            let within = match self.step {
+                Step::Past if self.reach.leaves_holes(gap) => {
+                    let stamp = time.stamp(point - 1).saturating_add(self.reach.far).saturating_add(1);
+                    for row in self.open.all() {
+                        self.timers.set(row, stamp);
+                    }
+                    continue;
+                }
+                Step::Future if self.reach.leaves_holes(gap) => {
+                    let from = time.first_after(time.stamp(point - 1) - self.reach.near, &mut self.hints.d);
+                    (from, back(time, point, self.reach.far, &mut self.hints.d))
+                }
+                Step::Previous if !self.reach.has(gap) => (point, point + 1),
+                Step::Next if !self.reach.has(gap) => (point - 1, point),
+                _ => continue,
+            };
+            for row in self.open.all() {
+                self.recompute(core, child, time, row, within);
+            }
+        }
+    }
+
+    fn changed(&mut self, core: &mut Core, child: &Core, time: &Timeline, row: u32, (low, high): Span) {
+        if self.needs_open() {
+            self.open.note(row, goes_on(child.set(row), self.dual));
+        }
+        let n = time.len();
+        let within = match self.step {
+            Step::Not => (low, high),
+            Step::Past => {
+                let from = if self.reach.near == 0 || low >= n {
+                    low
+                } else {
+                    let begins = time.stamp(low).saturating_add(self.reach.near);
+                    // What was taken to go on ended before.
+                    let ended = match low.checked_sub(1) {
+                        Some(before) if self.reach.far != FOREVER => {
+                            time.stamp(before).saturating_add(self.reach.far).saturating_add(1)
+                        }
+                        _ => i64::MAX,
+                    };
+                    let stamp = begins.min(ended);
+                    let from = time.first_from(stamp, &mut self.hints.a);
+                    if from >= n {
+                        self.timers.set(row, stamp);
+                    }
+                    from
+                };
+                let to = if high >= n { OPEN } else { beyond(time, high - 1, self.reach.far, &mut self.hints.b) };
+                (from, if to >= n { OPEN } else { to })
+            }
+            Step::Future => {
+                let mut from = if low >= n { low } else { back(time, low, self.reach.far, &mut self.hints.a) };
+                if self.reach.near > 0 && low > 0 && low <= n {
+                    let stamp = time.stamp(low - 1).saturating_sub(self.reach.near);
+                    from = from.min(time.first_after(stamp, &mut self.hints.b));
+                }
+                (from, high)
+            }
+            Step::Previous => (low.saturating_add(1), high.saturating_add(1)),
+            Step::Next => (low.saturating_sub(1), if high == OPEN { OPEN } else { high - 1 }),
+        };
+        self.recompute(core, child, time, row, within);
+    }
+
+    fn recompute(&mut self, core: &mut Core, child: &Core, time: &Timeline, row: u32, within: Span) {
+        if within.0 >= within.1 {
+            return;
+        }
+        let mut new: Vec<Span> = Vec::new();
+        let set = child.set(row);
+        let n = time.len();
+        // The dual reads what is not, as far as the window can see.
+        let mut turned: Vec<Span> = Vec::new();
+        let set = if self.dual {
+            let from = match self.step {
+                Step::Past if n > 0 => back(time, within.0.min(n - 1), self.reach.far, &mut self.hints.a),
+                _ => within.0.saturating_sub(1),
+            };
+            clip_not(set, (from.min(within.0), OPEN), &mut turned);
+            &turned[..]
+        } else {
+            set
+        };
+        // What begins with the next point tells its reach only then.
+        if self.step != Step::Not && set.last().is_some_and(|span| span.0 >= n) && !self.again.contains(&row) {
+            self.again.push(row);
+        }
+        match self.step {
+            Step::Not => clip_not(set, within, &mut new),
+            Step::Past => {
+                let due = past(set, self.reach, within, time, &mut self.hints, &mut new);
+                self.timers.set(row, due);
+            }
+            Step::Future => future(set, self.reach, within, time, &mut self.hints, &mut new),
+            Step::Previous => {
+                let mut all = Vec::new();
+                for &(low, high) in &set[super::set::seek(set, within.0.saturating_sub(1))..] {
+                    if low.saturating_add(1) >= within.1 {
+                        break;
+                    }
+                    let end = match high {
+                        OPEN => OPEN,
+                        // The point after it has not come yet.
+                        high if high >= n => {
+                            if !self.again.contains(&row) {
+                                self.again.push(row);
+                            }
+                            n
+                        }
+                        high => high + 1,
+                    };
+                    push(&mut all, (low + 1, end));
+                }
+                self.near_enough(&all, within, time, &mut new, |point| (point >= 1).then(|| point - 1));
+            }
+            Step::Next => {
+                let mut all = Vec::new();
+                for &(low, high) in &set[super::set::seek(set, within.0)..] {
+                    if low.saturating_sub(1) >= within.1 {
+                        break;
+                    }
+                    push(&mut all, (low.saturating_sub(1), if high == OPEN { OPEN } else { high - 1 }));
+                }
+                self.near_enough(&all, within, time, &mut new, Some);
+            }
+        }
+        if self.dual {
+            let mut not = Vec::new();
+            clip_not(&new, within, &mut not);
+            new = not;
+        }
+        core.settle(row, within, &new);
+    }
+
+    /// Of `all` inside `within`, the points whose gap is in reach: the gap after the point that `before` gives.
+    fn near_enough(
+        &self,
+        all: &[Span],
+        within: Span,
+        time: &Timeline,
+        new: &mut Vec<Span>,
+        before: impl Fn(Point) -> Option<Point>,
+    ) {
+        let n = time.len();
+        let mut inside = Vec::new();
+        clip(all, within, &mut inside);
+        let shifted = before(1) == Some(0);
+        for (low, high) in inside {
+            let low = if shifted { low.max(1) } else { low };
+            if self.reach.is_everything() {
+                push(new, (low, high));
+                continue;
+            }
+            let mut from = low;
+            for point in low..high.min(n) {
+                let far_off = match before(point) {
+                    Some(p) if p < time.base() => true,
+                    Some(p) if p + 1 < n => !self.reach.has(time.stamp(p + 1) - time.stamp(p)),
+                    // The gap is not known yet.
+                    Some(_) => false,
+                    None => true,
+                };
+                if far_off {
+                    push(new, (from, point));
+                    from = point + 1;
+                }
+            }
+            push(new, (from, high));
+        }
+    }
+}
+
+impl Zip {
+    pub(crate) fn new(
+        pairing: Pairing,
+        driver: usize,
+        other: usize,
+        negated: bool,
+        reach: Reach,
+        key: Vec<usize>,
+    ) -> Zip {
+        Zip {
+            pairing,
+            driver,
+            other,
+            negated,
+            reach,
+            keys: Rows::new(key.len()),
+            key,
+            slots: Vec::new(),
+            of_driver: Vec::new(),
+            of_other: Vec::new(),
+            filing: Filing::default(),
+            hints: Hints::default(),
+            timers: Timers::default(),
+            again: Vec::new(),
+            open: OpenRows::default(),
+        }
+    }
+
+    fn slot(&mut self, key: &[Word]) -> u32 {
+        let slot = self.keys.intern(key);
+        if slot as usize >= self.slots.len() {
+            // The only row of a closed formula is always there.
+            let other = if self.key.is_empty() { 0 } else { NONE };
+            self.slots.push(Slot { other, drivers: Side::default() });
+        }
+        slot
+    }
+
+    fn waits(&self) -> bool {
+        self.pairing == Pairing::Since && self.reach.near > 0 && self.reach.far != FOREVER
+            || self.pairing == Pairing::Until && self.reach.near > 0
+    }
+
+    fn link(&mut self, rows: &Rows, row: u32, driver: &Core) -> u32 {
+        let known = *grown(&mut self.of_driver, row, NONE);
+        let slot = if known == NONE {
+            let words = rows.row(row);
+            let key: SmallVec<[Word; 8]> = self.key.iter().map(|&i| words[i]).collect();
+            let slot = self.slot(&key);
+            self.of_driver[row as usize] = slot;
+            slot
+        } else {
+            known
+        };
+        self.slots[slot as usize].drivers.file(&mut self.filing, row, hull(driver.set(row)));
+        slot
+    }
+
+    fn round(&mut self, core: &mut Core, driver: &Core, other: &Core, round: &mut Round<'_>) {
+        let time = round.time;
+        if round.first && round.spaces[driver.space].arity == 0 {
+            let slot = self.link(&round.spaces[driver.space], 0, driver);
+            self.recompute(core, driver, other, time, 0, slot, ALL);
+        }
+        // The other side first, while drivers are filed as they were: one that goes with it is still found.
+        for change in &other.changes {
+            if change.row == NONE {
+                for slot in 0..self.slots.len() as u32 {
+                    if self.slots[slot as usize].other == NONE && self.keys.is_alive(slot) {
+                        self.other_changed(core, driver, other, time, slot, change.span);
+                    }
+                }
+                continue;
+            }
+            let known = *grown(&mut self.of_other, change.row, NONE);
+            let slot = if known == NONE {
+                let slot = self.slot(round.spaces[other.space].row(change.row));
+                self.of_other[change.row as usize] = slot;
+                self.slots[slot as usize].other = change.row;
+                slot
+            } else {
+                known
+            };
+            self.other_changed(core, driver, other, time, slot, change.span);
+        }
+        for change in &driver.changes {
+            if change.row == NONE {
+                continue; // A driver is finite, or closed: then row 0 says all.
+            }
+            let slot = self.link(&round.spaces[driver.space], change.row, driver);
+            let set = driver.set(change.row);
+            if self.waits() {
+                self.open.note(change.row, goes_on(set, false));
+            }
+            let with = self.slots[slot as usize].other;
+            let within = self.affected(time, other.set(with), change.span, true);
+            self.recompute(core, driver, other, time, change.row, slot, within);
+        }
+        if time.len() > round.before {
+            for row in std::mem::take(&mut self.again) {
+                let slot = self.of_driver[row as usize];
+                let with = self.slots[slot as usize].other;
+                let since = round.before.saturating_sub(1);
+                let within = self.affected(time, other.set(with), (since, OPEN), true);
+                self.recompute(core, driver, other, time, row, slot, within);
+            }
+            if self.waits() && !self.open.rows.is_empty() {
+                self.distances(core, driver, other, round);
+            }
+            let Some(now) = time.last() else { return };
+            while let Some((stamp, row)) = self.timers.due(now) {
+                let from = time.first_from(stamp, &mut self.hints.d);
+                let slot = self.of_driver[row as usize];
+                self.recompute(core, driver, other, time, row, slot, (from, OPEN));
+            }
+        }
+    }
+
+    fn distances(&mut self, core: &mut Core, driver: &Core, other: &Core, round: &mut Round<'_>) {
+        let time = round.time;
+        for point in round.before.max(1)..time.len() {
+            if !self.reach.leaves_holes(time.stamp(point) - time.stamp(point - 1)) {
+                continue;
+            }
+            for row in self.open.all() {
+                if self.pairing == Pairing::Since {
+                    let stamp = time.stamp(point - 1).saturating_add(self.reach.far).saturating_add(1);
+                    self.timers.set(row, stamp);
+                } else {
+                    let from = time.first_after(time.stamp(point - 1) - self.reach.near, &mut self.hints.d);
+                    let to = back(time, point, self.reach.far, &mut self.hints.d);
+                    let slot = self.of_driver[row as usize];
+                    self.recompute(core, driver, other, time, row, slot, (from, to));
+                }
+            }
+        }
+    }
+
+    fn other_changed(&mut self, core: &mut Core, driver: &Core, other: &Core, time: &Timeline, slot: u32, span: Span) {
+        if self.slots[slot as usize].drivers.is_empty() {
+            return;
+        }
+        let with = self.slots[slot as usize].other;
+        let within = self.affected(time, other.set(with), span, false);
+        // A driver may hold outside of what it reaches.
+        let seen = match self.pairing {
+            Pairing::And => within,
+            Pairing::Since => (0, within.1),
+            Pairing::Until => (within.0, OPEN),
+        };
+        let rows: SmallVec<[u32; 8]> = self.slots[slot as usize].drivers.near(seen).collect();
+        for row in rows {
+            self.recompute(core, driver, other, time, row, slot, within);
+        }
+    }
+
+    /// How far a change of one side can reach, the other side being `other`.
+    fn affected(&mut self, time: &Timeline, other: &[Span], (low, high): Span, of_driver: bool) -> Span {
+        let n = time.len();
+        // Interval of the other side (as negated) that holds a point.
+        let run_at = |point: Point| -> Option<Span> {
+            if !self.negated {
+                return run(other, point);
+            }
+            let at = super::set::seek(other, point);
+            if other.get(at).is_some_and(|span| span.0 <= point) {
+                return None;
+            }
+            let from = at.checked_sub(1).map_or(0, |before| other[before].1);
+            Some((from, other.get(at).map_or(OPEN, |span| span.0)))
+        };
+        match self.pairing {
+            Pairing::And => (low, high),
+            Pairing::Since => {
+                if high >= n {
+                    return (low, OPEN);
+                }
+                let to = match run_at(high) {
+                    None => high,
+                    Some(run) => run.1.min(match beyond(time, high - 1, self.reach.far, &mut self.hints.b) {
+                        to if to >= n => OPEN,
+                        to => to.max(high),
+                    }),
+                };
+                (low, to)
+            }
+            Pairing::Until => {
+                let from = match low.checked_sub(1).and_then(run_at) {
+                    None => low,
+                    Some(run) if low < n => run.0.max(back(time, low, self.reach.far, &mut self.hints.a)).min(low),
+                    Some(run) => run.0.min(low),
+                };
+                // What was taken to go on may have kept earlier points true.
+                let from = if self.reach.near > 0 && of_driver && low > 0 && low <= n {
+                    let stamp = time.stamp(low - 1).saturating_sub(self.reach.near);
+                    from.min(time.first_after(stamp, &mut self.hints.b))
+                } else {
+                    from
+                };
+                (from, high)
+            }
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // The operator's own parts and what it reads, apart so that they can be lent apart.
+    fn recompute(
+        &mut self,
+        core: &mut Core,
+        driver: &Core,
+        other: &Core,
+        time: &Timeline,
+        row: u32,
+        slot: u32,
+        within: Span,
+    ) {
+        if within.0 >= within.1 {
+            return;
+        }
+        let set = driver.set(row);
+        let with = other.set(self.slots[slot as usize].other);
+        if self.pairing == Pairing::And {
+            if within.1 - within.0 == 1 {
+                let holds = contains(set, within.0) && contains(with, within.0) != self.negated;
+                return core.settle(row, within, if holds { std::slice::from_ref(&within) } else { &[] });
+            }
+            let (mut a, mut b, mut new) = (Vec::new(), Vec::new(), Vec::new());
+            clip(set, within, &mut a);
+            if a.is_empty() {
+                return core.settle(row, within, &[]);
+            }
+            if self.negated {
+                clip_not(with, within, &mut b)
+            } else {
+                clip(with, within, &mut b)
+            }
+            both(&a, &b, &mut new);
+            return core.settle(row, within, &new);
+        }
+        let n = time.len();
+        // What begins with the next point tells its reach only then.
+        if set.last().is_some_and(|span| span.0 >= n) && !self.again.contains(&row) {
+            self.again.push(row);
+        }
+        let mut runs = Vec::new();
+        // Runs that meet the span, whole.
+        let wide = if n > 0 && self.pairing == Pairing::Since {
+            back(time, within.0.min(n - 1), self.reach.far, &mut self.hints.a).min(within.0)
+        } else {
+            within.0
+        };
+        if self.negated {
+            clip_not(with, (wide, OPEN), &mut runs)
+        } else {
+            clip(with, (wide, OPEN), &mut runs)
+        }
+        // A run that ends with the log may reach the next point.
+        let reaches = self.pairing == Pairing::Until && runs.iter().any(|span| span.1 == n) && goes_on(set, false);
+        if reaches && !self.again.contains(&row) {
+            self.again.push(row);
+        }
+        let mut new = Vec::new();
+        let mut piece = Vec::new();
+        let mut part = Vec::new();
+        for &(low, high) in runs.iter().filter(|span| span.1 > within.0).take_while(|span| span.0 < within.1) {
+            piece.clear();
+            part.clear();
+            let inside = (low.max(within.0), high.min(within.1));
+            if self.pairing == Pairing::Since {
+                clip(set, (low.saturating_sub(1), high), &mut piece);
+                let due = past(&piece, self.reach, inside, time, &mut self.hints, &mut part);
+                self.timers.set(row, due);
+            } else {
+                clip(set, (low, high.saturating_add(1)), &mut piece);
+                future(&piece, self.reach, inside, time, &mut self.hints, &mut part);
+            }
+            part.iter().for_each(|&span| push(&mut new, span));
+        }
+        if self.reach.near == 0 {
+            let (mut own, mut all) = (Vec::new(), Vec::new());
+            clip(set, within, &mut own);
+            either(&own, &new, &mut all);
+            new = all;
+        }
+        core.settle(row, within, &new);
+    }
+}
+
+impl Or {
+    pub(crate) fn new(parts: [usize; 2], order: Vec<usize>) -> Or {
+        Or { parts, order, links: [Vec::new(), Vec::new()], rows: Vec::new() }
+    }
+
+    fn link(&mut self, round: &mut Round<'_>, space: usize, from: usize, side: usize, row: u32) -> u32 {
+        let known = *grown(&mut self.links[side], row, NONE);
+        if known != NONE {
+            return known;
+        }
+        let words = round.spaces[from].row(row);
+        let key: SmallVec<[Word; 8]> = match side {
+            0 => SmallVec::from_slice(words),
+            _ => self.order.iter().map(|&i| words[i]).collect(),
+        };
+        let out = round.spaces[space].intern(&key);
+        self.links[side][row as usize] = out;
+        if self.rows.len() <= out as usize {
+            self.rows.resize(out as usize + 1, [NONE; 2]);
+        }
+        self.rows[out as usize][side] = row;
+        out
+    }
+
+    fn round(&mut self, core: &mut Core, sides: [&Core; 2], round: &mut Round<'_>) {
+        if round.first {
+            if core_arity(round, core) == 0 {
+                for (side, from) in sides.iter().enumerate() {
+                    self.link(round, core.space, from.space, side, 0);
+                }
+                self.recompute(core, sides, 0, ALL);
+            }
+            self.recompute(core, sides, NONE, ALL);
+        }
+        for (side, from) in sides.iter().enumerate() {
+            for change in &from.changes {
+                if change.row != NONE {
+                    let out = self.link(round, core.space, from.space, side, change.row);
+                    self.recompute(core, sides, out, change.span);
+                    continue;
+                }
+                self.recompute(core, sides, NONE, change.span);
+                for out in 0..self.rows.len() as u32 {
+                    if self.rows[out as usize][side] == NONE && self.rows[out as usize] != [NONE; 2] {
+                        self.recompute(core, sides, out, change.span);
+                    }
+                }
+            }
+        }
+    }
+
+    fn recompute(&mut self, core: &mut Core, sides: [&Core; 2], out: u32, within: Span) {
+        let rows = if out == NONE { [NONE; 2] } else { self.rows[out as usize] };
+        let (mut a, mut b, mut new) = (Vec::new(), Vec::new(), Vec::new());
+        clip(sides[0].set(rows[0]), within, &mut a);
+        clip(sides[1].set(rows[1]), within, &mut b);
+        either(&a, &b, &mut new);
+        core.settle(out, within, &new);
+    }
+}
+
+fn core_arity(round: &Round<'_>, core: &Core) -> usize {
+    round.spaces[core.space].arity
+}
+
+impl Join {
+    pub(crate) fn new(parts: [usize; 2], keys_of: [Vec<usize>; 2], extra: Vec<usize>) -> Join {
+        Join {
+            parts,
+            keys: Rows::new(keys_of[0].len()),
+            keys_of,
+            extra,
+            slots: Vec::new(),
+            of: [Vec::new(), Vec::new()],
+            filing: [Filing::default(), Filing::default()],
+            turned: Vec::new(),
+        }
+    }
+
+    fn round(&mut self, core: &mut Core, sides: [&Core; 2], round: &mut Round<'_>) {
+        for row in sides[1].changes.iter().map(|change| change.row as usize) {
+            if self.turned.len() <= row {
+                self.turned.resize(row + 1, false);
+            }
+            self.turned[row] = true;
+        }
+        // The left side is met with the right as it was filed, so that a pair that goes together is found; then the right
+        // side with the left as it is.
+        self.meet(core, sides, 0, round);
+        for change in &sides[1].changes {
+            self.turned[change.row as usize] = false;
+        }
+        self.meet(core, sides, 1, round);
+    }
+
+    fn meet(&mut self, core: &mut Core, sides: [&Core; 2], side: usize, round: &mut Round<'_>) {
+        let (from, against) = (sides[side], sides[1 - side]);
+        for change in &from.changes {
+            let slot = match *grown(&mut self.of[side], change.row, NONE) {
+                NONE => {
+                    let words = round.spaces[from.space].row(change.row);
+                    let key: SmallVec<[Word; 8]> = self.keys_of[side].iter().map(|&i| words[i]).collect();
+                    let slot = self.keys.intern(&key);
+                    if slot as usize >= self.slots.len() {
+                        self.slots.push([Side::default(), Side::default()]);
+                    }
+                    self.of[side][change.row as usize] = slot;
+                    slot
+                }
+                slot => slot,
+            };
+            let filing = &mut self.filing[side];
+            self.slots[slot as usize][side].file(filing, change.row, hull(from.set(change.row)));
+        }
+        let (mut a, mut b, mut new) = (Vec::new(), Vec::new(), Vec::new());
+        for change in &from.changes {
+            let slot = &self.slots[self.of[side][change.row as usize] as usize];
+            for row in slot[1 - side].near(change.span) {
+                a.clear();
+                clip(against.set(row), change.span, &mut a);
+                if a.is_empty() && !(side == 0 && self.turned.get(row as usize) == Some(&true)) {
+                    continue;
+                }
+                let pair = if side == 0 { [change.row, row] } else { [row, change.row] };
+                let left = round.spaces[sides[0].space].row(pair[0]);
+                let mut words: SmallVec<[Word; 8]> = SmallVec::from_slice(left);
+                let right = round.spaces[sides[1].space].row(pair[1]);
+                words.extend(self.extra.iter().map(|&i| right[i]));
+                b.clear();
+                new.clear();
+                clip(from.set(change.row), change.span, &mut b);
+                both(&a, &b, &mut new);
+                let out = match round.spaces[core.space].find(&words) {
+                    Some(out) => out,
+                    None if new.is_empty() => continue,
+                    None => round.spaces[core.space].intern(&words),
+                };
+                core.settle(out, change.span, &new);
+            }
+        }
+    }
+}
+
+impl Map {
+    pub(crate) fn new(child: usize, arity: usize, passes: Vec<(Comparison, Expr, Expr)>, columns: Vec<Expr>) -> Map {
+        let injective = (0..arity).all(|i| columns.contains(&Expr::Column(i)));
+        Map {
+            child,
+            passes,
+            columns,
+            injective,
+            links: Vec::new(),
+            members: Vec::new(),
+            only: Vec::new(),
+            filing: Filing::default(),
+        }
+    }
+
+    fn link(&mut self, space: usize, from: usize, row: u32, round: &mut Round<'_>) -> u32 {
+        let known = *grown(&mut self.links, row, UNLINKED);
+        if known != UNLINKED {
+            return known;
+        }
+        let words: SmallVec<[Word; 8]> = SmallVec::from_slice(round.spaces[from].row(row));
+        let out = match self.image(&words, round.pool) {
+            Ok(Some(columns)) => {
+                let out = round.spaces[space].intern(&columns);
+                if self.injective {
+                    *grown(&mut self.only, out, NONE) = row;
+                } else if self.members.len() <= out as usize {
+                    self.members.resize(out as usize + 1, Side::default());
+                }
+                out
+            }
+            Ok(None) => NONE,
+            Err(fault) => {
+                round.fault.get_or_insert(fault);
+                NONE
+            }
+        };
+        self.links[row as usize] = out;
+        out
+    }
+
+    fn image(&self, words: &[Word], pool: &mut Pool) -> Result<Option<SmallVec<[Word; 8]>>, String> {
+        for (op, left, right) in &self.passes {
+            let (left, right) = (left.value(words, pool)?, right.value(words, pool)?);
+            if !holds(*op, pool.order(left, right)) {
+                return Ok(None);
+            }
+        }
+        self.columns.iter().map(|column| column.value(words, pool)).collect::<Result<_, _>>().map(Some)
+    }
+
+    fn round(&mut self, core: &mut Core, child: &Core, round: &mut Round<'_>) {
+        if round.first {
+            if round.spaces[child.space].arity == 0 {
+                self.link(core.space, child.space, 0, round);
+                self.changed(core, child, 0, ALL, round);
+            }
+            self.recompute(core, child, NONE, NONE, ALL);
+        }
+        for change in &child.changes {
+            if change.row == NONE {
+                self.recompute(core, child, NONE, NONE, change.span);
+            } else {
+                self.changed(core, child, change.row, change.span, round);
+            }
+        }
+    }
+
+    fn changed(&mut self, core: &mut Core, child: &Core, row: u32, span: Span, round: &mut Round<'_>) {
+        let out = self.link(core.space, child.space, row, round);
+        if out == NONE {
+            return;
+        }
+        if !self.injective {
+            self.members[out as usize].file(&mut self.filing, row, hull(child.set(row)));
+        }
+        self.recompute(core, child, row, out, span);
+    }
+
+    fn recompute(&mut self, core: &mut Core, child: &Core, row: u32, out: u32, within: Span) {
+        let mut new = Vec::new();
+        if self.injective || out == NONE {
+            clip(child.set(row), within, &mut new);
+        } else {
+            let (mut one, mut all) = (Vec::new(), Vec::new());
+            for member in self.members[out as usize].near(within) {
+                one.clear();
+                clip(child.set(member), within, &mut one);
+                if one.first() == Some(&within) {
+                    return core.settle(out, within, &one);
+                }
+                if !one.is_empty() {
+                    all.clear();
+                    either(&one, &new, &mut all);
+                    std::mem::swap(&mut all, &mut new);
+                }
+            }
+        }
+        core.settle(out, within, &new);
+    }
+}
+
+impl Aggregate {
+    pub(crate) fn new(
+        child: usize,
+        op: Aggregation,
+        whole: bool,
+        nothing: Word,
+        over: usize,
+        groups: Vec<usize>,
+    ) -> Aggregate {
+        Aggregate {
+            child,
+            op,
+            whole,
+            nothing,
+            over,
+            keys: Rows::new(groups.len()),
+            groups,
+            slots: Vec::new(),
+            of: Vec::new(),
+            filing: Filing::default(),
+        }
+    }
+
+    fn slot(&mut self, key: &[Word]) -> u32 {
+        let slot = self.keys.intern(key);
+        if slot as usize >= self.slots.len() {
+            self.slots.push(Group::default());
+        }
+        slot
+    }
+
+    fn round(&mut self, core: &mut Core, child: &Core, round: &mut Round<'_>) {
+        let mut spans: Vec<(u32, Span)> = Vec::new();
+        if round.first && self.groups.is_empty() {
+            let slot = self.slot(&[]);
+            spans.push((slot, ALL));
+        }
+        for change in &child.changes {
+            let slot = match *grown(&mut self.of, change.row, NONE) {
+                NONE => {
+                    let words = round.spaces[child.space].row(change.row);
+                    let key: SmallVec<[Word; 8]> = self.groups.iter().map(|&i| words[i]).collect();
+                    let slot = self.slot(&key);
+                    self.of[change.row as usize] = slot;
+                    slot
+                }
+                slot => slot,
+            };
+            let members = &mut self.slots[slot as usize].members;
+            members.file(&mut self.filing, change.row, hull(child.set(change.row)));
+            spans.push((slot, change.span));
+        }
+        spans.sort_unstable();
+        let mut i = 0;
+        while i < spans.len() {
+            let (slot, mut span) = spans[i];
+            i += 1;
+            while i < spans.len() && spans[i].0 == slot && spans[i].1.0 <= span.1 {
+                span.1 = span.1.max(spans[i].1.1);
+                i += 1;
+            }
+            self.recompute(core, child, slot, span, round);
+        }
+    }
+
+    fn recompute(&mut self, core: &mut Core, child: &Core, slot: u32, within: Span, round: &mut Round<'_>) {
+        // Borders at which members come and go.
+        let mut borders: Vec<(Point, bool, Word)> = Vec::new();
+        let mut one = Vec::new();
+        for row in self.slots[slot as usize].members.near(within) {
+            one.clear();
+            clip(child.set(row), within, &mut one);
+            let value = round.spaces[child.space].row(row)[self.over];
+            for &(low, high) in &one {
+                borders.push((low, true, value));
+                if high < within.1 {
+                    borders.push((high, false, value));
+                }
+            }
+        }
+        borders.sort_unstable_by_key(|&(point, comes, value)| (point, comes, value.bits()));
+        let key: SmallVec<[Word; 8]> = SmallVec::from_slice(self.keys.row(slot));
+        let mut pieces: Vec<(Point, Point, u32)> = Vec::new();
+        let mut sum = Summary::new(self.op, self.whole);
+        let mut from = within.0;
+        let mut i = 0;
+        while from < within.1 {
+            while i < borders.len() && borders[i].0 == from {
+                sum.note(borders[i].2, borders[i].1, round.pool);
+                i += 1;
+            }
+            let to = borders.get(i).map_or(within.1, |border| border.0);
+            let value = match sum.value(round.pool) {
+                Ok(None) if self.groups.is_empty() => Some(self.nothing),
+                Ok(value) => value,
+                Err(fault) => {
+                    round.fault.get_or_insert(fault);
+                    None
+                }
+            };
+            if let Some(value) = value {
+                let words: SmallVec<[Word; 8]> = std::iter::once(value).chain(key.iter().copied()).collect();
+                let row = round.spaces[core.space].intern(&words);
+                match pieces.last_mut() {
+                    Some(last) if last.2 == row && last.1 == from => last.1 = to,
+                    _ => pieces.push((from, to, row)),
+                }
+            }
+            from = to;
+        }
+        // Rows that were or are there on the span.
+        let old = &mut self.slots[slot as usize].pieces;
+        let first = old.partition_point(|piece| piece.1 <= within.0);
+        let end = first + old[first..].iter().take_while(|piece| piece.0 < within.1).count();
+        let mut rows: SmallVec<[u32; 8]> = old[first..end].iter().chain(&pieces).map(|piece| piece.2).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        for row in rows {
+            let new: SmallVec<[Span; 4]> =
+                pieces.iter().filter(|piece| piece.2 == row).map(|piece| (piece.0, piece.1)).collect();
+            core.settle(row, within, &new);
+        }
+        let mut middle: Vec<(Point, Point, u32)> = Vec::with_capacity(pieces.len() + 2);
+        let join = |piece: (Point, Point, u32), middle: &mut Vec<(Point, Point, u32)>| match middle.last_mut() {
+            Some(last) if last.2 == piece.2 && last.1 == piece.0 => last.1 = piece.1,
+            _ if piece.0 < piece.1 => middle.push(piece),
+            _ => {}
+        };
+        if let Some(&(low, _, row)) = old[first..end].first().filter(|piece| piece.0 < within.0) {
+            join((low, within.0, row), &mut middle);
+        }
+        pieces.into_iter().for_each(|piece| join(piece, &mut middle));
+        if let Some(&(_, high, row)) = old[first..end].last().filter(|piece| piece.1 > within.1) {
+            join((within.1, high, row), &mut middle);
+        }
+        old.splice(first..end, middle);
+    }
+}
+
+/// Values of a group, as they come and go.
+struct Summary {
+    op: Aggregation,
+    whole: bool,
+    count: i128,
+    sum: Result<Ratio, String>,
+    /// Sorted, for those that need the order.
+    values: Vec<Word>,
+}
+
+impl Summary {
+    fn new(op: Aggregation, whole: bool) -> Summary {
+        Summary { op, whole, count: 0, sum: Ok(Ratio::whole(0)), values: Vec::new() }
+    }
+
+    fn note(&mut self, word: Word, comes: bool, pool: &Pool) {
+        self.count += if comes { 1 } else { -1 };
+        match self.op {
+            Aggregation::Count => {}
+            Aggregation::Sum | Aggregation::Average => {
+                let value = pool.ratio(word).unwrap_or(Ratio::whole(0));
+                if let Ok(sum) = self.sum {
+                    let next = if comes { sum.plus(value) } else { sum.minus(value) };
+                    self.sum = next.ok_or_else(|| "a sum of more than 127 bits".to_string());
+                }
+            }
+            Aggregation::Min | Aggregation::Max | Aggregation::Median => {
+                let at = self.values.partition_point(|&other| pool.order(other, word) == std::cmp::Ordering::Less);
+                if comes {
+                    self.values.insert(at, word);
+                } else if self.values.get(at) == Some(&word) {
+                    self.values.remove(at);
+                }
+            }
+        }
+    }
+
+    fn value(&self, pool: &mut Pool) -> Result<Option<Word>, String> {
+        if self.count == 0 {
+            return Ok(None);
+        }
+        let too_big = || "a number of more than 127 bits".to_string();
+        let decimal = |ratio: Option<Ratio>, pool: &mut Pool| {
+            ratio.map(|ratio| pool.word(&crate::fact::Value::Decimal(ratio))).ok_or_else(too_big)
+        };
+        Ok(Some(match self.op {
+            Aggregation::Count => pool.number(self.count),
+            Aggregation::Sum if self.whole => pool.number(self.sum.clone()?.over()),
+            Aggregation::Sum => decimal(Some(self.sum.clone()?), pool)?,
+            Aggregation::Average => decimal(self.sum.clone()?.divide(Ratio::whole(self.count)), pool)?,
+            Aggregation::Min => self.values[0],
+            Aggregation::Max => self.values[self.values.len() - 1],
+            Aggregation::Median => {
+                let middle = self.values.len() / 2;
+                let upper = pool.ratio(self.values[middle]).ok_or_else(too_big)?;
+                if self.values.len() % 2 == 1 {
+                    decimal(Some(upper), pool)?
+                } else {
+                    let lower = pool.ratio(self.values[middle - 1]).ok_or_else(too_big)?;
+                    decimal(upper.plus(lower).and_then(|sum| sum.divide(Ratio::whole(2))), pool)?
+                }
+            }
+        }))
+    }
+}
+
+impl Node {
+    /// Inputs.
+    pub(crate) fn children(&self) -> SmallVec<[usize; 2]> {
+        match &self.kind {
+            Kind::Facts | Kind::Constant => SmallVec::new(),
+            Kind::Unary(unary) => SmallVec::from_slice(&[unary.child]),
+            Kind::Zip(zip) => SmallVec::from_slice(&[zip.driver, zip.other]),
+            Kind::Or(or) => SmallVec::from_slice(&or.parts),
+            Kind::Join(join) => SmallVec::from_slice(&join.parts),
+            Kind::Map(map) => SmallVec::from_slice(&[map.child]),
+            Kind::Aggregate(aggregate) => SmallVec::from_slice(&[aggregate.child]),
+        }
+    }
+
+    pub(crate) fn renumber(&mut self, new: &dyn Fn(usize) -> usize) {
+        match &mut self.kind {
+            Kind::Facts | Kind::Constant => {}
+            Kind::Unary(unary) => unary.child = new(unary.child),
+            Kind::Zip(zip) => (zip.driver, zip.other) = (new(zip.driver), new(zip.other)),
+            Kind::Or(or) => or.parts = or.parts.map(new),
+            Kind::Join(join) => join.parts = join.parts.map(new),
+            Kind::Map(map) => map.child = new(map.child),
+            Kind::Aggregate(aggregate) => aggregate.child = new(aggregate.child),
+        }
+    }
+
+    /// Stamp from which the clock alone may change something.
+    fn waits_for(&self) -> i64 {
+        match &self.kind {
+            Kind::Unary(unary) if !unary.again.is_empty() || unary.needs_open() => i64::MIN,
+            Kind::Unary(unary) => unary.timers.next(),
+            Kind::Zip(zip) if zip.waits() || !zip.again.is_empty() => i64::MIN,
+            Kind::Zip(zip) => zip.timers.next(),
+            _ => i64::MAX,
+        }
+    }
+
+    /// Takes in what the inputs, all before it in `below`, changed.
+    pub(crate) fn round(&mut self, below: &[Node], round: &mut Round<'_>) {
+        let idle = self.children().iter().all(|&child| below[child].core.changes.is_empty());
+        let clock = round.time.len() > round.before && round.time.last().is_some_and(|now| self.waits_for() <= now);
+        if idle && !clock && !round.first {
+            return;
+        }
+        let core = &mut self.core;
+        match &mut self.kind {
+            Kind::Facts => {}
+            Kind::Constant => {
+                if round.first {
+                    let set: Set = core.set(0).iter().copied().collect();
+                    core.changes.extend(set.iter().map(|&span| Change { row: 0, span }));
+                }
+            }
+            Kind::Unary(unary) => unary.round(core, &below[unary.child].core, round),
+            Kind::Zip(zip) => zip.round(core, &below[zip.driver].core, &below[zip.other].core, round),
+            Kind::Or(or) => {
+                let [a, b] = or.parts;
+                or.round(core, [&below[a].core, &below[b].core], round);
+            }
+            Kind::Join(join) => {
+                let [a, b] = join.parts;
+                join.round(core, [&below[a].core, &below[b].core], round);
+            }
+            Kind::Map(map) => map.round(core, &below[map.child].core, round),
+            Kind::Aggregate(aggregate) => aggregate.round(core, &below[aggregate.child].core, round),
+        }
+    }
+
+    /// A fact at a point comes or goes.
+    pub(crate) fn fact(&mut self, row: u32, point: Point, comes: bool) {
+        let span = (point, point + 1);
+        self.core.settle(row, span, if comes { std::slice::from_ref(&span) } else { &[] });
+    }
+
+    /// Sets a closed constant.
+    pub(crate) fn always(&mut self, row: u32, holds: bool) {
+        *self.core.touch(row) = if holds { SmallVec::from_slice(&[ALL]) } else { SmallVec::new() };
+    }
+
+    /// Points before this one are settled for good, given that the inputs' are.
+    pub(crate) fn settled(&mut self, below: &[Point], time: &Timeline) -> Point {
+        let inputs = self.children().iter().map(|&child| below[child]).min().unwrap_or(time.len());
+        let (reach, hints) = match &mut self.kind {
+            Kind::Unary(unary) if unary.step == Step::Future => (unary.reach, &mut unary.hints),
+            Kind::Zip(zip) if zip.pairing == Pairing::Until => (zip.reach, &mut zip.hints),
+            Kind::Unary(unary) if unary.step == Step::Next => return inputs.saturating_sub(1),
+            _ => return inputs,
+        };
+        match inputs.min(time.len().saturating_sub(1)) {
+            0 => 0,
+            seen => back(time, seen, reach.far, &mut hints.d).min(seen),
+        }
+    }
+
+    /// From which point on this one needs its input `child`, to be right from `own` on; and the stamp at or before which
+    /// the last interval is kept for a window without end.
+    pub(crate) fn needs(&self, child: usize, own: Point, time: &Timeline) -> (Point, Option<Point>) {
+        let mut hint = own;
+        let mut reach_back = |reach: Reach| {
+            if own >= time.len() || own < time.base() {
+                return (own.min(time.base()), (reach.far == FOREVER).then_some(0));
+            }
+            if reach.far != FOREVER {
+                return (back(time, own, reach.far, &mut hint).min(own).saturating_sub(1), None);
+            }
+            let keep = time.first_after(time.stamp(own).saturating_sub(reach.near), &mut hint);
+            (own.saturating_sub(1), Some(keep.saturating_sub(1).min(own)))
+        };
+        match &self.kind {
+            Kind::Unary(unary) => match unary.step {
+                Step::Past => reach_back(unary.reach),
+                Step::Previous => (own.saturating_sub(1), None),
+                _ => (own, None),
+            },
+            Kind::Zip(zip) if zip.pairing == Pairing::Since => {
+                let (point, keep) = reach_back(zip.reach);
+                (point, keep.filter(|_| child == zip.driver))
+            }
+            _ => (own, None),
+        }
+    }
+
+    /// Whether nothing is waited for on behalf of a row.
+    fn is_quiet(&self, row: u32) -> bool {
+        match &self.kind {
+            Kind::Unary(unary) => !unary.timers.waits(row) && !unary.again.contains(&row),
+            Kind::Zip(zip) => !zip.timers.waits(row) && !zip.again.contains(&row),
+            Kind::Or(or) => or.rows.get(row as usize).is_none_or(|parts| *parts == [NONE; 2]),
+            Kind::Map(map) if map.injective => map.only.get(row as usize).is_none_or(|&only| only == NONE),
+            Kind::Map(map) => map.members.get(row as usize).is_none_or(Side::is_empty),
+            _ => true,
+        }
+    }
+
+    /// Drops what the row had before `point`; true if nothing more is known of it here.
+    pub(crate) fn let_go(&mut self, row: u32, point: Point, keep: Option<Point>) -> bool {
+        self.core.trim(row, point, keep) && self.is_quiet(row)
+    }
+
+    pub(crate) fn trim_default(&mut self, point: Point, keep: Option<Point>) {
+        trim(&mut self.core.default, point, keep);
+        if let Kind::Aggregate(aggregate) = &mut self.kind {
+            for group in &mut aggregate.slots {
+                let gone = group.pieces.partition_point(|piece| piece.1 <= point);
+                group.pieces.drain(..gone);
+            }
+        }
+    }
+
+    /// The row's number is given away; this operator has it in its own sets.
+    pub(crate) fn drop_row(&mut self, row: u32) {
+        self.core.drop_row(row);
+        match &mut self.kind {
+            Kind::Unary(unary) => unary.open.note(row, false),
+            Kind::Zip(zip) => zip.open.note(row, false),
+            _ => {}
+        }
+    }
+
+    /// Rows of an input are let go: `gone` tells of which.
+    pub(crate) fn forget(&mut self, child: usize, gone: &dyn Fn(u32) -> bool) {
+        let clear = |links: &mut Vec<u32>, with: u32| {
+            for (row, link) in links.iter_mut().enumerate() {
+                if *link != with && gone(row as u32) {
+                    *link = with;
+                }
+            }
+        };
+        match &mut self.kind {
+            Kind::Facts | Kind::Constant | Kind::Unary(_) => {}
+            Kind::Zip(zip) => {
+                for slot in 0..zip.slots.len() {
+                    if !zip.keys.is_alive(slot as u32) {
+                        continue;
+                    }
+                    let here = &mut zip.slots[slot];
+                    if child == zip.driver {
+                        here.drivers.forget(&mut zip.filing, gone);
+                    }
+                    if child == zip.other && here.other != NONE && gone(here.other) {
+                        here.other = NONE;
+                    }
+                    if here.other == NONE && here.drivers.is_empty() {
+                        zip.keys.remove(slot as u32);
+                        *here = Slot { other: NONE, drivers: Side::default() };
+                    }
+                }
+                if child == zip.driver {
+                    clear(&mut zip.of_driver, NONE);
+                }
+                if child == zip.other {
+                    clear(&mut zip.of_other, NONE);
+                }
+                // A slot that went must not be pointed at.
+                let keys = &zip.keys;
+                for link in zip.of_driver.iter_mut().chain(&mut zip.of_other) {
+                    if *link != NONE && !keys.is_alive(*link) {
+                        *link = NONE;
+                    }
+                }
+            }
+            Kind::Or(or) => {
+                for side in 0..2 {
+                    if or.parts[side] != child {
+                        continue;
+                    }
+                    for parts in &mut or.rows {
+                        if parts[side] != NONE && gone(parts[side]) {
+                            parts[side] = NONE;
+                        }
+                    }
+                    clear(&mut or.links[side], NONE);
+                }
+            }
+            Kind::Join(join) => {
+                for side in 0..2 {
+                    if join.parts[side] == child {
+                        for slot in &mut join.slots {
+                            slot[side].forget(&mut join.filing[side], gone);
+                        }
+                        clear(&mut join.of[side], NONE);
+                    }
+                }
+                for slot in 0..join.slots.len() as u32 {
+                    if join.keys.is_alive(slot) && join.slots[slot as usize].iter().all(Side::is_empty) {
+                        join.keys.remove(slot);
+                        join.slots[slot as usize] = [Side::default(), Side::default()];
+                    }
+                }
+                let keys = &join.keys;
+                for link in join.of.iter_mut().flatten() {
+                    if *link != NONE && !keys.is_alive(*link) {
+                        *link = NONE;
+                    }
+                }
+            }
+            Kind::Map(map) => {
+                for only in &mut map.only {
+                    if *only != NONE && gone(*only) {
+                        *only = NONE;
+                    }
+                }
+                for side in &mut map.members {
+                    side.forget(&mut map.filing, gone);
+                }
+                clear(&mut map.links, UNLINKED);
+            }
+            Kind::Aggregate(aggregate) => {
+                for slot in 0..aggregate.slots.len() {
+                    let here = &mut aggregate.slots[slot];
+                    here.members.forget(&mut aggregate.filing, gone);
+                    let idle = here.members.is_empty() && here.pieces.is_empty();
+                    if idle && !aggregate.groups.is_empty() && aggregate.keys.is_alive(slot as u32) {
+                        aggregate.keys.remove(slot as u32);
+                        *here = Group::default();
+                    }
+                }
+                clear(&mut aggregate.of, NONE);
+                let keys = &aggregate.keys;
+                for link in &mut aggregate.of {
+                    if *link != NONE && !keys.is_alive(*link) {
+                        *link = NONE;
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let own = match &self.kind {
+            Kind::Unary(unary) => unary.timers.bytes(),
+            Kind::Zip(zip) => {
+                zip.keys.bytes()
+                    + zip.slots.capacity() * size_of::<Slot>()
+                    + (zip.of_driver.capacity() + zip.of_other.capacity()) * 4
+                    + zip.filing.bytes()
+                    + zip.timers.bytes()
+            }
+            Kind::Join(join) => {
+                join.keys.bytes()
+                    + join.slots.capacity() * size_of::<[Side; 2]>()
+                    + join.filing.iter().map(Filing::bytes).sum::<usize>()
+            }
+            Kind::Map(map) => {
+                map.links.capacity() * 4 + map.members.capacity() * size_of::<Side>() + map.filing.bytes()
+            }
+            Kind::Aggregate(aggregate) => {
+                aggregate.keys.bytes() + aggregate.slots.capacity() * size_of::<Group>() + aggregate.filing.bytes()
+            }
+            Kind::Or(or) => or.rows.capacity() * 8,
+            Kind::Facts | Kind::Constant => 0,
+        };
+        self.core.bytes() + own
+    }
+}
