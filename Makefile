@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit e2e console console-size bless docs deny clean tools chromium
+.PHONY: help demo test lint unit e2e console console-size bless bench-monitor docs deny clean tools chromium
 
 CARGO ?= cargo
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
@@ -11,7 +11,7 @@ HAMSAYA := $(TARGET)/debug/hamsaya
 help: ## This list.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: console ## Five nodes on loopback play the golden scenario. ONCE=1 exits at the end, KILL=P1 kills one on the way, GED=file imports it, LANG_UI=ps.
+demo: console ## Five nodes on loopback play the golden scenario. ONCE=1 exits at the end, KILL=P1 kills one on the way, GED=file imports it, DEMO_FLAGS="--lang ps" and the like.
 	@echo "make: building the command"
 	@$(CARGO) build --quiet --locked -p hamsaya
 	@$(HAMSAYA) demo $(if $(ONCE),--once) $(if $(KILL),--kill $(KILL)) $(if $(GED),--ged $(GED)) $(if $(KEEP),--keep) $(DEMO_FLAGS)
@@ -63,6 +63,9 @@ e2e: console chromium ## The console in Chromium, against a real demo.
 
 bless: ## Accepts the verdicts, snapshots and references that the tests now produce; read the diff before you commit.
 	@HAMSAYA_BLESS=1 INSTA_UPDATE=always $(CARGO) test --locked --workspace --quiet
+
+bench-monitor: ## The monitor's workloads; numbers mean something on a quiet machine only.
+	@$(CARGO) bench --locked -p hamsaya-monitor --bench workloads
 
 docs: ## The guide as a book in docs/book.
 	@command -v mdbook >/dev/null || { echo "make: installing mdbook (cargo, several minutes)"; $(CARGO) install --locked --quiet mdbook; }

@@ -27,7 +27,7 @@ pub use formula::{
     Upper, Window,
 };
 pub use monitor::{Absence, Delta, Explanation, Instance, InstanceKey, Monitor, Proof, Reading, State, Tuple};
-pub use points::{PointDelta, PointVerdict, Points, PointsError};
+pub use points::{BadLine, LogReader, PointDelta, PointVerdict, Points, PointsError};
 pub use query::{Holding, Table, evaluate};
 pub use ratio::Ratio;
 pub use syntax::{LogPoint, SyntaxError, parse_formula, parse_log, parse_signature};

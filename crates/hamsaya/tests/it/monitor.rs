@@ -1,23 +1,29 @@
-//! `hamsaya monitor` on one small log.
-use crate::command::{hamsaya, scratch};
+//! `hamsaya monitor`: small logs, interruptions, and the shared reference cases through the command.
+use crate::command::{hamsaya, root, scratch};
+use serde_json::Value as Json;
 use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn file(dir: &Path, name: &str, text: &str) -> String {
+    let path = dir.join(name);
+    fs::write(&path, text).expect("a file");
+    path.to_str().expect("UTF-8").to_string()
+}
 
 #[test]
 fn a_formula_holds_between_events_too() {
     let dir = scratch("monitor");
-    let file = |name: &str, text: &str| {
-        let path = dir.join(name);
-        fs::write(&path, text).expect("a file");
-        path.to_str().expect("UTF-8").to_string()
-    };
-    let sig = file("alert.sig", "alert(string) ack(string)\n");
-    let formula = file("alert.mfotl", "(ONCE[0,1h] alert(i)) AND NOT (ONCE ack(i))\n");
-    let log = file("alert.log", "@1000 alert(\"i1\");\n@2800 ack(\"i1\");\n");
-    let ran = hamsaya(&["monitor", "--sig", &sig, "--formula", &formula, "--log", &log]);
+    let sig = file(&dir, "alert.sig", "alert(string) ack(string)\n");
+    let formula = file(&dir, "alert.mfotl", "(ONCE[0,1h] alert(i)) AND NOT (ONCE ack(i))\n");
+    let log = file(&dir, "alert.log", "@1000 alert(\"i1\");\n@2800 ack(\"i1\");\n");
+    let clock = ["monitor", "--domain", "clock", "--signature", &sig, "--formula", &formula, "--log", &log];
+    let ran = hamsaya(&clock);
     assert_eq!((ran.code, ran.out.as_str()), (0, "(i)\n(\"i1\"): [1000,2799]\n"), "{}", ran.err);
-    let ran = hamsaya(&["monitor", "--sig", &sig, "--formula", &formula, "--log", &log, "--format", "json"]);
+    let ran = hamsaya(&[&clock[..], &["--format", "json"]].concat());
     assert!(ran.out.contains("2799"), "{}", ran.out);
-    let broken = file("broken.mfotl", "ONCE[0,1h alert(i)\n");
+    let broken = file(&dir, "broken.mfotl", "ONCE[0,1h alert(i)\n");
     let ran = hamsaya(&["monitor", "--sig", &sig, "--formula", &broken, "--log", &log]);
     assert_eq!(ran.code, 2);
     assert!(
@@ -25,4 +31,204 @@ fn a_formula_holds_between_events_too() {
         "{}",
         ran.err
     );
+}
+
+#[test]
+fn a_log_over_points_its_changes_and_its_bad_lines() {
+    let dir = scratch("monitor-points");
+    let sig = file(&dir, "s", "lodged(int) ack(int)\n");
+    let formula = file(&dir, "f", "lodged(i) AND NOT EVENTUALLY[0,1h] ack(i)\n");
+    let log = file(&dir, "l", "@0 lodged(7) lodged(8);\n@60 ack(7);\n@60;\n@9000;\n");
+    let base = ["monitor", "--signature", &sig, "--formula", &formula, "--log"];
+    let ran = hamsaya(&[&base[..], &[&log]].concat());
+    assert_eq!((ran.code, ran.out.as_str()), (0, "@0 (time point 0): (8)\n"), "{}", ran.err);
+    let ran = hamsaya(&[&base[..], &[&log, "--format", "json"]].concat());
+    assert_eq!(ran.out, "{\"stamp\":0,\"time_point\":0,\"tuples\":[[8]]}\n");
+    let changes = file(&dir, "c", "# late\n-@60 ack(7)\n+@60#2 ack(8)\n+@9000 lodged(1)\n");
+    let ran = hamsaya(&[&base[..], &[&log, "--changes", &changes]].concat());
+    let wanted = "-@0 (time point 0): (8)\n+@0 (time point 0): (7)\n+@9000 (time point 3): (1)\n";
+    assert_eq!((ran.code, ran.out.as_str()), (0, wanted), "{}", ran.err);
+    for (text, complaint) in [
+        ("+@61 ack(7)\n", "found `@61`, expected one of 0 time-points with that stamp"),
+        ("+@60#3 ack(7)\n", "found `@60#3`, expected one of 2 time-points with that stamp"),
+        ("ack(7)\n", "expected `+@stamp NAME(values)` or `-@stamp NAME(values)`"),
+        ("+@60 ack(\"x\")\n", "found \"x\", expected a whole number"),
+    ] {
+        let changes = file(&dir, "bad-changes", text);
+        let ran = hamsaya(&[&base[..], &[&log, "--changes", &changes]].concat());
+        assert!(ran.code == 2 && ran.err.contains(complaint), "{}", ran.err);
+    }
+    let bad = file(&dir, "bad", "@0 lodged(7);\n@5 lodged(x);\n@6 ack(1,2);\n@3 ack(7);\n@9000;\n");
+    let ran = hamsaya(&[&base[..], &[&bad]].concat());
+    assert!(
+        ran.code == 2 && ran.err.contains(":2:11") && ran.err.contains("found `x`, expected a whole number"),
+        "{}",
+        ran.err
+    );
+    let ran = hamsaya(&[&base[..], &[&bad, "--skip-bad-lines", "--stats"]].concat());
+    assert_eq!((ran.code, ran.out.as_str()), (0, "@0 (time point 0): (7)\n"), "{}", ran.err);
+    for line in ["bad:2:11", "bad:3:9", "bad:4:1", "stamp 3 after stamp 6", "3 lines passed over"] {
+        assert!(ran.err.contains(line), "{line} in {}", ran.err);
+    }
+}
+
+/// Standard input is read as it comes, and an interruption leaves whole lines.
+#[test]
+fn a_stream_is_answered_at_once_and_interrupted_between_lines() {
+    let dir = scratch("monitor-stream");
+    let sig = file(&dir, "s", "p(int)\n");
+    let formula = file(&dir, "f", "ONCE[0,5] p(x)\n");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hamsaya"))
+        .args(["monitor", "--signature", &sig, "--formula", &formula, "--log", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the built command");
+    let mut input = child.stdin.take().expect("standard input");
+    let mut output = std::io::BufReader::new(child.stdout.take().expect("standard output"));
+    input.write_all(b"@1 p(3);\n").expect("a line is taken");
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut output, &mut line).expect("an answer while the log is open");
+    assert_eq!(line, "@1 (time point 0): (3)\n");
+    let flood: Vec<u8> = (2..200_000).flat_map(|i| format!("@{i} p({i});\n").into_bytes()).collect();
+    let id = child.id().to_string();
+    let writer = std::thread::spawn(move || {
+        // The reader may be gone before all is written: that is the point.
+        let _ = input.write_all(&flood);
+        input
+    });
+    std::io::BufRead::read_line(&mut output, &mut line).expect("it goes on");
+    assert!(Command::new("kill").args(["-INT", &id]).status().is_ok_and(|status| status.success()));
+    let mut rest = Vec::new();
+    std::io::Read::read_to_end(&mut output, &mut rest).expect("the rest");
+    drop(writer.join());
+    let status = child.wait().expect("it ends");
+    assert_eq!(status.code(), Some(130));
+    assert!(rest.is_empty() || rest.ends_with(b"\n"), "a torn line");
+}
+
+/// The shared cases, if they are there.
+fn cases(name: &str) -> Option<Vec<Json>> {
+    let path: PathBuf = root().join("../shared/vectors/monitor").join(name);
+    let Ok(text) = fs::read_to_string(&path) else {
+        println!("skipped: {} is not there", path.display());
+        return None;
+    };
+    Some(text.lines().map(|line| serde_json::from_str(line).expect("a case")).collect())
+}
+
+fn same(found: &Json, wanted: &Json) -> bool {
+    match (found, wanted) {
+        (Json::Array(a), Json::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Json::Number(a), Json::Number(b)) if a.is_f64() || b.is_f64() => {
+            let (a, b) = (a.as_f64().unwrap_or(0.0), b.as_f64().unwrap_or(0.0));
+            (a - b).abs() <= 1e-5 * a.abs().max(b.abs()).max(1.0)
+        }
+        (a, b) => a == b,
+    }
+}
+
+fn lines(out: &str) -> Vec<Json> {
+    out.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+/// Tuples of a verdict as a set.
+fn sorted(tuples: &Json) -> Vec<Json> {
+    let mut list = tuples.as_array().cloned().unwrap_or_default();
+    list.sort_by_key(Json::to_string);
+    list
+}
+
+fn verdicts_differ(found: &[Json], wanted: &Json) -> bool {
+    let wanted = wanted.as_array().cloned().unwrap_or_default();
+    found.len() != wanted.len()
+        || found.iter().zip(&wanted).any(|(a, b)| {
+            a["time_point"] != b["time_point"]
+                || a["stamp"] != b["time_stamp"]
+                || !same(&sorted(&a["tuples"]).into(), &sorted(&b["tuples"]).into())
+        })
+}
+
+#[test]
+fn the_shared_cases_pass_through_the_command() {
+    let dir = scratch("monitor-cases");
+    let run = |case: &Json, log: &str, more: &[&str]| {
+        let text = |field: &str| case[field].as_str().unwrap_or_default().to_string();
+        let signature = file(&dir, "s", &text("signature"));
+        let formula = file(&dir, "f", &text("formula"));
+        let log = file(&dir, "l", log);
+        let base = ["monitor", "--signature", &signature, "--formula", &formula, "--log", &log, "--format", "json"];
+        hamsaya(&[&base[..], more].concat())
+    };
+    let mut wrong = Vec::new();
+    if let Some(accepted) = cases("monitor-accepted.jsonl") {
+        for case in &accepted {
+            let ran = run(case, case["log"].as_str().unwrap_or_default(), &[]);
+            if ran.code != 0 || verdicts_differ(&lines(&ran.out), &case["verdicts"]) {
+                wrong.push(format!("{} {}", case["id"], ran.err));
+            }
+        }
+        println!("{} accepted cases", accepted.len());
+    }
+    if let Some(refused) = cases("monitor-refused.jsonl") {
+        let mut taken = 0;
+        for case in &refused {
+            let ran = run(case, "@0;\n", &[]);
+            // More may be accepted where it is sound: only what is unsafe for the reference monitors.
+            taken += usize::from(ran.code == 0);
+            if ran.code != 2 && !(ran.code == 0 && case["refused"] == "unsafe") {
+                wrong.push(format!("{} {}", case["id"], ran.err));
+            }
+        }
+        println!("{} refused cases, of which {taken} are accepted here", refused.len());
+    }
+    if let Some(revised) = cases("monitor-revision.jsonl") {
+        for case in &revised {
+            let before = case["log_before"].as_str().unwrap_or_default();
+            let stamps: Vec<&str> =
+                before.lines().filter_map(|line| line.strip_prefix('@')?.split([' ', ';']).next()).collect();
+            let mut changes = String::new();
+            for change in case["changes"].as_array().into_iter().flatten() {
+                let point = usize::try_from(change["time_point"].as_u64().unwrap_or(0)).unwrap_or(0);
+                let nth = stamps[..=point].iter().filter(|stamp| **stamp == stamps[point]).count();
+                let sign = if change["op"] == "insert" { '+' } else { '-' };
+                changes +=
+                    &format!("{sign}@{}#{nth} {}\n", stamps[point], change["event"].as_str().unwrap_or_default());
+            }
+            let first = run(case, before, &[]);
+            let after = run(case, case["log"].as_str().unwrap_or_default(), &[]);
+            let path = file(&dir, "c", &changes);
+            let deltas = run(case, before, &["--changes", &path]);
+            // What went and what came, on what was, is what is.
+            let mut at: std::collections::BTreeMap<u64, Vec<Json>> = std::collections::BTreeMap::new();
+            for verdict in lines(&first.out) {
+                at.insert(verdict["time_point"].as_u64().unwrap_or(0), sorted(&verdict["tuples"]));
+            }
+            for delta in lines(&deltas.out) {
+                let tuples = at.entry(delta["time_point"].as_u64().unwrap_or(0)).or_default();
+                let gone = sorted(&delta["gone"]);
+                let count = tuples.len();
+                tuples.retain(|tuple| !gone.contains(tuple));
+                if tuples.len() + gone.len() != count {
+                    wrong.push(format!("{}: what went was not there", case["id"]));
+                }
+                tuples.extend(sorted(&delta["come"]));
+                tuples.sort_by_key(Json::to_string);
+            }
+            at.retain(|_, tuples| !tuples.is_empty());
+            let now: std::collections::BTreeMap<u64, Vec<Json>> = lines(&after.out)
+                .iter()
+                .map(|verdict| (verdict["time_point"].as_u64().unwrap_or(0), sorted(&verdict["tuples"])))
+                .collect();
+            if deltas.code != 0
+                || at != now
+                || verdicts_differ(&lines(&first.out), &case["verdicts_before"])
+                || verdicts_differ(&lines(&after.out), &case["verdicts"])
+            {
+                wrong.push(format!("{} revision {}", case["id"], deltas.err));
+            }
+        }
+        println!("{} revision cases", revised.len());
+    }
+    assert!(wrong.is_empty(), "{} cases: {}", wrong.len(), wrong.join("\n"));
 }

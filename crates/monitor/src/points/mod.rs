@@ -18,6 +18,7 @@
 //! What holds is a function of the time-points and of the set of facts at each, whatever their order of arrival: the end of
 //! the log, a late fact and a withdrawal go the same way through the operators (`nodes`). Within a time-point facts are a
 //! set. After the log there is silence: [`Points::finish`] lets empty points follow, very far away.
+mod feed;
 mod nodes;
 mod plan;
 mod rows;
@@ -28,6 +29,8 @@ mod timeline;
 mod timers;
 mod windows;
 mod words;
+
+pub use feed::{BadLine, LogReader};
 
 use crate::fact::Value;
 use crate::formula::{Diagnostics, Formula, Name, Signature, Type};
@@ -210,6 +213,11 @@ impl Points {
         Ok(self.time.len() - 1)
     }
 
+    /// Number of the point that was opened last; 0 before the first.
+    pub fn last_point(&self) -> u32 {
+        self.reported().saturating_sub(1)
+    }
+
     fn predicate(&self, name: &str) -> Result<usize, PointsError> {
         match self.by_name.get(name) {
             Some(&index) => Ok(index),
@@ -364,8 +372,8 @@ impl Points {
         Ok(at.into_iter().map(verdict).collect())
     }
 
-    /// What changed at the log's points since the last call; not for a stream.
-    pub fn changes(&mut self) -> Result<Vec<PointDelta>, PointsError> {
+    /// Rows that went and came by point, since the last call.
+    fn turned(&mut self) -> Result<BTreeMap<u32, [Vec<u32>; 2]>, PointsError> {
         self.round()?;
         let end = self.reported();
         let known = std::mem::replace(&mut self.sink.reported, end);
@@ -386,7 +394,8 @@ impl Points {
             }
         }
         // Points that are new to the caller.
-        for row in (0..space.bound() as u32).filter(|&row| known < end && space.is_alive(row)) {
+        let rows = if known < end { space.bound() as u32 } else { 0 };
+        for row in (0..rows).filter(|&row| space.is_alive(row)) {
             let set = core.set(row);
             for &(low, high) in &set[set::seek(set, known)..] {
                 for point in low.max(known)..high.min(end) {
@@ -394,12 +403,52 @@ impl Points {
                 }
             }
         }
+        Ok(at)
+    }
+
+    /// What changed at the log's points since the last call; not for a stream.
+    pub fn changes(&mut self) -> Result<Vec<PointDelta>, PointsError> {
+        let at = self.turned()?;
         let delta = |(point, mut rows): (u32, [Vec<u32>; 2])| {
             rows.iter_mut().for_each(|rows| self.sorted(rows));
             let [gone, come] = rows.map(|rows| rows.into_iter().map(|row| self.tuple(row)).collect());
             PointDelta { point, stamp: self.time.stamp(point), gone, come }
         };
         Ok(at.into_iter().map(delta).collect())
+    }
+
+    /// Appends the verdict lines that changed since the last call: the old one behind a `-`, the new one behind a `+`.
+    pub fn write_changes(&mut self, out: &mut Vec<u8>) -> Result<(), PointsError> {
+        let at = self.turned()?;
+        let core = &self.nodes[self.root].core;
+        let space = &self.spaces[core.space];
+        let mut now: BTreeMap<u32, Vec<u32>> = at.keys().map(|&point| (point, Vec::new())).collect();
+        for row in (0..space.bound() as u32).filter(|&row| space.is_alive(row)) {
+            for &(low, high) in core.set(row) {
+                for (_, rows) in now.range_mut(low..high) {
+                    rows.push(row);
+                }
+            }
+        }
+        for (point, [gone, come]) in at {
+            let mut new = now.remove(&point).unwrap_or_default();
+            let mut old: Vec<u32> = new.iter().copied().filter(|row| !come.contains(row)).chain(gone).collect();
+            for (sign, rows) in [(b'-', &mut old), (b'+', &mut new)] {
+                if !rows.is_empty() {
+                    self.sorted(rows);
+                    out.push(sign);
+                    self.write_line(out, point, self.time.stamp(point), rows);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Points with a stamp, those that are kept.
+    pub fn points_at(&self, stamp: i64) -> std::ops::Range<u32> {
+        let mut hint = 0;
+        let end = self.reported();
+        self.time.first_from(stamp, &mut hint).min(end)..self.time.first_after(stamp, &mut hint).min(end)
     }
 
     /// Points before this one are final: no point that is still to come changes them.

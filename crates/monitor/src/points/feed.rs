@@ -1,0 +1,341 @@
+//! Reading a log as it comes, in pieces of any size.
+//!
+//! ```text
+//! @0 lodged(7,1,2);
+//! @60 ack(7,2) ack(8,2) seen ("gate 7") ("چمن");        # several tuples of one predicate; the semicolon may be left out
+//! ```
+//! A piece may end anywhere: what is not complete stays with the caller until there is more of it. Nothing is allocated for
+//! a token; texts are looked up by their bytes.
+use super::words::Word;
+use super::{Points, PointsError};
+use crate::fact::Value;
+use crate::formula::Type;
+use crate::ratio::Ratio;
+use crate::syntax::SyntaxError;
+use smallvec::SmallVec;
+
+/// Where reading stands between two pieces.
+#[derive(Clone, Debug)]
+pub struct LogReader {
+    line: usize,
+    /// Characters of the current line that were taken with earlier pieces.
+    before: usize,
+    /// The point that takes events, if one is open.
+    point: Option<u32>,
+    /// Predicate that may have one more tuple.
+    predicate: Option<usize>,
+    /// Facts read.
+    pub facts: u64,
+    /// Time-points read.
+    pub points: u64,
+}
+
+impl Default for LogReader {
+    fn default() -> LogReader {
+        LogReader { line: 1, before: 0, point: None, predicate: None, facts: 0, points: 0 }
+    }
+}
+
+/// What does not fit, and up to where the piece was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadLine {
+    /// Bytes of the piece before it.
+    pub taken: usize,
+    /// What was found and expected, and where.
+    pub error: SyntaxError,
+}
+
+enum Stop {
+    /// The piece ends inside a token.
+    More,
+    Bad(usize, String, String),
+}
+
+struct Piece<'t> {
+    bytes: &'t [u8],
+    at: usize,
+    last: bool,
+}
+
+fn is_plain(byte: u8) -> bool {
+    !byte.is_ascii_whitespace() && !b"(),;@\"#".contains(&byte)
+}
+
+impl Piece<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn bad<T>(&self, at: usize, found: impl Into<String>, expected: impl Into<String>) -> Result<T, Stop> {
+        Err(Stop::Bad(at, found.into(), expected.into()))
+    }
+
+    /// What stands at a place, shown; the end of a piece that is not the last asks for more.
+    fn unexpected<T>(&self, expected: impl Into<String>) -> Result<T, Stop> {
+        match self.bytes.get(self.at..).and_then(|rest| rest.utf8_chunks().next()) {
+            None if self.last => self.bad(self.at, "the end", expected),
+            None => Err(Stop::More),
+            Some(chunk) => {
+                let found =
+                    chunk.valid().chars().next().map_or("a byte that is no UTF-8".to_string(), |c| format!("`{c}`"));
+                self.bad(self.at, found, expected)
+            }
+        }
+    }
+
+    fn spaces(&mut self) {
+        while let Some(byte) = self.peek() {
+            if !byte.is_ascii_whitespace() {
+                return;
+            }
+            self.at += 1;
+        }
+    }
+
+    /// Bytes of a bare word; it ends before the piece does, or the piece is the last.
+    fn word(&mut self) -> Result<(usize, usize), Stop> {
+        let from = self.at;
+        while let Some(byte) = self.peek() {
+            if !is_plain(byte) {
+                return Ok((from, self.at));
+            }
+            self.at += 1;
+        }
+        if self.last { Ok((from, self.at)) } else { Err(Stop::More) }
+    }
+
+    /// A whole number if there is one that fits 62 bits and something stands behind it.
+    fn small(&mut self) -> Option<Word> {
+        let (mut at, mut number) = (self.at, 0i64);
+        let negative = self.bytes.get(at) == Some(&b'-');
+        at += usize::from(negative);
+        let from = at;
+        while let Some(digit) = self.bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10) {
+            number = number.wrapping_mul(10).wrapping_add(i64::from(digit));
+            at += 1;
+        }
+        if at == from || at - from > 18 || !matches!(self.bytes.get(at), Some(b',' | b')')) {
+            return None;
+        }
+        self.at = at;
+        Word::small(if negative { -number } else { number })
+    }
+
+    fn text(&self, (from, to): (usize, usize)) -> Result<&str, Stop> {
+        match std::str::from_utf8(&self.bytes[from..to]) {
+            Ok(text) => Ok(text),
+            Err(error) => self.bad(from + error.valid_up_to(), "a byte that is no UTF-8", "a text in UTF-8"),
+        }
+    }
+}
+
+impl Points {
+    /// Takes a piece of a log, and gives how many bytes of it were taken: the rest, an unfinished token, comes again at the
+    /// start of the next piece. `last`: nothing follows.
+    pub fn feed(&mut self, reader: &mut LogReader, bytes: &[u8], last: bool) -> Result<usize, BadLine> {
+        let mut piece = Piece { bytes, at: 0, last };
+        // Where the current line begins, and up to where everything is taken.
+        let mut line_start = 0;
+        let mut safe;
+        let outcome = loop {
+            // Spaces and comments, counting lines.
+            match piece.peek() {
+                None => {
+                    safe = piece.at;
+                    break Ok(());
+                }
+                Some(b'\n') => {
+                    piece.at += 1;
+                    reader.line += 1;
+                    reader.before = 0;
+                    line_start = piece.at;
+                    continue;
+                }
+                Some(byte) if byte.is_ascii_whitespace() => {
+                    piece.at += 1;
+                    continue;
+                }
+                Some(b'#') => {
+                    let end = piece.bytes[piece.at..].iter().position(|&byte| byte == b'\n');
+                    safe = piece.at;
+                    match end {
+                        Some(end) => piece.at += end,
+                        None if last => piece.at = piece.bytes.len(),
+                        None => break Ok(()),
+                    }
+                    continue;
+                }
+                Some(_) => {}
+            }
+            safe = piece.at;
+            match self.token(reader, &mut piece) {
+                Ok(()) => {
+                    // A tuple may go over lines.
+                    let crossed = &piece.bytes[safe..piece.at];
+                    if let Some(end) = crossed.iter().rposition(|&byte| byte == b'\n') {
+                        reader.line += crossed.iter().filter(|&&byte| byte == b'\n').count();
+                        reader.before = 0;
+                        line_start = safe + end + 1;
+                    }
+                }
+                Err(Stop::More) => break Ok(()),
+                Err(Stop::Bad(at, found, expected)) => break Err((at, found, expected)),
+            }
+        };
+        let characters = |to: usize| String::from_utf8_lossy(&bytes[line_start.min(to)..to]).chars().count();
+        match outcome {
+            Ok(()) => {
+                reader.before += characters(safe);
+                Ok(safe)
+            }
+            Err((at, found, expected)) => {
+                let skipped = bytes[line_start.min(at)..at].iter().filter(|&&byte| byte == b'\n').count();
+                let start = bytes[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+                let column = if skipped > 0 || line_start > 0 {
+                    String::from_utf8_lossy(&bytes[start..at]).chars().count()
+                } else {
+                    reader.before + characters(at)
+                };
+                let error = SyntaxError { line: reader.line + skipped, column: column + 1, found, expected };
+                Err(BadLine { taken: at, error })
+            }
+        }
+    }
+
+    /// Goes on behind a bad line: its rest is passed over. Gives the bytes of `bytes` that belong to it, or `None` if the
+    /// line does not end there.
+    pub fn pass_over(&mut self, reader: &mut LogReader, bytes: &[u8]) -> Option<usize> {
+        let end = bytes.iter().position(|&byte| byte == b'\n')?;
+        reader.line += 1;
+        reader.before = 0;
+        reader.predicate = None;
+        Some(end + 1)
+    }
+
+    fn token(&mut self, reader: &mut LogReader, piece: &mut Piece<'_>) -> Result<(), Stop> {
+        let from = piece.at;
+        match (piece.peek(), reader.point) {
+            (Some(b'@'), _) => {
+                piece.at += 1;
+                let word = piece.word()?;
+                let text = piece.text(word)?;
+                let Ok(stamp) = text.parse::<i64>() else {
+                    return piece.bad(from, format!("`@{text}`"), "`@` and a stamp in seconds");
+                };
+                let point = self.begin(stamp).map_err(|error| refused(from, error))?;
+                reader.point = Some(point);
+                reader.predicate = None;
+                reader.points += 1;
+                Ok(())
+            }
+            (Some(b';'), Some(_)) => {
+                piece.at += 1;
+                reader.point = None;
+                reader.predicate = None;
+                Ok(())
+            }
+            (Some(b'('), Some(point)) if reader.predicate.is_some() => {
+                let predicate = reader.predicate.unwrap_or_default();
+                self.read_tuple(reader, piece, point, predicate)
+            }
+            (Some(byte), Some(point)) if is_plain(byte) => {
+                let word = piece.word()?;
+                let name = &piece.bytes[word.0..word.1];
+                let Some(predicate) = self.predicates.iter().position(|known| known.name.as_bytes() == name) else {
+                    let text = piece.text(word)?;
+                    return piece.bad(from, format!("`{text}`"), "a predicate of the signature");
+                };
+                piece.spaces();
+                if piece.peek() != Some(b'(') {
+                    return piece.unexpected("`(`");
+                }
+                self.read_tuple(reader, piece, point, predicate)?;
+                reader.predicate = Some(predicate);
+                Ok(())
+            }
+            (_, open) => piece.unexpected(if open.is_some() { "a predicate, `@` or `;`" } else { "`@` and a stamp" }),
+        }
+    }
+
+    /// The values of a tuple, from its opening parenthesis on.
+    fn read_tuple(
+        &mut self,
+        reader: &mut LogReader,
+        piece: &mut Piece<'_>,
+        point: u32,
+        predicate: usize,
+    ) -> Result<(), Stop> {
+        let from = piece.at;
+        piece.at += 1;
+        let width = self.predicates[predicate].types.len();
+        let mut words: SmallVec<[Word; 8]> = SmallVec::new();
+        for i in 0..width {
+            if let (Type::Int, Some(word)) = (self.predicates[predicate].types[i], piece.small()) {
+                words.push(word);
+            } else {
+                piece.spaces();
+                words.push(self.value(piece, predicate, i)?);
+                piece.spaces();
+            }
+            let wanted = if i + 1 < width { b',' } else { b')' };
+            if piece.peek() != Some(wanted) {
+                if piece.peek() == Some(b',') {
+                    return piece.bad(piece.at, "one more value", format!("{width} columns"));
+                }
+                return piece.unexpected(if wanted == b',' { "`,`" } else { "`)`" });
+            }
+            piece.at += 1;
+        }
+        if width == 0 {
+            piece.spaces();
+            if piece.peek() != Some(b')') {
+                return piece.unexpected("`)`");
+            }
+            piece.at += 1;
+        }
+        reader.facts += 1;
+        self.put(predicate, point, &words, true).map_err(|error| refused(from, error))
+    }
+
+    fn value(&mut self, piece: &mut Piece<'_>, predicate: usize, column: usize) -> Result<Word, Stop> {
+        let at = piece.at;
+        let kind = self.predicates[predicate].types[column];
+        if piece.peek() == Some(b'"') {
+            let Some(end) = piece.bytes[at + 1..].iter().position(|&byte| byte == b'"') else {
+                if !piece.last {
+                    return Err(Stop::More);
+                }
+                return piece.bad(at, "a text that does not end", "a closing `\"`");
+            };
+            let text = piece.text((at + 1, at + 1 + end))?;
+            if kind != Type::Text {
+                let wanted = if kind == Type::Int { "a whole number" } else { "a decimal" };
+                return piece.bad(at, format!("\"{text}\""), wanted);
+            }
+            let word = self.pool.text(text);
+            piece.at += end + 2;
+            return Ok(word);
+        }
+        let span = piece.word()?;
+        let text = piece.text(span)?;
+        if text.is_empty() {
+            let wanted = format!("{} columns, the next a value", self.predicates[predicate].types.len());
+            return piece.unexpected(wanted);
+        }
+        match kind {
+            Type::Text => Ok(self.pool.text(text)),
+            Type::Int => match text.parse::<i128>() {
+                Ok(number) => Ok(self.pool.number(number)),
+                Err(_) => piece.bad(at, format!("`{text}`"), "a whole number"),
+            },
+            Type::Decimal => match Ratio::parse(text) {
+                Some(ratio) => Ok(self.pool.word(&Value::Decimal(ratio))),
+                None => piece.bad(at, format!("`{text}`"), "a decimal"),
+            },
+        }
+    }
+}
+
+fn refused(at: usize, error: PointsError) -> Stop {
+    Stop::Bad(at, error.found, error.allowed)
+}
