@@ -1,4 +1,4 @@
-//! `agreement.toml` and `annexes/kinds.toml`.
+//! `agreement.toml`, `annexes/kinds.toml` and the tables of other annexes.
 //!
 //! ```toml
 //! [enum.level]
@@ -17,7 +17,22 @@
 //! closer = "party"
 //! expected_end = "instant?" # ?: may be absent
 //! ```
+//!
+//! Another annex says which of its columns rules may read; its rows are facts that always hold, `sector(id: s, of: x)`:
+//!
+//! ```toml
+//! [columns.sector]
+//! id = "id"
+//! of = "party"
+//! [[sector]]
+//! id = "P1-north"
+//! of = "P1"
+//! ```
+use crate::calendar::{self, Seasons};
+use crate::lower::{self, Column, nothing};
+use crate::places::Named;
 use crate::source::{Diagnostic, Kind, Member, MemberRole, Speech};
+use hamsaya_monitor as monitor;
 use hamsaya_record::instant::Instant;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
@@ -129,6 +144,16 @@ pub(crate) struct Kinds {
     pub kinds: BTreeMap<String, KindRule>,
 }
 
+/// A table of an annex that rules read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    pub name: String,
+    pub columns: Vec<Column>,
+    pub rows: Vec<Vec<monitor::Value>>,
+    /// Rows that have `lat_e7` and `lon_e7`.
+    pub places: Named,
+}
+
 /// `agreement.toml`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Charter {
@@ -137,6 +162,9 @@ pub(crate) struct Charter {
     pub members: Vec<Member>,
     pub roles: BTreeMap<String, String>,
     pub in_force: Option<Instant>,
+    pub seasons: Seasons,
+    /// Files of the lines that distances are measured from.
+    pub lines: Vec<String>,
 }
 
 /// One TOML file and what is wrong with it.
@@ -284,7 +312,22 @@ pub(crate) fn charter(file: &str, source: &str, problems: &mut Vec<Diagnostic>) 
                     }
                 }
             }
-            // Lines, the quorum policy and what parties want to add are for other readers.
+            "season" => {
+                for (name, value) in r.table("season", value).into_iter().flatten() {
+                    season_of(&mut r, name, value, &mut charter.seasons);
+                }
+            }
+            "line" => {
+                let DeValue::Array(lines) = value.get_ref() else {
+                    r.problem(value.span().start, "line: allowed is a list of tables", "write [[line]] for each");
+                    continue;
+                };
+                for line in lines.iter() {
+                    let file = r.table("line", line).and_then(|t| t.get("file"));
+                    charter.lines.extend(file.and_then(|f| r.text("line: file", f)));
+                }
+            }
+            // The quorum policy and what parties want to add are for other readers.
             _ => {}
         }
     }
@@ -295,6 +338,26 @@ pub(crate) fn charter(file: &str, source: &str, problems: &mut Vec<Diagnostic>) 
         r.problem(0, "found no party, allowed is at least one", "write [[member]] with name and role = \"party\"");
     }
     charter
+}
+
+/// `[season.siting]` with the month and the day on which it begins each year.
+fn season_of(r: &mut Reader<'_>, name: &Spanned<DeString<'_>>, value: &Value<'_>, seasons: &mut Seasons) {
+    let what = format!("season {}", name.get_ref());
+    let Some(table) = r.table(&what, value) else { return };
+    let number = |key: &str| match table.get(key).map(Spanned::get_ref) {
+        Some(DeValue::Integer(n)) => n.to_string().parse::<i64>().ok(),
+        _ => None,
+    };
+    match (number("month"), number("day")) {
+        (Some(month), Some(day)) if calendar::is_date(month, day) => {
+            seasons.insert(name.get_ref().to_string(), (month, day));
+        }
+        _ => r.problem(
+            name.span().start,
+            format!("{what}: allowed is a month and a day that every year has"),
+            "e.g. month = 10, day = 1",
+        ),
+    }
 }
 
 fn member_of(r: &mut Reader<'_>, value: &Value<'_>, members: &mut Vec<Member>) {
@@ -373,6 +436,127 @@ pub(crate) fn kinds(file: &str, source: &str, problems: &mut Vec<Diagnostic>) ->
         }
     }
     kinds
+}
+
+/// Tables of an annex that say what their columns are; an annex without such tables is for people.
+pub(crate) fn tables(
+    file: &str,
+    source: &str,
+    charter: &Charter,
+    kinds: &Kinds,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Table> {
+    let document = document(file, source, problems);
+    let mut r = Reader { file, source, problems };
+    let Some(declared) = document.get_ref().get("columns") else { return Vec::new() };
+    let mut tables = Vec::new();
+    for (name, columns) in r.table("columns", declared).into_iter().flatten() {
+        let mut table = Table { name: name.get_ref().to_string(), ..Table::default() };
+        let what = format!("columns.{}", table.name);
+        if kinds.kinds.contains_key(&table.name) || lower::is_of_record(&table.name) {
+            let message = format!("{what}: `{}` is a kind of the annex or a word of the record", table.name);
+            r.problem(name.span().start, message, "name it otherwise");
+            continue;
+        }
+        for (column, kind) in r.table(&what, columns).into_iter().flatten() {
+            let Some(text) = r.text(&what, kind) else { continue };
+            let (bare, optional) = text.strip_suffix('?').map_or((text.as_str(), false), |t| (t, true));
+            let known = Type::parse(bare).filter(|t| match t {
+                Type::Enum(e) => kinds.enums.contains_key(e),
+                Type::Place => false,
+                _ => true,
+            });
+            match known {
+                Some(kind) => table.columns.push(Column { name: column.get_ref().to_string(), kind, optional }),
+                None => {
+                    let message = format!(
+                        "{what}: column `{}`: found the type `{text}`, allowed is id, party, instant, duration, count, enum:<name>, text or bool",
+                        column.get_ref()
+                    );
+                    r.problem(kind.span().start, message, "a row with lat_e7 and lon_e7 is a place without saying so");
+                }
+            }
+        }
+        let rows = document.get_ref().get(table.name.as_str()).map(Spanned::get_ref);
+        match rows {
+            Some(DeValue::Array(rows)) => {
+                for row in rows.iter() {
+                    row_of(&mut r, row, charter, kinds, &mut table);
+                }
+            }
+            Some(_) => r.problem(
+                name.span().start,
+                format!("{what}: allowed is a list of tables"),
+                "write [[NAME]] for each row",
+            ),
+            // A table that the parties have not filled yet.
+            None => {}
+        }
+        tables.push(table);
+    }
+    tables
+}
+
+fn row_of(r: &mut Reader<'_>, row: &Value<'_>, charter: &Charter, kinds: &Kinds, table: &mut Table) {
+    let what = table.name.clone();
+    let Some(fields) = r.table(&what, row) else { return };
+    let mut values = Vec::new();
+    for column in &table.columns {
+        let Some(value) = fields.get(column.name.as_str()) else {
+            if !column.optional {
+                r.problem(
+                    row.span().start,
+                    format!("{what}: found no `{}`", column.name),
+                    "a column without `?` is always there",
+                );
+            }
+            values.push(nothing(&column.kind));
+            continue;
+        };
+        let text = match value.get_ref() {
+            DeValue::String(s) => s.to_string(),
+            DeValue::Integer(n) => n.to_string(),
+            DeValue::Boolean(b) => b.to_string(),
+            DeValue::Datetime(d) => d.to_string(),
+            _ => String::new(),
+        };
+        let read = match &column.kind {
+            Type::Instant => text.parse::<Instant>().ok().map(|i| monitor::Value::Int(i.0)),
+            Type::Truth => text.parse::<bool>().ok().map(|b| monitor::Value::Int(i64::from(b))),
+            Type::Duration | Type::Count => text.parse().ok().filter(|n| *n >= 0).map(monitor::Value::Int),
+            Type::Party => charter.is_party(&text).then(|| monitor::Value::text(&text)),
+            Type::Enum(e) => kinds.enums.get(e).filter(|e| e.has(&text)).map(|_| monitor::Value::text(&text)),
+            _ => (!text.is_empty()).then(|| monitor::Value::text(&text)),
+        };
+        match read {
+            Some(read) => values.push(read),
+            None => {
+                let message = format!(
+                    "{what}: `{}`: found {}, allowed is {}",
+                    column.name,
+                    shape(value.get_ref()),
+                    column.kind.name()
+                );
+                r.problem(value.span().start, message, "instants are written 2026-11-01T00:00:00Z");
+                values.push(nothing(&column.kind));
+            }
+        }
+    }
+    let degrees = |key: &str| match fields.get(key).map(Spanned::get_ref) {
+        Some(DeValue::Integer(n)) => n.to_string().parse::<i64>().ok(),
+        _ => None,
+    };
+    if let (Some(lat_e7), Some(lon_e7)) = (degrees("lat_e7"), degrees("lon_e7")) {
+        table.places.add_point(lat_e7, lon_e7);
+    }
+    table.rows.push(values);
+}
+
+impl Charter {
+    /// Whether a name is a member's or an office's.
+    pub(crate) fn is_party(&self, name: &str) -> bool {
+        self.members.iter().any(|m| m.name == name) || self.roles.values().any(|r| r == name)
+    }
 }
 
 fn kind(
@@ -457,10 +641,10 @@ fn kind(
                     });
                     let field = field.get_ref().to_string();
                     match known {
-                        _ if field == "by" || field == "entry" => r.problem(
+                        _ if matches!(field.as_str(), "by" | "entry" | "at") => r.problem(
                             kind_of.span().start,
                             format!("{what}: found a field `{field}`, which every kind has"),
-                            "`by` is the party that states it, `entry` its statement",
+                            "`by` is the party that states it, `entry` its statement, `at` its place",
                         ),
                         Some(known) => kind.fields.push((field, known, optional)),
                         None => r.problem(

@@ -11,7 +11,9 @@
 //!
 //! A reader that knows words and order, nothing of kinds: what the names mean is settled in `lower`. A wrong clause is
 //! reported and skipped up to the next one, so that all errors of a block are reported at once.
+use crate::calendar::Tick;
 use crate::source::Diagnostic;
+use hamsaya_record::instant::Instant;
 
 /// Where something stands in its file: line and column from 1, in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +38,15 @@ pub(crate) enum Term {
     Int(i64, IntWord, At),
     Any(At),
     Sum(Box<Term>, Operator, Box<Term>),
+    Metres(Box<Metres>),
+}
+
+/// Metres of a place: `distance_m(p, line)` or `extent_m(p)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Metres {
+    pub of: Named,
+    pub to: Option<Named>,
+    pub at: At,
 }
 
 /// As what a number was written.
@@ -44,6 +55,7 @@ pub(crate) enum IntWord {
     Count,
     Duration,
     Truth,
+    Instant,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,6 +102,14 @@ pub(crate) enum Expr {
         part: Option<Named>,
         term: Term,
     },
+    /// A tick of the calendar, and what its own value is called.
+    Each {
+        tick: Tick,
+        name: Option<Named>,
+        at: At,
+    },
+    /// True from this instant on.
+    Reached(Term),
     Compare {
         left: Term,
         op: Compared,
@@ -167,6 +187,8 @@ pub(crate) struct Clauses {
     pub bearer: Option<Bearers>,
     pub toward: Vec<Named>,
     pub must: Option<Must>,
+    /// What both ends have logged counts when it was stated (R2).
+    pub by_receipt: bool,
     pub lapses: Vec<Expr>,
     pub exceptions: Vec<Exception>,
     pub remedies: Vec<String>,
@@ -203,6 +225,7 @@ enum Word {
     Name(String),
     Text(String),
     Number(i64),
+    Instant(i64),
     Sign(&'static str),
     End,
 }
@@ -213,6 +236,7 @@ impl Word {
             Word::Name(n) => format!("`{n}`"),
             Word::Text(t) => format!("the text \"{t}\""),
             Word::Number(n) => format!("`{n}`"),
+            Word::Instant(i) => format!("`{}`", Instant(*i)),
             Word::Sign(s) => format!("`{s}`"),
             Word::End => "the end of the block".into(),
         }
@@ -245,6 +269,10 @@ const CLAUSES: &[&str] = &[
     "audited",
 ];
 const ITEMS: &[&str] = &["define", "assert", "commitment"];
+/// Length of an instant like `2026-11-24T20:00:00Z`.
+const INSTANT: usize = 20;
+/// Words that end a term: a variable after a tick has another name.
+const AFTER: &[&str] = &["and", "or", "since", "until", "toward", "for", "within", "when", "over", "admitted"];
 /// How deep formulas may nest: deeper ones are not law that anybody reads, and must not exhaust the stack.
 const DEPTH_MAX: usize = 64;
 /// How many commas, conjuncts or disjuncts; a bound on work, far above any agreement.
@@ -303,6 +331,8 @@ impl Reader<'_> {
                     rest.len()
                 } else if first.is_whitespace() {
                     first.len_utf8()
+                } else if let Some(Ok(instant)) = rest.get(..INSTANT).map(str::parse::<Instant>) {
+                    push(Word::Instant(instant.0), INSTANT)
                 } else if first.is_ascii_digit() {
                     let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
                     match rest[..digits].parse() {
@@ -640,14 +670,6 @@ impl Reader<'_> {
         };
         match word {
             "opens" => {
-                if self.is("each") || self.is("every") {
-                    let found = self.found();
-                    return Err(self.problem(
-                        at,
-                        format!("commitment {id}: `opens {}` is not supported yet", found.trim_matches('`')),
-                        "calendar triggers come later; open the duty by a statement",
-                    ));
-                }
                 let formula = self.formula()?;
                 let part = block.last();
                 twice(self, part.opens.is_some());
@@ -671,9 +693,14 @@ impl Reader<'_> {
             }
             "must" => {
                 let must = self.must()?;
+                let by_receipt = matches!(must, Must::Within(..)) && self.take("by");
+                if by_receipt {
+                    self.word("receipt", "e.g. `must ack(allegation: a)  within 15 min by receipt`")?;
+                }
                 let part = block.last();
                 twice(self, part.must.is_some());
                 part.must = Some(must);
+                part.by_receipt = by_receipt;
             }
             "lapses" => {
                 let formula = self.formula()?;
@@ -910,17 +937,26 @@ impl Reader<'_> {
         if self.is("seconds") && (self.window_follows(1)) {
             self.step();
             let window = self.window()?;
-            let formula = Box::new(self.unary()?);
+            // `seconds [0 s, 24 h] open >= 10 h`: the sign belongs to the seconds, not to the `let`.
+            let bare = matches!(self.token().word, Word::Name(_)) && self.peek_sign(1, ">=");
+            let formula = if bare { Expr::Let(self.name("a `let`", "")?) } else { self.unary()? };
+            let formula = Box::new(formula);
             self.sign(">=", "e.g. `seconds [7 d, 14 d] open(crossing: g) >= 60 h`")?;
             return Ok(Expr::Seconds { window, formula, at_least: self.duration()? });
         }
-        if self.is("suspended") && self.peek_sign(1, "(") {
-            let at = self.at();
-            return Err(self.problem(
-                at,
-                "`suspended(…)` is not supported yet",
-                "powers come later; state it by a kind",
-            ));
+        if self.is("suspended") && self.peek_sign(1, "(") && !self.peek_sign(3, ":") {
+            return self.suspended();
+        }
+        if self.is("reached") && self.peek_sign(1, "(") {
+            const LIKE: &str = "e.g. `reached(t + 3 h)`: true from that instant on";
+            self.step();
+            self.sign("(", LIKE)?;
+            let term = self.sum()?;
+            self.sign(")", LIKE)?;
+            return Ok(Expr::Reached(term));
+        }
+        if (self.is("each") || self.is("every")) && !self.peek_sign(1, "(") {
+            return self.tick();
         }
         if self.is("breached") && self.peek_sign(1, "(") {
             return self.breached();
@@ -931,13 +967,16 @@ impl Reader<'_> {
             self.sign(")", "the parenthesis is closed by `)`")?;
             return Ok(formula);
         }
-        if matches!(self.token().word, Word::Name(_)) && self.peek_sign(1, "(") {
+        if matches!(&self.token().word, Word::Name(n) if !METRES.contains(&n.as_str())) && self.peek_sign(1, "(") {
             let name = self.name("a kind", "")?;
             let args = self.arguments()?;
             return Ok(Expr::Atom { name, args });
         }
         let at = self.at();
-        if !matches!(self.token().word, Word::Name(_) | Word::Text(_) | Word::Number(_) | Word::Sign("(" | "-")) {
+        if !matches!(
+            self.token().word,
+            Word::Name(_) | Word::Text(_) | Word::Number(_) | Word::Instant(_) | Word::Sign("(" | "-")
+        ) {
             return Err(self.expected("a formula", "a kind with its fields, e.g. `ack(allegation: a, by: y)`"));
         }
         let left = self.sum()?;
@@ -976,7 +1015,7 @@ impl Reader<'_> {
                         );
                     }
                 }
-                Word::Sign("+" | "-" | "*") | Word::Number(_) | Word::Name(_) | Word::Text(_) => {}
+                Word::Sign("+" | "-" | "*") | Word::Number(_) | Word::Instant(_) | Word::Name(_) | Word::Text(_) => {}
                 _ => return false,
             }
         }
@@ -993,6 +1032,73 @@ impl Reader<'_> {
         let term = self.sum()?;
         self.sign(")", LIKE)?;
         Ok(Expr::Breached { commitment, part, term })
+    }
+
+    /// `suspended("seats", x)` is a short form of the atom that the agreement defines.
+    fn suspended(&mut self) -> Read<Expr> {
+        const LIKE: &str = "e.g. `suspended(\"seats\", x)`: the benefit, then whose it is";
+        let name = self.name("`suspended`", LIKE)?;
+        self.sign("(", LIKE)?;
+        let benefit = self.sum()?;
+        self.sign(",", LIKE)?;
+        let party = self.sum()?;
+        self.sign(")", LIKE)?;
+        let field = |n: &str, term: &Term| Named { name: n.into(), at: term.at() };
+        let args = vec![
+            Argument { field: field("benefit", &benefit), term: benefit },
+            Argument { field: field("party", &party), term: party },
+        ];
+        Ok(Expr::Atom { name, args })
+    }
+
+    /// `each day d`, `each siting_season y`, `every 12 h from 2026-11-01T00:00:00Z t`.
+    fn tick(&mut self) -> Read<Expr> {
+        const LIKE: &str = "e.g. `each day d`, `each quarter q`, `every 12 h from 2026-11-01T00:00:00Z t`";
+        let at = self.at();
+        let tick = if self.take("every") {
+            let seconds = self.duration()?;
+            if seconds < 60 {
+                return Err(self.problem(at, "found a tick of less than a minute", LIKE));
+            }
+            self.word("from", LIKE)?;
+            let Word::Instant(from) = self.token().word else {
+                return Err(self.expected("an instant", "instants are written `2026-11-01T00:00:00Z`"));
+            };
+            self.step();
+            Tick::Every { seconds, from }
+        } else {
+            self.step();
+            if self.begins_clause() {
+                return Err(self.expected("day, week, month, quarter, year or a season of agreement.toml", LIKE));
+            }
+            let word = self.name("day, week, month, quarter, year or a season of agreement.toml", LIKE)?;
+            Tick::named(&word.name)
+        };
+        let token = self.token();
+        let name = match &token.word {
+            Word::Name(n) if !token.starts_line && !AFTER.contains(&n.as_str()) && !CLAUSES.contains(&n.as_str()) => {
+                Some(self.name("a variable", LIKE)?)
+            }
+            _ => None,
+        };
+        Ok(Expr::Each { tick, name, at })
+    }
+
+    /// `distance_m(p, line)`, `extent_m(p)`.
+    fn metres(&mut self) -> Read<Term> {
+        const LIKE: &str = "e.g. `distance_m(p, line) <= 1000`, `extent_m(p) <= 5000`";
+        let at = self.at();
+        let word = self.name("a measure", LIKE)?;
+        self.sign("(", LIKE)?;
+        let of = self.name("the variable of a place", LIKE)?;
+        let to = if word.name == "distance_m" {
+            self.sign(",", LIKE)?;
+            Some(self.name("`line` or a table of places in the annexes", LIKE)?)
+        } else {
+            None
+        };
+        self.sign(")", LIKE)?;
+        Ok(Term::Metres(Box::new(Metres { of, to, at })))
     }
 
     fn arguments(&mut self) -> Read<Vec<Argument>> {
@@ -1042,6 +1148,11 @@ impl Reader<'_> {
     fn simple(&mut self) -> Read<Term> {
         let at = self.at();
         match self.token().word.clone() {
+            Word::Name(n) if METRES.contains(&n.as_str()) && self.peek_sign(1, "(") => self.metres(),
+            Word::Instant(i) => {
+                self.step();
+                Ok(Term::Int(i, IntWord::Instant, at))
+            }
             Word::Name(n) => {
                 self.step();
                 Ok(match n.as_str() {
@@ -1083,6 +1194,9 @@ impl Reader<'_> {
     }
 }
 
+/// Measures of places.
+const METRES: &[&str] = &["distance_m", "extent_m"];
+
 fn unit(name: &str) -> Option<i64> {
     match name {
         "s" => Some(1),
@@ -1103,6 +1217,7 @@ impl Clauses {
             bearer: None,
             toward: Vec::new(),
             must: None,
+            by_receipt: false,
             lapses: Vec::new(),
             exceptions: Vec::new(),
             remedies: Vec::new(),
@@ -1129,11 +1244,21 @@ impl Term {
             Term::Var(n) => n.at,
             Term::Text(_, at) | Term::Int(_, _, at) | Term::Any(at) => *at,
             Term::Sum(left, ..) => left.at(),
+            Term::Metres(m) => m.at,
+        }
+    }
+    /// Calls `f` on this term and all within it.
+    pub(crate) fn walk<'a>(&'a self, f: &mut dyn FnMut(&'a Term)) {
+        f(self);
+        if let Term::Sum(a, _, b) = self {
+            a.walk(f);
+            b.walk(f);
         }
     }
     pub(crate) fn variables<'a>(&'a self, into: &mut Vec<&'a Named>) {
         match self {
             Term::Var(n) => into.push(n),
+            Term::Metres(m) => into.push(&m.of),
             Term::Sum(a, _, b) => {
                 a.variables(into);
                 b.variables(into);
@@ -1158,7 +1283,8 @@ impl Expr {
         match self {
             Expr::Atom { args, .. } => args.iter().for_each(|a| a.term.variables(&mut terms)),
             Expr::Let(_) => {}
-            Expr::Breached { term, .. } => term.variables(&mut terms),
+            Expr::Breached { term, .. } | Expr::Reached(term) => term.variables(&mut terms),
+            Expr::Each { name, .. } => terms.extend(name),
             Expr::Compare { left, right, .. } => {
                 left.variables(&mut terms);
                 right.variables(&mut terms);
@@ -1188,7 +1314,12 @@ impl Expr {
     pub(crate) fn walk<'a>(&'a self, f: &mut dyn FnMut(&'a Expr)) {
         f(self);
         match self {
-            Expr::Atom { .. } | Expr::Let(_) | Expr::Breached { .. } | Expr::Compare { .. } => {}
+            Expr::Atom { .. }
+            | Expr::Let(_)
+            | Expr::Breached { .. }
+            | Expr::Each { .. }
+            | Expr::Reached(_)
+            | Expr::Compare { .. } => {}
             Expr::Not(a)
             | Expr::Once(_, a)
             | Expr::Historically(_, a)

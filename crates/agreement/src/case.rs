@@ -16,11 +16,12 @@
 //! `````
 //!
 //! One source for the case test, the demonstration and the manual. [`Case::play`] plays a case in memory, where everything
-//! is logged at the instant at which it is stated; [`Author`] gives the same statements to whoever signs and posts them.
+//! is logged at the instant of its row; [`Author`] gives the same statements to whoever signs and posts them.
 use crate::judgment::{JudgeError, Judgment, State, Verdict, judge_explaining};
+use crate::places::e7;
 use crate::source::{Agreement, Diagnostic, Diagnostics, act_named};
 use hamsaya_record::instant::Instant;
-use hamsaya_record::logs::{Entry, LoggedAt, Logs, Signer};
+use hamsaya_record::logs::{Cosigned, Entry, LoggedAt, Logs, Signer};
 use hamsaya_record::statement::{Act, FieldValue, Occurred, Place, Precision, Reference, Rel, Statement, StatementId};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -47,10 +48,12 @@ pub struct Case {
 pub struct Row {
     /// `#13a`, without which the row only moves the clock.
     pub label: Option<String>,
-    /// When: everything in it is stated at this instant.
+    /// When: everything in it is logged at this instant.
     pub at: Instant,
     /// What is stated.
     pub said: Option<Said>,
+    /// Whose log the row's node cosigned, and at which size: `G1 cosigns P1 12`.
+    pub cosigned: Option<(String, String, u64)>,
     /// What it does, in one sentence.
     pub narration: String,
     /// Line of the file.
@@ -66,6 +69,8 @@ pub struct Said {
     pub kind: String,
     /// Its fields.
     pub fields: BTreeMap<String, FieldValue>,
+    /// When its author says that he stated it, if that was not when it was logged.
+    pub stated: Option<Instant>,
     /// When it happened.
     pub occurred: Option<Occurred>,
     /// Whose keys sign; the log's own member if none is named.
@@ -89,6 +94,8 @@ pub struct Expected {
     pub as_of: Instant,
     /// By what was known by.
     pub known_by: Instant,
+    /// Commitments, parts, ids or bearers to which the block keeps; empty: all instances.
+    pub of: Vec<String>,
     /// A line an instance, as written.
     pub lines: Vec<String>,
     /// Line of the fence in the file.
@@ -180,8 +187,12 @@ impl Case {
                         );
                         continue;
                     };
-                    let (mut as_of, mut known_by) = (None, None);
+                    let (mut as_of, mut known_by, mut of) = (None, None, Vec::new());
                     while let Some(key) = words.next() {
+                        if key == "of" {
+                            of = words.by_ref().map(str::to_string).collect();
+                            continue;
+                        }
                         let at = words.next().and_then(|t| hours(t, start));
                         match (key, at) {
                             ("as_of", Some(at)) => as_of = Some(at),
@@ -190,7 +201,7 @@ impl Case {
                                 first,
                                 1,
                                 format!("found `{word}`"),
-                                "write ```verdicts as_of +48:00 known_by +300:00",
+                                "write ```verdicts as_of +48:00 known_by +300:00 of C05",
                             ),
                         }
                     }
@@ -198,6 +209,7 @@ impl Case {
                         Some(as_of) => expected.push(Expected {
                             as_of,
                             known_by: known_by.unwrap_or(as_of),
+                            of,
                             lines: lines.iter().map(|l| l.trim_end().to_string()).filter(|l| !l.is_empty()).collect(),
                             line: first,
                         }),
@@ -260,7 +272,16 @@ impl Case {
             ));
             *index += 1;
         }
-        if problems.is_empty() { Ok(Logs::with_times(entries)) } else { Err(Diagnostics(problems)) }
+        let cosigned = self.rows.iter().filter_map(|row| {
+            let (by, log, size) = row.cosigned.clone()?;
+            Some(Cosigned { log, by, time: row.at, size })
+        });
+        let cosigned = cosigned.collect();
+        if problems.is_empty() {
+            Ok(Logs::with_times(entries).with_cosigned(cosigned))
+        } else {
+            Err(Diagnostics(problems))
+        }
     }
 
     /// Judges at every block of verdicts; gives the blocks in which the judge says something else.
@@ -269,7 +290,7 @@ impl Case {
         for block in &self.expected {
             let judgment = judge_explaining(agreement, logs, block.as_of, block.known_by, |_| false)?;
             let plain = |l: &String| l.split_whitespace().collect::<Vec<_>>().join(" ");
-            let found: Vec<String> = self.lines(&judgment).iter().map(plain).collect();
+            let found: Vec<String> = self.lines_of(&judgment, block).iter().map(plain).collect();
             let expected: Vec<String> = block.lines.iter().map(plain).collect();
             let missing = |all: &[String], from: &[String]| -> Vec<String> {
                 let mut left = from.to_vec();
@@ -297,16 +318,23 @@ impl Case {
             let judgment = judge_explaining(agreement, logs, block.as_of, block.known_by, |_| false)?;
             let end =
                 (block.line..lines.len()).find(|n| lines[*n].trim_start().starts_with("```")).unwrap_or(lines.len());
-            lines.splice(block.line..end, self.lines(&judgment));
+            lines.splice(block.line..end, self.lines_of(&judgment, block));
         }
         Ok(lines.join("\n") + "\n")
     }
 
     /// A judgment as a block of verdicts shows it, a line an instance, sorted.
     pub fn lines(&self, judgment: &Judgment) -> Vec<String> {
-        let width = judgment.verdicts.iter().map(|v| v.label.chars().count()).max().unwrap_or(0);
-        let mut lines: Vec<String> =
-            judgment.verdicts.iter().map(|v| format!("{:width$}   {}", v.label, self.words(v))).collect();
+        self.shown(judgment.verdicts.iter())
+    }
+
+    fn lines_of(&self, judgment: &Judgment, block: &Expected) -> Vec<String> {
+        self.shown(judgment.verdicts.iter().filter(|v| block.keeps(&v.label)))
+    }
+
+    fn shown<'v>(&self, verdicts: impl Iterator<Item = &'v Verdict> + Clone) -> Vec<String> {
+        let width = verdicts.clone().map(|v| v.label.chars().count()).max().unwrap_or(0);
+        let mut lines: Vec<String> = verdicts.map(|v| format!("{:width$}   {}", v.label, self.words(v))).collect();
         lines.sort();
         lines
     }
@@ -330,6 +358,21 @@ impl Case {
             },
             State::Disputed => "disputed".into(),
         }
+    }
+}
+
+impl Expected {
+    /// Whether an instance belongs to this block: its commitment or part is named, if any is, and so is an id or its
+    /// bearer, if any is.
+    fn keeps(&self, label: &str) -> bool {
+        let (head, inner) = label.split_once('(').unwrap_or((label, ""));
+        let inner: Vec<&str> = inner.trim_end_matches(')').split(", ").collect();
+        let is_commitment =
+            |w: &&String| w.strip_prefix('C').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+        let (heads, others): (Vec<&String>, Vec<&String>) = self.of.iter().partition(is_commitment);
+        let under = |w: &String| head == w || head.strip_prefix(w.as_str()).is_some_and(|rest| rest.starts_with('.'));
+        (heads.is_empty() || heads.into_iter().any(under))
+            && (others.is_empty() || others.iter().any(|w| inner.contains(&w.as_str())))
     }
 }
 
@@ -463,6 +506,7 @@ impl<'a> Author<'a> {
             statement.seq = seq + 1;
             statement.prev = Some(*prev);
         }
+        statement.stated_at = said.stated.unwrap_or(row.at);
         statement.to = said.to.clone();
         statement.occurred_at = said.occurred.clone();
         statement.place = said.place.clone();
@@ -647,18 +691,6 @@ impl<'l> Line<'l> {
     }
 }
 
-/// Decimal degrees, exactly, in 1e-7.
-fn e7(text: &str) -> Option<i64> {
-    let (sign, text) = text.strip_prefix('-').map_or((1, text), |t| (-1, t));
-    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
-    let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(decimals) || whole.len() > 3 || decimals.len() > 7 {
-        return None;
-    }
-    let number: i64 = format!("{whole}{decimals:0<7}").parse().ok()?;
-    Some(sign * number)
-}
-
 fn is_label(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('#') else { return false };
     let letters = rest.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -670,6 +702,7 @@ fn row(line: &str, start: Instant, number: usize) -> Read<Row> {
     l.space();
     let label = is_label(l.peek()).then(|| l.word().to_string());
     let at = l.time()?;
+    let cosigned = cosigned(&mut l)?;
     let said = if l.peek() == "--" { None } else { Some(said(&mut l)?) };
     if l.word() != "--" {
         return l.fail("`--`, then one sentence");
@@ -677,7 +710,24 @@ fn row(line: &str, start: Instant, number: usize) -> Read<Row> {
     if label.is_none() && said.is_some() {
         return Err((1, "found a statement without label".into()));
     }
-    Ok(Row { label, at, said, narration: l.rest.trim().into(), line: number })
+    Ok(Row { label, at, said, cosigned, narration: l.rest.trim().into(), line: number })
+}
+
+/// `G1 cosigns P1 12`: who, whose log, at which size.
+fn cosigned(l: &mut Line<'_>) -> Read<Option<(String, String, u64)>> {
+    let mut words = l.rest.split_whitespace();
+    let (Some(by), Some("cosigns")) = (words.next(), words.next()) else { return Ok(None) };
+    let (by, log) = (by.to_string(), words.next().unwrap_or_default().to_string());
+    l.word();
+    l.word();
+    l.word();
+    match l.peek().parse() {
+        Ok(size) => {
+            l.word();
+            Ok(Some((by, log, size)))
+        }
+        Err(_) => l.fail("whose log and its size, e.g. `G1 cosigns P1 12`"),
+    }
 }
 
 fn said(l: &mut Line<'_>) -> Read<Said> {
@@ -704,6 +754,7 @@ fn said(l: &mut Line<'_>) -> Read<Said> {
         log,
         kind,
         fields,
+        stated: None,
         occurred: None,
         party: None,
         refs: Vec::new(),
@@ -725,6 +776,7 @@ fn said(l: &mut Line<'_>) -> Read<Said> {
                 l.word();
                 said.occurred = Some(Occurred { from, to, precision: Precision::Second, edtf: None });
             }
+            "stated" => said.stated = Some(l.time()?),
             "precision" => {
                 let precision = match l.peek() {
                     "second" => Precision::Second,
@@ -789,7 +841,7 @@ fn said(l: &mut Line<'_>) -> Read<Said> {
                 return Err((
                     l.column(),
                     format!(
-                        "found `{other}`, allowed is occurred, precision, by, party, to, answers, withdraws, confirms, cites, supersedes, same_incident_as, at, box, drill or `--`"
+                        "found `{other}`, allowed is occurred, precision, stated, by, party, to, answers, withdraws, confirms, cites, supersedes, same_incident_as, at, box, drill or `--`"
                     ),
                 ));
             }

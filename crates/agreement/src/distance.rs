@@ -50,15 +50,24 @@ pub fn distance_m(a: &Place, b: &Place) -> i64 {
     let pole = |lat_e7: i64| lat_e7.clamp(-900_000_000, 900_000_000);
     let (lat_a, lat_b) = nearest((pole(a.s_e7), pole(a.n_e7)), (pole(b.s_e7), pole(b.n_e7)));
     let (lon_a, lon_b) = nearest((a.w_e7, a.e_e7), (b.w_e7, b.e_e7));
-    let turn = 3_600_000_000i128;
-    let apart = (i128::from(lon_a) - i128::from(lon_b)).rem_euclid(turn);
-    let east_e7 = apart.min(turn - apart);
-    let north_e7 = i128::from(lat_a) - i128::from(lat_b);
-    let mean = ((i128::from(lat_a) + i128::from(lat_b)) / 2 / 100_000).unsigned_abs().min(9_000) as usize;
-    let north_nm = north_e7 * NM_PER_E7;
-    let east_nm = east_e7 * NM_PER_E7 * i128::from(COSINE_E9[mean]) / 1_000_000_000;
-    let nm = (north_nm * north_nm + east_nm * east_nm).unsigned_abs().isqrt();
+    let mean = i64::try_from((i128::from(lat_a) + i128::from(lat_b)) / 2).unwrap_or(0);
+    let (north, east) = (north_nm(lat_a, lat_b), east_nm(lon_a, lon_b, mean));
+    let nm = (north * north + east * east).unsigned_abs().isqrt();
     i64::try_from(nm / 1_000_000_000).unwrap_or(i64::MAX)
+}
+
+/// Nanometres by which one latitude lies north of another.
+pub(crate) fn north_nm(lat_e7: i64, of_e7: i64) -> i128 {
+    (i128::from(lat_e7) - i128::from(of_e7)) * NM_PER_E7
+}
+
+/// Nanometres by which one longitude lies east of another, the shorter way round, at a latitude.
+pub(crate) fn east_nm(lon_e7: i64, of_e7: i64, lat_e7: i64) -> i128 {
+    let turn = 3_600_000_000i128;
+    let apart = (i128::from(lon_e7) - i128::from(of_e7)).rem_euclid(turn);
+    let east_e7 = if apart > turn / 2 { apart - turn } else { apart };
+    let hundredths = (lat_e7 / 100_000).unsigned_abs().min(9_000) as usize;
+    east_e7 * NM_PER_E7 * i128::from(COSINE_E9[hundredths]) / 1_000_000_000
 }
 
 /// Whether two places may be one: they are no farther apart than both precisions together.

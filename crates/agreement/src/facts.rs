@@ -12,12 +12,13 @@
 //! knowledge. The upper one holds facts at their own instants, and the monitor drops those after `as_of`.
 use crate::annex::{KindRule, Type};
 use crate::distance;
-use crate::lower::{Stratum, WITHDRAWN, nothing};
+use crate::lower::{BEHIND, DISTANCE, EXTENT, Program, RECEIPT, Stratum, WITHDRAWN, nothing};
+use crate::places;
 use crate::source::{Agreement, MemberRole, Speech, hex};
 use hamsaya_monitor::{Fact, FactId, Monitor, NEVER, Reading, SINCE_EVER, Value};
 use hamsaya_record::instant::Instant;
-use hamsaya_record::logs::{Entry, LoggedAt, Logs};
-use hamsaya_record::statement::{FieldValue, Occurred, Rel, StatementId};
+use hamsaya_record::logs::{Cosigned, Entry, LoggedAt, Logs};
+use hamsaya_record::statement::{FieldValue, Occurred, Place, Rel, StatementId};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -45,6 +46,9 @@ pub(crate) struct Facts<'a> {
     agreed: BTreeMap<usize, BTreeSet<usize>>,
     /// Statements that a withdrawal takes back: withdrawn statement, withdrawing position.
     pub withdrawals: Vec<(StatementId, usize)>,
+    /// Extensions that count, and tolls with their acceptance (R5), as positions in `known`.
+    pub extensions: Vec<usize>,
+    pub tolls: Vec<(usize, usize)>,
     lower: Monitor,
     /// What stands behind assertions, as far as it was asked: explaining one costs more than judging.
     assertions: RefCell<BTreeMap<FactId, Vec<usize>>>,
@@ -62,6 +66,12 @@ impl Facts<'_> {
         let entries = self.behind_assertion(fact);
         self.assertions.borrow_mut().insert(fact.clone(), entries.clone());
         entries
+    }
+
+    /// Notes which entries stand behind a fact that came later.
+    pub(crate) fn stands_behind(&mut self, fact: FactId, mut entries: Vec<usize>) {
+        entries.sort_unstable();
+        self.behind.insert(fact, entries);
     }
 
     /// An assertion: what made its formula hold in the lower stratum.
@@ -102,7 +112,7 @@ pub(crate) fn facts<'a>(agreement: &'a Agreement, logs: &'a Logs, as_of: Instant
 
     let mut lower = Emission::new(&program.lower);
     record_facts(agreement, &known, &by_id, &mut lower);
-    said_facts(&known, &by_id, &mut lower);
+    said_facts(&known, &by_id, &BTreeMap::new(), &mut lower);
     let lower_behind = std::mem::take(&mut lower.behind);
     let mut lower = monitor(&program.lower, lower.facts);
     // Silence after what is known; never before what is judged.
@@ -110,9 +120,18 @@ pub(crate) fn facts<'a>(agreement: &'a Agreement, logs: &'a Logs, as_of: Instant
     lower.advance(judged_at);
 
     let mut upper = Emission::new(&program.upper);
-    let agreed = seen_facts(&known, &by_id, &lower, judged_at, &mut upper);
-    said_facts(&known, &by_id, &mut upper);
+    let terms = Terms { known: &known, by_id: &by_id, lower: &lower, judged_at };
+    let prompt = terms.prompt();
+    behind(agreement, logs, known_by, &mut upper);
+    let agreed = seen_facts(&terms, &prompt, &mut upper);
+    said_facts(&known, &by_id, &prompt, &mut upper);
     record_facts(agreement, &known, &by_id, &mut upper);
+    for (predicate, tick) in &program.ticks {
+        let from = agreement.in_force().unwrap_or(as_of);
+        for beat in tick.between(agreement.seasons(), from, as_of) {
+            upper.tick(predicate, beat.at, beat.value);
+        }
+    }
     for assert in &program.asserts {
         let admitted: BTreeSet<Vec<Value>> = if assert.has_admitted {
             let name = format!("{}.admitted", assert.name);
@@ -126,6 +145,8 @@ pub(crate) fn facts<'a>(agreement: &'a Agreement, logs: &'a Logs, as_of: Instant
             upper.always(id, &assert.name, args, admitted);
         }
     }
+    let extensions = terms.entries("extended").into_iter().collect();
+    let tolls = terms.pairs("tolled").into_iter().collect();
     let withdrawals = withdrawals(&known, &by_id);
     for (target, by) in &withdrawals {
         let args = vec![Value::text(hex(&target.0))];
@@ -135,7 +156,56 @@ pub(crate) fn facts<'a>(agreement: &'a Agreement, logs: &'a Logs, as_of: Instant
     }
     let mut behind = upper.behind;
     behind.extend(lower_behind);
-    Facts { known, facts: upper.facts, behind, agreed, withdrawals, lower, assertions: RefCell::default() }
+    let facts = upper.facts;
+    Facts { known, facts, behind, agreed, withdrawals, extensions, tolls, lower, assertions: RefCell::default() }
+}
+
+/// What Article 1 says of statements.
+struct Terms<'f, 'a> {
+    known: &'f [Known<'a>],
+    by_id: &'f BTreeMap<StatementId, usize>,
+    lower: &'f Monitor,
+    judged_at: i64,
+}
+
+impl Terms<'_, '_> {
+    /// Positions of the statements of which a term holds.
+    fn entries(&self, term: &str) -> BTreeSet<usize> {
+        let position = self.positions();
+        let rows = self.lower.derived(term, self.judged_at, Reading::Possible);
+        rows.iter().filter_map(|row| position.get(row.first()?).copied()).collect()
+    }
+
+    /// The same for a term of two statements.
+    fn pairs(&self, term: &str) -> BTreeSet<(usize, usize)> {
+        let position = self.positions();
+        let rows = self.lower.derived(term, self.judged_at, Reading::Possible);
+        let pair = |row: &Vec<Value>| match row.as_slice() {
+            [one, other] => Some((*position.get(one)?, *position.get(other)?)),
+            _ => None,
+        };
+        rows.iter().filter_map(pair).filter(|(one, other)| one != other).collect()
+    }
+
+    fn positions(&self) -> BTreeMap<&Value, usize> {
+        self.by_id.values().map(|n| (&self.known[*n].id, *n)).collect()
+    }
+
+    /// When a statement counts by receipt: at the later of the two times of stating, once both ends have logged it; never
+    /// later than when it was logged. A time of stating after the logging is no time of stating.
+    fn prompt(&self) -> BTreeMap<usize, Instant> {
+        let stated = |n: usize| Some(self.known[n].entry.statement.stated_at).filter(|at| *at <= self.known[n].at.hi);
+        let mut prompt: BTreeMap<usize, Instant> = BTreeMap::new();
+        for (one, other) in self.pairs("paired") {
+            if let (Some(a), Some(b)) = (stated(one), stated(other)) {
+                for n in [one, other] {
+                    let at = prompt.entry(n).or_insert(self.known[n].at.hi);
+                    *at = a.max(b).min(*at);
+                }
+            }
+        }
+        prompt
+    }
 }
 
 /// A monitor that holds these facts.
@@ -235,6 +305,24 @@ impl<'p> Emission<'p> {
         self.facts.push((id, Fact { predicate: name.clone(), args, from: SINCE_EVER, to: NEVER, admitted }));
     }
 
+    /// A tick of the calendar, behind which no entry stands.
+    fn tick(&mut self, predicate: &str, at: Instant, value: i64) {
+        let Some((name, _)) = self.stratum.signature.get_key_value(predicate) else { return };
+        let id = FactId::new(format!("={predicate} {}", at.0));
+        let fact =
+            Fact { predicate: name.clone(), args: vec![Value::Int(value)], from: at.0, to: at.0, admitted: true };
+        self.behind.insert(id.clone(), Vec::new());
+        self.facts.push((id, fact));
+    }
+
+    /// What held for a while, without a statement that says so.
+    fn state(&mut self, predicate: &str, args: Vec<Value>, from: i64, to: i64) {
+        let Some((name, _)) = self.stratum.signature.get_key_value(predicate) else { return };
+        let id = FactId::new(format!("={predicate}{args:?} {from}"));
+        self.behind.insert(id.clone(), Vec::new());
+        self.facts.push((id, Fact { predicate: name.clone(), args, from, to, admitted: true }));
+    }
+
     /// What holds whatever is said.
     fn constant(&mut self, predicate: &str, args: Vec<Value>) {
         if self.watches(predicate) {
@@ -262,10 +350,18 @@ fn record_facts(
                     into.constant("counterparty", vec![name.clone(), Value::text(&other.name)]);
                 }
             }
-            MemberRole::Guarantor => into.constant("guarantor", vec![name]),
+            MemberRole::Guarantor => into.constant("guarantor", vec![name.clone()]),
             MemberRole::Witness => {}
         }
+        // Nobody cosigns his own log.
+        for witness in members.iter().filter(|m| member.origin.is_some() && m.name != member.name) {
+            into.constant("log", vec![name.clone(), Value::text(&witness.name)]);
+        }
     }
+    for (table, row) in &agreement.program().annexed {
+        into.constant(table, row.clone());
+    }
+    measures(agreement.program(), known, by_id, into);
     for kind in agreement.rules().kinds.values() {
         if kind.guarantor_admits {
             into.constant("dagger", vec![Value::text(&kind.name)]);
@@ -282,6 +378,9 @@ fn record_facts(
     for &n in by_id.values() {
         let k = &known[n];
         let by = || Value::text(&k.entry.statement.party);
+        if into.watches("author") {
+            into.event("author", "", vec![k.id.clone(), by()], k.at.hi, true, vec![n]);
+        }
         if let Some(occurred) = k.occurred {
             let args = vec![
                 k.id.clone(),
@@ -316,6 +415,7 @@ fn record_facts(
                     }
                 }
                 Rel::Cites => into.event("cites", &mark, pair, k.at.hi, true, vec![n]),
+                Rel::Confirms => into.event("confirms", &mark, pair, k.at.hi, true, vec![n]),
                 _ => {}
             }
             if !matches!(reference.rel, Rel::Withdraws | Rel::Supersedes) {
@@ -339,6 +439,78 @@ fn record_facts(
                 }
             }
         }
+    }
+}
+
+/// When a witness was behind: from so many seconds after another cosigned a checkpoint until it cosigned that one or a
+/// later one itself.
+fn behind(agreement: &Agreement, logs: &Logs, known_by: Instant, into: &mut Emission<'_>) {
+    if !into.watches(BEHIND) {
+        return;
+    }
+    let mut by_log: BTreeMap<String, Vec<Cosigned>> = BTreeMap::new();
+    for cosigned in logs.cosigned(known_by) {
+        by_log.entry(cosigned.log.clone()).or_default().push(cosigned);
+    }
+    for (log, cosigned) in &mut by_log {
+        cosigned.sort_by_key(|c| (c.time, c.size));
+        for witness in agreement.members() {
+            for seconds in &agreement.program().lags {
+                for (from, to) in lags(cosigned, &witness.name, *seconds) {
+                    let args = vec![Value::text(&witness.name), Value::text(log), Value::Int(*seconds)];
+                    into.state(BEHIND, args, from, to);
+                }
+            }
+        }
+    }
+}
+
+/// Stretches in which a witness was behind, disjoint, in order. `cosigned` is of one log, in the order of time.
+fn lags(cosigned: &[Cosigned], witness: &str, seconds: i64) -> Vec<(i64, i64)> {
+    // Sizes that it had reached, ascending, each with the first instant.
+    let mut reached: Vec<(u64, i64)> = Vec::new();
+    for c in cosigned.iter().filter(|c| c.by == witness) {
+        if reached.last().is_none_or(|(size, _)| *size < c.size) {
+            reached.push((c.size, c.time.0));
+        }
+    }
+    let mut lags: Vec<(i64, i64)> = Vec::new();
+    let mut largest = 0;
+    for c in cosigned.iter().filter(|c| c.by != witness) {
+        if c.size <= largest {
+            continue;
+        }
+        largest = c.size;
+        let caught_up = reached.partition_point(|(size, _)| *size < c.size);
+        let until = reached.get(caught_up).map_or(NEVER, |(_, time)| *time);
+        let from = c.time.0.saturating_add(seconds);
+        if until <= from {
+            continue;
+        }
+        let to = if until == NEVER { NEVER } else { until - 1 };
+        match lags.last_mut() {
+            // Larger checkpoints come later and are reached no earlier.
+            Some((_, end)) if *end == NEVER || *end >= from - 1 => *end = to,
+            _ => lags.push((from, to)),
+        }
+    }
+    lags
+}
+
+/// Metres of the places that rules read, each place once.
+fn measures(program: &Program, known: &[Known<'_>], by_id: &BTreeMap<StatementId, usize>, into: &mut Emission<'_>) {
+    if !into.watches(EXTENT) {
+        return;
+    }
+    let read = by_id.values().map(|n| &known[*n]).filter(|k| program.placed.contains(&k.kind.name));
+    let all: BTreeMap<String, &Place> =
+        read.filter_map(|k| k.entry.statement.place.as_ref()).map(|p| (places::text(p), p)).collect();
+    for (text, place) in all {
+        for (name, named) in &program.places {
+            let metres = Value::Int(named.distance_m(place));
+            into.constant(DISTANCE, vec![Value::text(&text), Value::text(name), metres]);
+        }
+        into.constant(EXTENT, vec![Value::text(&text), Value::Int(places::extent_m(place))]);
     }
 }
 
@@ -385,8 +557,10 @@ fn same(known: &[Known<'_>], by_id: &BTreeMap<StatementId, usize>) -> BTreeSet<(
 
 /// A field's value as the monitor has it.
 fn value_of(k: &Known<'_>, field: &str) -> Value {
-    if field == "by" {
-        return Value::text(&k.entry.statement.party);
+    match field {
+        "by" => return Value::text(&k.entry.statement.party),
+        "entry" => return k.id.clone(),
+        _ => {}
     }
     let kind = k.kind.fields.iter().find(|(n, ..)| n == field).map_or(&Type::Text, |(_, t, _)| t);
     match k.entry.statement.fields.get(field) {
@@ -400,12 +574,13 @@ fn value_of(k: &Known<'_>, field: &str) -> Value {
     }
 }
 
-/// Columns of a statement: its fields, then `by` and `entry`, then those that no reader knows.
+/// Columns of a statement: its fields, then `by`, `entry` and `at`, then those that no reader knows.
 fn columns(k: &Known<'_>) -> Vec<Value> {
     let mut columns: Vec<Value> =
         k.kind.fields.iter().filter(|(_, t, _)| *t != Type::Place).map(|(n, ..)| value_of(k, n)).collect();
     columns.push(Value::text(&k.entry.statement.party));
     columns.push(k.id.clone());
+    columns.push(Value::text(k.entry.statement.place.as_ref().map(places::text).unwrap_or_default()));
     match k.occurred {
         Some(occurred) => {
             columns.push(Value::Int(occurred.from.0));
@@ -417,7 +592,12 @@ fn columns(k: &Known<'_>) -> Vec<Value> {
 }
 
 /// Said kinds are facts by being logged, at hi, and admitted; extra facts stand at the instant that a field names.
-fn said_facts(known: &[Known<'_>], by_id: &BTreeMap<StatementId, usize>, into: &mut Emission<'_>) {
+fn said_facts(
+    known: &[Known<'_>],
+    by_id: &BTreeMap<StatementId, usize>,
+    prompt: &BTreeMap<usize, Instant>,
+    into: &mut Emission<'_>,
+) {
     for &n in by_id.values() {
         let k = &known[n];
         if k.kind.speech != Speech::Said {
@@ -425,6 +605,11 @@ fn said_facts(known: &[Known<'_>], by_id: &BTreeMap<StatementId, usize>, into: &
         }
         if into.watches(&k.kind.name) {
             into.event(&k.kind.name, "", columns(k), k.at.hi, true, vec![n]);
+        }
+        let by_receipt = format!("{}{RECEIPT}", k.kind.name);
+        if into.watches(&by_receipt) {
+            let at = prompt.get(&n).copied().unwrap_or(k.at.hi);
+            into.event(&by_receipt, "", columns(k), at, true, vec![n]);
         }
         for (fact, field) in &k.kind.also {
             if into.watches(fact)
@@ -439,26 +624,15 @@ fn said_facts(known: &[Known<'_>], by_id: &BTreeMap<StatementId, usize>, into: &
 
 /// Seen kinds, as Article 1 lets them through. Gives which statements corroborate which.
 fn seen_facts(
-    known: &[Known<'_>],
-    by_id: &BTreeMap<StatementId, usize>,
-    lower: &Monitor,
-    judged_at: i64,
+    terms: &Terms<'_, '_>,
+    prompt: &BTreeMap<usize, Instant>,
     into: &mut Emission<'_>,
 ) -> BTreeMap<usize, BTreeSet<usize>> {
-    let position: BTreeMap<&Value, usize> = by_id.values().map(|n| (&known[*n].id, *n)).collect();
-    let rows = |name: &str| lower.derived(name, judged_at, Reading::Possible);
-    let set = |name: &str| -> BTreeSet<usize> {
-        rows(name).iter().filter_map(|row| position.get(row.first()?).copied()).collect()
-    };
-    let (absent, admitted, first) = (set("absent"), set("admitted"), set("first"));
+    let Terms { known, by_id, .. } = terms;
+    let (absent, admitted, first) = (terms.entries("absent"), terms.entries("admitted"), terms.entries("first"));
     let mut agreed: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    for row in rows("agreed") {
-        if let [one, other] = row.as_slice()
-            && let (Some(&one), Some(&other)) = (position.get(one), position.get(other))
-            && one != other
-            && !absent.contains(&one)
-            && !absent.contains(&other)
-        {
+    for (one, other) in terms.pairs("agreed") {
+        if !absent.contains(&one) && !absent.contains(&other) {
             agreed.entry(one).or_default().insert(other);
         }
     }
@@ -473,6 +647,8 @@ fn seen_facts(
         let args = columns(k);
         into.event(kind, "", args.clone(), occurred.to, admitted, vec![n]);
         into.event(&format!("{kind}.late"), "", args.clone(), k.at.hi, admitted, vec![n]);
+        let prompt = prompt.get(&n).copied().unwrap_or(k.at.hi);
+        into.event(&format!("{kind}.late{RECEIPT}"), "", args.clone(), prompt, admitted, vec![n]);
         for &other in agreed.get(&n).into_iter().flatten() {
             let end = known[other].occurred.map_or(occurred.to, |o| o.to).min(occurred.to);
             into.event(&format!("{kind}.agreed"), "", args.clone(), end, admitted, vec![n, other]);
@@ -481,6 +657,7 @@ fn seen_facts(
             if k.own {
                 into.event(&format!("{kind}.own"), "", args.clone(), occurred.to, admitted, vec![n]);
             }
+            into.event(&format!("{kind}.word{RECEIPT}"), "", args.clone(), prompt, admitted, vec![n]);
             into.event(&format!("{kind}.word"), "", args, k.at.hi, admitted, vec![n]);
         }
     }
@@ -525,5 +702,40 @@ pub(crate) fn reader_name(predicate: &Arc<str>) -> Option<(&str, bool)> {
     match predicate.split_once('.') {
         Some((kind, _)) => Some((kind, true)),
         None => Some((predicate, false)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_behind() {
+        let check = |all: &[(&str, i64, u64)], expected: &[(i64, i64)]| {
+            let mut cosigned: Vec<Cosigned> = all
+                .iter()
+                .map(|(by, time, size)| Cosigned {
+                    log: "P1".into(),
+                    by: by.to_string(),
+                    time: Instant(*time),
+                    size: *size,
+                })
+                .collect();
+            cosigned.sort_by_key(|c| (c.time, c.size));
+            assert_eq!(lags(&cosigned, "G1", 10), expected, "{all:?}");
+        };
+        check(&[], &[]);
+        check(&[("G1", 5, 3)], &[]);
+        check(&[("P2", 5, 3), ("G1", 15, 3)], &[]);
+        check(&[("P2", 5, 3), ("G1", 16, 3)], &[(15, 15)]);
+        check(&[("P2", 5, 3)], &[(15, NEVER)]);
+        // It was first, or has cosigned a larger one.
+        check(&[("G1", 4, 3), ("P2", 5, 3), ("O1", 50, 3)], &[]);
+        check(&[("P2", 5, 3), ("G1", 14, 4)], &[]);
+        // Always a little behind a log that grows is not behind.
+        check(&[("P2", 0, 1), ("G1", 9, 1), ("P2", 8, 2), ("G1", 17, 2), ("P2", 16, 3), ("G1", 25, 3)], &[]);
+        // Two stretches, and two that are one.
+        check(&[("P2", 0, 1), ("G1", 12, 1), ("P2", 20, 2), ("G1", 40, 2)], &[(10, 11), (30, 39)]);
+        check(&[("P2", 0, 1), ("G1", 12, 1), ("P2", 2, 2), ("G1", 40, 2)], &[(10, 39)]);
     }
 }

@@ -11,6 +11,7 @@
 use crate::annex::Type;
 use crate::facts::{self, Facts, reader_name, shown};
 use crate::lower::{Bearer, Clock, Program, nothing};
+use crate::moves;
 use crate::source::{Agreement, hex};
 use hamsaya_monitor::{Absence, Instance, Monitor, NEVER, Proof, SINCE_EVER, State as Settled, Value};
 use hamsaya_record::instant::Instant;
@@ -95,7 +96,7 @@ pub struct Reasons {
 /// One opening of one part of one commitment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// As people write it: `C16.access(Q1, P1)`: values of the variables typed `id`, then the bearer.
+    /// As people write it: `C16.access(Q1, P1)`: ids and ticks of the calendar, then the bearer.
     pub label: String,
     /// `C16`.
     pub commitment: String,
@@ -142,6 +143,8 @@ pub struct Judgment {
     pub known_by: Instant,
     /// Sorted as in the digest.
     pub verdicts: Vec<Verdict>,
+    /// The first tick of the calendar after `as_of` that can open a duty.
+    pub next_tick: Option<Instant>,
     /// Which statements were taken back, and by which entry.
     withdrawn: BTreeMap<StatementId, Cite>,
 }
@@ -204,11 +207,16 @@ pub fn judge_explaining(
     let told = std::mem::take(&mut facts.facts);
     let mut monitor = facts::monitor(&agreement.program().upper, told);
     monitor.advance(as_of.0);
+    moves::apply(agreement, &mut facts, &mut monitor, as_of);
     let bench = Bench { agreement, program: agreement.program(), facts: &facts, monitor: &monitor };
     let mut verdicts = bench.verdicts(&wanted);
     crate::digest::sort(agreement, &mut verdicts);
     let withdrawn = facts.withdrawals.iter().map(|(target, by)| (*target, bench.cite(*by))).collect();
-    Ok(Judgment { agreement: agreement.digest(), heads: logs.heads().to_vec(), as_of, known_by, verdicts, withdrawn })
+    let ticks = agreement.program().ticks.values();
+    let after = as_of.plus(1).max(agreement.in_force().unwrap_or(as_of));
+    let next_tick = ticks.filter_map(|t| t.first_from(agreement.seasons(), after)).map(|b| b.at).min();
+    let (agreement, heads) = (agreement.digest(), logs.heads().to_vec());
+    Ok(Judgment { agreement, heads, as_of, known_by, verdicts, next_tick, withdrawn })
 }
 
 /// What stands on the table while verdicts are written.
@@ -253,12 +261,7 @@ impl Bench<'_> {
             .iter()
             .filter_map(|(n, name, kind)| Some((name.clone(), shown(kind, values.get(*n)?))))
             .collect();
-        let ids = clock
-            .visible
-            .iter()
-            .filter(|(.., kind)| *kind == Type::Id)
-            .filter_map(|(n, _, kind)| Some(shown(kind, values.get(*n)?)));
-        let inner: Vec<String> = ids.chain([bearer.clone()]).collect();
+        let inner = clock.about(values).into_iter().chain([bearer.clone()]).collect::<Vec<String>>();
         let part = commitment.part.as_ref().map(|p| format!(".{p}")).unwrap_or_default();
         let state = match instance.state {
             Settled::Kept => State::Kept,
@@ -424,7 +427,21 @@ impl Bench<'_> {
     }
 }
 
-fn bearer(bearer: &Bearer, values: &[Value]) -> String {
+impl Clock {
+    /// What an instance is about, as its label says it: ids and ticks.
+    pub(crate) fn about(&self, values: &[Value]) -> Vec<String> {
+        let shown_in_label = self.visible.iter().filter_map(|(n, _, kind)| {
+            let value = values.get(*n)?;
+            match (self.ticks.iter().find(|(at, _)| at == n), value) {
+                (Some((_, tick)), Value::Int(v)) => Some(tick.label(*v)),
+                _ => (*kind == Type::Id).then(|| shown(kind, value)),
+            }
+        });
+        shown_in_label.collect()
+    }
+}
+
+pub(crate) fn bearer(bearer: &Bearer, values: &[Value]) -> String {
     match bearer {
         Bearer::Named(name) => name.clone(),
         Bearer::Key(n) => values.get(*n).map(|v| shown(&Type::Party, v)).unwrap_or_default(),

@@ -13,18 +13,22 @@
 //! same bytes. No transport, no storage, no probabilities, no prose in one language.
 //!
 //! `article`, `annex` and `block` read the folder; `lower` turns rules into the monitor's; `facts` turns a record into
-//! facts by the agreement's own Article 1; `judgment` asks the monitor and names what it answers.
+//! facts by the agreement's own Article 1, `calendar` and `places` add what no statement says; `moves` finds the clocks
+//! that were extended or tolled; `judgment` asks the monitor and names what it answers.
 #![deny(clippy::float_arithmetic)]
 
 mod annex;
 mod article;
 mod block;
+mod calendar;
 pub mod case;
 mod digest;
 pub mod distance;
 mod facts;
 mod judgment;
 mod lower;
+mod moves;
+mod places;
 mod source;
 
 pub use digest::{Child, Difference, Hash};

@@ -10,11 +10,13 @@
 //! There are two strata. The *lower* one reads the record: who stated what, what was withdrawn, what was said; from it
 //! come Article 1's `absent`, `admitted`, `agreed`, `first` and everything that is `assert`ed. The *upper* one reads facts
 //! as the lower one lets them through, and holds the rules. Columns that no reader knows begin with `$`.
-use crate::annex::{Charter, Enumeration, Kinds, Type};
+use crate::annex::{Charter, Enumeration, Kinds, Table, Type};
 use crate::block::{
-    Argument, Assert, At, Clauses, CommitmentBlock, Compared, Define, Effect, Exception, Expr, IntWord, Item, Must,
-    Named, Operator, Span, Term,
+    Argument, Assert, At, Clauses, CommitmentBlock, Compared, Define, Effect, Exception, Expr, IntWord, Item, Metres,
+    Must, Named, Operator, Span, Term,
 };
+use crate::calendar::Tick;
+use crate::places;
 use crate::source::{Diagnostic, Speech};
 use hamsaya_monitor as monitor;
 use hamsaya_monitor::{Comparison, Definition, Formula, Monitor, Rule, Rules, Signature, Value, Window};
@@ -24,6 +26,10 @@ use std::sync::Arc;
 /// What Article 1 must say: what does not count, what is admitted, what corroborates what, what opens clocks.
 pub(crate) const TERMS: &[(&str, &[&str])] =
     &[("absent", &["entry"]), ("admitted", &["entry"]), ("agreed", &["entry", "other"]), ("first", &["entry"])];
+
+/// What Article 1 may say: which extensions and tolls move a clock (R5), and what both ends have logged (R2).
+pub(crate) const MORE_TERMS: &[(&str, &[&str])] =
+    &[("extended", &["entry"]), ("tolled", &["entry", "accepted"]), ("paired", &["entry", "other"])];
 
 /// A value that is not there. No field holds an empty text, nor a number so small.
 pub(crate) fn nothing(kind: &Type) -> Value {
@@ -55,6 +61,16 @@ pub(crate) struct Program {
     pub asserts: Vec<AssertColumns>,
     /// Columns of every predicate and definition, as the monitor has them.
     pub columns: BTreeMap<String, Vec<Column>>,
+    /// Ticks that open clocks, by predicate.
+    pub ticks: BTreeMap<String, Tick>,
+    /// Rows of annexes that rules read: they always hold.
+    pub annexed: Vec<(String, Vec<Value>)>,
+    /// What distances are measured to, by name.
+    pub places: BTreeMap<String, places::Named>,
+    /// Kinds whose place rules read.
+    pub placed: BTreeSet<String>,
+    /// Seconds for which rules ask whether a witness is behind.
+    pub lags: BTreeSet<i64>,
 }
 
 /// One column of a predicate.
@@ -97,6 +113,10 @@ pub(crate) struct Clock {
     pub immediate: bool,
     /// Kinds that `must` names, with the fields that the key gives.
     pub reads: Vec<(String, Vec<(String, usize)>)>,
+    /// Positions in the key of ticks, which people see in the label.
+    pub ticks: Vec<(usize, Tick)>,
+    /// Length of its clock, and the predicate that says where another one applies (R5).
+    pub window: Option<(i64, Arc<str>)>,
 }
 
 /// How a name may stand in a formula.
@@ -110,6 +130,10 @@ enum Sort {
     Asserted,
 }
 
+/// Columns of every statement after its own fields; then come those that no reader knows.
+const IMPLICIT: &[(&str, Type, bool)] =
+    &[("by", Type::Party, false), ("entry", Type::Entry, false), ("at", Type::Place, true)];
+
 #[derive(Clone, Debug)]
 struct Predicate {
     sort: Sort,
@@ -117,6 +141,9 @@ struct Predicate {
     /// A definition whose last column is the statement that made it hold.
     carries: bool,
 }
+
+/// A state: a checkpoint that others cosigned so long ago has not been cosigned by this witness.
+pub(crate) const BEHIND: &str = "behind";
 
 const RECORD: &[(&str, &[(&str, Type)])] = &[
     (
@@ -131,6 +158,8 @@ const RECORD: &[(&str, &[(&str, Type)])] = &[
         ],
     ),
     ("own", &[("entry", Type::Entry)]),
+    ("author", &[("entry", Type::Entry), ("by", Type::Party)]),
+    ("confirms", &[("entry", Type::Entry), ("target", Type::Entry)]),
     ("same", &[("entry", Type::Entry), ("other", Type::Entry)]),
     ("before", &[("entry", Type::Entry), ("other", Type::Entry)]),
     ("withdraws", &[("entry", Type::Entry), ("target", Type::Entry)]),
@@ -138,6 +167,8 @@ const RECORD: &[(&str, &[(&str, Type)])] = &[
     ("consents", &[("entry", Type::Entry), ("target", Type::Entry), ("by", Type::Party)]),
     ("cites", &[("entry", Type::Entry), ("target", Type::Entry)]),
     ("signed", &[("entry", Type::Entry), ("by", Type::Party)]),
+    ("log", &[("of", Type::Id), ("witness", Type::Party)]),
+    (BEHIND, &[("witness", Type::Party), ("log", Type::Id), ("for", Type::Duration)]),
     ("dagger", &[("kind", Type::Text)]),
     ("harms", &[("kind", Type::Text)]),
     ("party", &[("party", Type::Party)]),
@@ -145,11 +176,23 @@ const RECORD: &[(&str, &[(&str, Type)])] = &[
     ("counterparty", &[("party", Type::Party), ("of", Type::Party)]),
 ];
 
+/// Whether a name is a word of the record.
+pub(crate) fn is_of_record(name: &str) -> bool {
+    RECORD.iter().any(|(word, _)| *word == name)
+}
+
 /// In how many ways an opening may come about.
 const WAYS_MAX: usize = 256;
 
 /// Predicates of the upper stratum that a withdrawal of a said statement makes true.
 pub(crate) const WITHDRAWN: &str = "$withdrawn";
+
+/// Metres of a place: `$distance_m(place, name, metres)`, `$extent_m(place, metres)`.
+pub(crate) const DISTANCE: &str = "$distance_m";
+pub(crate) const EXTENT: &str = "$extent_m";
+
+/// What stands behind the name of a fact that counts by receipt (R2).
+pub(crate) const RECEIPT: &str = ".receipt";
 
 /// The nearest of some names, for hints.
 pub(crate) fn nearest<'n>(found: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
@@ -176,18 +219,35 @@ pub(crate) fn nearest<'n>(found: &str, known: impl Iterator<Item = &'n str>) -> 
 }
 
 /// Compiles all rule blocks of an agreement. What is wrong is added to `problems`.
-pub(crate) fn compile(charter: &Charter, kinds: &Kinds, sources: &[Source], problems: &mut Vec<Diagnostic>) -> Program {
+pub(crate) fn compile(
+    charter: &Charter,
+    kinds: &Kinds,
+    tables: &[Table],
+    lines: &places::Named,
+    sources: &[Source],
+    problems: &mut Vec<Diagnostic>,
+) -> Program {
     let mut c = Compiler {
         charter,
         kinds,
-        predicates: predicates(charter, kinds),
+        tables,
+        lines,
+        predicates: predicates(kinds, tables),
         commitments: BTreeMap::new(),
         file: String::new(),
         fresh: 0,
         broken: BTreeSet::new(),
+        ticks: BTreeMap::new(),
+        measured: BTreeSet::new(),
+        placed: BTreeSet::new(),
+        lags: BTreeSet::new(),
+        moves: false,
+        by_receipt: false,
+        receipts: BTreeSet::new(),
         problems,
     };
     let definitions = c.definitions(sources);
+    c.moves = definitions.iter().any(|d| d.name == "extended" || d.name == "tolled");
     c.commitments(sources);
     c.check_definitions(&definitions);
     c.check_terms(&definitions);
@@ -198,9 +258,15 @@ pub(crate) fn compile(charter: &Charter, kinds: &Kinds, sources: &[Source], prob
     c.program(sources, &definitions, clocks)
 }
 
-fn predicates(charter: &Charter, kinds: &Kinds) -> BTreeMap<String, Predicate> {
+fn predicates(kinds: &Kinds, tables: &[Table]) -> BTreeMap<String, Predicate> {
     let mut all = BTreeMap::new();
     let column = |name: &str, kind: Type| Column { name: name.into(), kind, optional: false };
+    for table in tables {
+        all.insert(
+            table.name.clone(),
+            Predicate { sort: Sort::Record, columns: table.columns.clone(), carries: false },
+        );
+    }
     for (name, columns) in RECORD {
         let columns = columns.iter().map(|(n, t)| column(n, t.clone())).collect();
         all.insert(name.to_string(), Predicate { sort: Sort::Record, columns, carries: false });
@@ -217,8 +283,11 @@ fn predicates(charter: &Charter, kinds: &Kinds) -> BTreeMap<String, Predicate> {
             .filter(|(_, t, _)| *t != Type::Place)
             .map(|(n, t, optional)| Column { name: n.clone(), kind: t.clone(), optional: *optional })
             .collect();
-        columns.push(column("by", Type::Party));
-        columns.push(column("entry", Type::Entry));
+        columns.extend(IMPLICIT.iter().map(|(name, kind, optional)| Column {
+            name: name.to_string(),
+            kind: kind.clone(),
+            optional: *optional,
+        }));
         if sort == Sort::Said {
             columns.push(column("$entry", Type::Entry));
         } else {
@@ -230,7 +299,6 @@ fn predicates(charter: &Charter, kinds: &Kinds) -> BTreeMap<String, Predicate> {
         }
         all.insert(kind.name.clone(), Predicate { sort, columns, carries: false });
     }
-    let _ = charter;
     all
 }
 
@@ -271,6 +339,8 @@ type Scope = BTreeMap<String, Type>;
 struct Compiler<'a> {
     charter: &'a Charter,
     kinds: &'a Kinds,
+    tables: &'a [Table],
+    lines: &'a places::Named,
     predicates: BTreeMap<String, Predicate>,
     commitments: BTreeMap<String, Watched>,
     /// Of what is being compiled.
@@ -278,6 +348,16 @@ struct Compiler<'a> {
     fresh: usize,
     /// Names of what could not be read.
     broken: BTreeSet<String>,
+    ticks: BTreeMap<String, Tick>,
+    /// What distances are measured to.
+    measured: BTreeSet<String>,
+    placed: BTreeSet<String>,
+    lags: BTreeSet<i64>,
+    /// Article 1 lets clocks be moved.
+    moves: bool,
+    /// What is being compiled counts by receipt.
+    by_receipt: bool,
+    receipts: BTreeSet<String>,
     problems: &'a mut Vec<Diagnostic>,
 }
 
@@ -296,10 +376,10 @@ struct Part<'s> {
     whole: bool,
 }
 
-/// One choice of exceptions: which apply, and what they make of the clock.
+/// One choice of exceptions: which applies, and what it makes of the clock.
 struct Variant<'p> {
     name: String,
-    with: Vec<&'p Expr>,
+    with: Option<&'p Expr>,
     without: Vec<&'p Expr>,
     effect: Option<&'p Effect>,
 }
@@ -333,6 +413,9 @@ struct Way {
     /// Variables that no one else sees.
     hidden: Vec<Arc<str>>,
 }
+
+/// The far end of a clock that was moved.
+const MOVED: &str = "$within";
 
 impl Compiler<'_> {
     fn problem(&mut self, at: At, message: impl Into<String>, hint: impl Into<String>) {
@@ -438,7 +521,11 @@ impl Compiler<'_> {
     fn reserved(&self, name: &str) -> bool {
         [
             "breached",
-            "suspended",
+            "reached",
+            "each",
+            "every",
+            "distance_m",
+            "extent_m",
             "seconds",
             "once",
             "historically",
@@ -467,6 +554,10 @@ impl Compiler<'_> {
                     rules: variant_names(clauses)
                         .iter()
                         .flat_map(|v| (0..v.1.unwrap_or(bearers)).map(|n| full_name(&name, &v.0, n)))
+                        .flat_map(|rule| {
+                            let twin = self.moves && matches!(clauses.must, Some(Must::Within(..)));
+                            [Some(rule.clone()), twin.then(|| moved_name(&rule))].into_iter().flatten()
+                        })
                         .collect(),
                     first: opens.free().iter().map(|n| n.name.clone()).find(|n| !self.charter.roles.contains_key(n)),
                 });
@@ -539,6 +630,7 @@ impl Compiler<'_> {
         for body in &definition.bodies {
             self.file = body.file.into();
             let mut scope = Scope::new();
+            self.no_tick(definition.name, body.formula);
             self.infer(body.formula, &mut scope);
             let free: BTreeSet<String> = self.free(body.formula).into_iter().map(|n| n.name).collect();
             let mut in_head = BTreeSet::new();
@@ -590,10 +682,27 @@ impl Compiler<'_> {
         }
     }
 
+    fn no_tick(&mut self, place: &str, formula: &Expr) {
+        let mut found = None;
+        formula.walk(&mut |e| {
+            if let Expr::Each { at, .. } = e {
+                found = Some(*at);
+            }
+        });
+        if let Some(at) = found {
+            self.problem(
+                at,
+                format!("{place}: found a tick outside `opens`"),
+                "the calendar opens clocks, e.g. `opens each day d`",
+            );
+        }
+    }
+
     /// Article 1 must define how statements count.
     fn check_terms(&mut self, definitions: &[Defined<'_>]) {
-        for (name, fields) in TERMS {
-            if self.broken.contains(*name) {
+        for (name, fields) in TERMS.iter().chain(MORE_TERMS) {
+            let may_lack = MORE_TERMS.iter().any(|(n, _)| n == name);
+            if self.broken.contains(*name) || may_lack && !definitions.iter().any(|d| d.name == *name) {
                 continue;
             }
             let Some(definition) = definitions.iter().find(|d| d.name == *name && !d.asserted) else {
@@ -638,6 +747,8 @@ impl Compiler<'_> {
             }
             Expr::Breached { commitment, part, term } => self.infer_breached(commitment, part.as_ref(), term, scope),
             Expr::Compare { left, op, right, at } => self.infer_comparison(left, *op, right, *at, scope),
+            Expr::Each { tick, name, at } => self.infer_tick(tick, name.as_ref(), *at, scope),
+            Expr::Reached(term) => self.infer_term("`reached`", &Type::Instant, term, scope),
             Expr::Not(f)
             | Expr::Once(_, f)
             | Expr::Historically(_, f)
@@ -687,6 +798,13 @@ impl Compiler<'_> {
             self.problem(name.at, format!("found `{}`, which is no kind and not defined", name.name), hint);
             return;
         };
+        if name.name == BEHIND && !args.iter().any(|a| a.field.name == "for" && matches!(a.term, Term::Int(..))) {
+            self.problem(
+                name.at,
+                "`behind`: found no `for` with a duration",
+                "e.g. `behind(witness: g, log: m, for: 6 h)`",
+            );
+        }
         let mut seen = BTreeSet::new();
         for Argument { field, term } in args {
             if !seen.insert(field.name.as_str()) {
@@ -694,19 +812,6 @@ impl Compiler<'_> {
             }
             let Some(column) = predicate.columns.iter().find(|c| c.name == field.name && !c.name.starts_with('$'))
             else {
-                let is_place = self
-                    .kinds
-                    .kinds
-                    .get(&name.name)
-                    .is_some_and(|k| k.fields.iter().any(|(n, t, _)| *n == field.name && *t == Type::Place));
-                if is_place {
-                    self.problem(
-                        field.at,
-                        format!("`{}`: rules do not read the place `{}` yet", name.name, field.name),
-                        "",
-                    );
-                    continue;
-                }
                 let known: Vec<&str> =
                     predicate.columns.iter().map(|c| c.name.as_str()).filter(|c| !c.starts_with('$')).collect();
                 let near = nearest(&field.name, known.iter().copied()).map(|n| format!("did you mean `{n}`?"));
@@ -717,6 +822,27 @@ impl Compiler<'_> {
             };
             let column = column.clone();
             self.infer_term(&format!("`{}`: the field `{}`", name.name, field.name), &column.kind, term, scope);
+        }
+    }
+
+    fn infer_tick(&mut self, tick: &Tick, name: Option<&Named>, at: At, scope: &mut Scope) {
+        if let Tick::Season(season) = tick
+            && !self.charter.seasons.contains_key(season)
+        {
+            let seasons: String = self.charter.seasons.keys().map(|s| format!(", {s}")).collect();
+            let message = format!("found `each {season}`, allowed is day, week, month, quarter, year{seasons}");
+            self.problem(at, message, "a season stands in agreement.toml as [season.NAME] with month and day");
+        }
+        if self.charter.in_force.is_none() {
+            self.problem(
+                at,
+                "found a tick, and nothing from which the calendar counts",
+                "agreement.toml says `in_force`",
+            );
+        }
+        if let Some(name) = name {
+            let kind = if tick.is_instant() { Type::Instant } else { Type::Count };
+            self.infer_term("the tick", &kind, &Term::Var(name.clone()), scope);
         }
     }
 
@@ -762,6 +888,28 @@ impl Compiler<'_> {
                         _ => "texts stand in double quotes",
                     };
                     self.problem(*at, message, hint);
+                }
+            }
+            Term::Metres(metres) => {
+                let Metres { of, to, at } = metres.as_ref();
+                if !wanted.is_int() {
+                    self.problem(*at, format!("{what} is of type {}, found metres", wanted.name()), "");
+                }
+                self.infer_term("a measure", &Type::Place, &Term::Var(of.clone()), scope);
+                let known = || {
+                    let tables = self.tables.iter().filter(|t| !t.places.is_empty()).map(|t| t.name.as_str());
+                    tables.chain((!self.lines.is_empty()).then_some(places::LINE))
+                };
+                if let Some(to) = to
+                    && !known().any(|n| n == to.name)
+                {
+                    let known = known().collect::<Vec<_>>().join(", ");
+                    let message = format!("found the distance to `{}`, allowed is one of {known}", to.name);
+                    self.problem(
+                        to.at,
+                        message,
+                        "distances are measured to a place of the annexes, not between statements",
+                    );
                 }
             }
             Term::Sum(a, _, b) => {
@@ -831,7 +979,7 @@ impl Compiler<'_> {
             Term::Text(..) => Some(Type::Text),
             Term::Int(_, word, _) => Some(int_type(*word)),
             Term::Any(_) => None,
-            Term::Sum(..) => Some(Type::Count),
+            Term::Sum(..) | Term::Metres(_) => Some(Type::Count),
         }
     }
 
@@ -839,6 +987,18 @@ impl Compiler<'_> {
         for side in [left, right] {
             if let Term::Any(at) = side {
                 self.problem(*at, "found `_` in a comparison", "name the value that is compared");
+            }
+        }
+        for side in [left, right] {
+            let mut within = false;
+            side.walk(&mut |t| within |= matches!(t, Term::Metres(_)) && !std::ptr::eq(t, side));
+            let both = matches!((left, right), (Term::Metres(_), Term::Metres(_)));
+            if within || both {
+                self.problem(at, "found a calculation with metres", "compare one measure with a number");
+                return;
+            }
+            if matches!(side, Term::Metres(_)) {
+                self.infer_term("the comparison", &Type::Count, side, scope);
             }
         }
         let (l, r) = (self.term_type(left, scope), self.term_type(right, scope));
@@ -974,6 +1134,7 @@ impl Compiler<'_> {
         if self.problems.len() > before || !part.whole {
             return;
         }
+        let ticks = ticks(part);
         for variant in variants(part) {
             let bearers = match variant.effect {
                 Some(Effect::Bearer(instead)) => instead,
@@ -991,7 +1152,6 @@ impl Compiler<'_> {
             };
             for (n, (terms, bearer)) in groups.into_iter().enumerate() {
                 let name = full_name(&part.name, &variant.name, n);
-                let rule = self.rule(part, &variant, &terms, name);
                 let visible = part
                     .key
                     .iter()
@@ -1000,8 +1160,29 @@ impl Compiler<'_> {
                     .collect();
                 let prohibition = matches!(part.must, Must::NotFor(..) | Must::NotUntil(..));
                 let immediate = matches!(&part.must, Must::Now(f) if !looks_ahead(f));
-                let reads = reads(part);
-                rules.push((rule, Clock { commitment, visible, bearer, prohibition, immediate, reads }));
+                let window = match (&part.must, variant.effect) {
+                    (Must::Within(..), Some(Effect::Within(instead))) => Some(*instead),
+                    (Must::Within(_, seconds), _) => Some(*seconds),
+                    _ => None,
+                };
+                let moved: Arc<str> = Arc::from(format!("$moved {name}"));
+                let window = window.filter(|_| self.moves).map(|seconds| (seconds, moved));
+                let clock = Clock {
+                    commitment,
+                    visible,
+                    bearer,
+                    prohibition,
+                    immediate,
+                    reads: reads(part),
+                    ticks: ticks.clone(),
+                    window,
+                };
+                if clock.window.is_some() {
+                    let twin = self.rule(part, &variant, &terms, moved_name(&name), &clock, true);
+                    rules.push((twin, clock.clone()));
+                }
+                let rule = self.rule(part, &variant, &terms, name, &clock, false);
+                rules.push((rule, clock));
             }
         }
     }
@@ -1047,6 +1228,7 @@ impl Compiler<'_> {
             .chain(part.lapses.iter().map(|f| ("lapses", f)))
             .chain(whens.map(|f| ("exception", f)))
         {
+            self.no_tick(&part.name, formula);
             self.infer(formula, &mut scope);
             for variable in self.free(formula) {
                 if part.clauses.opens.is_some() && !part.key.contains(&variable.name) {
@@ -1065,6 +1247,14 @@ impl Compiler<'_> {
                 let message = format!("{}: `{what}` looks ahead by `{ahead}`", part.name);
                 self.problem(part.at, message, "only `must` looks ahead");
             }
+        }
+        if part.clauses.by_receipt && !self.predicates.contains_key("paired") {
+            let message = format!("{}: found `by receipt`, and nothing that says what a receipt is", part.name);
+            self.problem(part.at, message, "Article 1 defines `paired(entry, other)`: what both ends have logged");
+        }
+        if ranked(&part.exceptions).is_none() {
+            let message = format!("{}: exceptions are over each other in a circle", part.name);
+            self.problem(part.at, message, "of two exceptions one gives way");
         }
         for (exception, _) in &part.exceptions {
             if part.exceptions.iter().filter(|(e, _)| e.name.name == exception.name.name).count() > 1 {
@@ -1098,11 +1288,23 @@ impl Compiler<'_> {
         scope
     }
 
-    fn rule(&mut self, part: &Part<'_>, variant: &Variant<'_>, bearers: &[monitor::Term], name: Arc<str>) -> Rule {
+    /// One rule of the upper stratum. `moved`: its clock is as long as [`Clock::window`]'s predicate says; the plain rule
+    /// opens where that says nothing.
+    fn rule(
+        &mut self,
+        part: &Part<'_>,
+        variant: &Variant<'_>,
+        bearers: &[monitor::Term],
+        name: Arc<str>,
+        clock: &Clock,
+        moved: bool,
+    ) -> Rule {
+        self.by_receipt = part.clauses.by_receipt;
         let mut ways = self.ways(&part.opens, Way::default(), Some(bearers));
+        self.by_receipt = false;
         self.check_ways(&ways, part.at, &part.name);
         for way in &mut ways {
-            for f in &variant.with {
+            if let Some(f) = variant.with {
                 let f = self.formula(f, Place::Plain);
                 way.all.push(f);
             }
@@ -1111,15 +1313,34 @@ impl Compiler<'_> {
                 way.all.push(Formula::Not(Box::new(f)));
             }
         }
-        let (opens, entries, since) = join_ways(ways);
+        let (mut opens, entries, since) = join_ways(ways);
         let mut key: Vec<Arc<str>> = part.key.iter().map(|k| Arc::from(k.as_str())).collect();
+        if let Some((_, predicate)) = &clock.window {
+            let mut args: Vec<monitor::Term> = key.iter().cloned().map(monitor::Term::Var).collect();
+            args.push(monitor::Term::Var(Arc::from(MOVED)));
+            let atom = Formula::Atom { name: predicate.clone(), args };
+            opens = if moved {
+                Formula::And(vec![atom, opens])
+            } else {
+                let none = Formula::Exists(vec![Arc::from(MOVED)], Box::new(atom));
+                Formula::And(vec![opens, Formula::Not(Box::new(none))])
+            };
+        }
         key.extend((0..entries).map(entry_variable));
+        if moved {
+            key.push(Arc::from(MOVED));
+        }
         let place = Place::Must { positive: true, bearers };
+        self.by_receipt = part.clauses.by_receipt;
         let must = match (&part.must, variant.effect) {
             (Must::Now(f), _) => self.formula(f, place),
             (Must::Within(f, d), effect) => {
                 let d = if let Some(Effect::Within(instead)) = effect { *instead } else { *d };
-                Formula::Eventually(Window::new(0, d), Box::new(self.formula(f, place)))
+                let window = match moved {
+                    true => Window { from: 0, to: monitor::Upper::Var(Arc::from(MOVED)) },
+                    false => Window::new(0, d),
+                };
+                Formula::Eventually(window, Box::new(self.formula(f, place)))
             }
             (Must::NotFor(f, d), effect) => {
                 let d = if let Some(Effect::For(instead)) = effect { *instead } else { *d };
@@ -1132,6 +1353,7 @@ impl Compiler<'_> {
                 Formula::Until(Window::unbounded(0), Box::new(Formula::Not(Box::new(barred))), Box::new(end))
             }
         };
+        self.by_receipt = false;
         let mut lapses: Vec<Formula> = part.lapses.iter().map(|f| self.formula(f, Place::Plain)).collect();
         lapses.extend(
             (0..entries).map(|n| Formula::Atom {
@@ -1185,7 +1407,8 @@ impl Compiler<'_> {
                         let mut way = way;
                         let entry = monitor::Term::Var(entry_variable(way.entries));
                         way.entries += 1;
-                        way.all.push(self.atom(&name.name, &predicate, args, &[("$entry", entry)]));
+                        let name = self.by_receipt(&name.name);
+                        way.all.push(self.atom(&name, &predicate, args, &[("$entry", entry)]));
                         vec![way]
                     }
                     (Sort::Defined, _) if predicate.carries => {
@@ -1251,7 +1474,8 @@ impl Compiler<'_> {
         let mut others = way.clone();
         let from = since(&others);
         let extra = [("by", by_term.clone()), ("$own", monitor::Term::Var(own.clone())), ("$from", from)];
-        others.all.push(self.atom(&format!("{name}.word"), predicate, args, &extra));
+        let word = self.by_receipt(name).replacen(name, &format!("{name}.word"), 1);
+        others.all.push(self.atom(&word, predicate, args, &extra));
         let mut not_own: Vec<Formula> =
             bearers.iter().map(|b| compare(Comparison::NotEqual, by_term.clone(), b.clone())).collect();
         let strangers = and(std::mem::take(&mut not_own));
@@ -1276,7 +1500,8 @@ impl Compiler<'_> {
             },
             Term::Text(t, _) => monitor::Term::Const(Value::text(t)),
             Term::Int(n, _, _) => monitor::Term::Const(Value::Int(*n)),
-            Term::Any(_) => monitor::Term::Any,
+            // Measures were refused wherever they are not compared.
+            Term::Any(_) | Term::Metres(_) => monitor::Term::Any,
             Term::Sum(a, op, b) => {
                 let (a, b) = (Box::new(self.term(a)), Box::new(self.term(b)));
                 match op {
@@ -1298,6 +1523,12 @@ impl Compiler<'_> {
     ) -> Formula {
         let mut guards = Vec::new();
         let mut columns = Vec::new();
+        if args.iter().any(|a| a.field.name == "at" && !matches!(a.term, Term::Any(_))) {
+            self.placed.insert(name.split('.').next().unwrap_or(name).to_string());
+        }
+        if name == BEHIND {
+            self.lags.extend(args.iter().filter_map(|a| if let Term::Int(n, ..) = a.term { Some(n) } else { None }));
+        }
         for column in &predicate.columns {
             let given = extra.iter().find(|(n, _)| *n == column.name).map(|(_, t)| t.clone());
             let term = given.unwrap_or_else(|| {
@@ -1332,10 +1563,22 @@ impl Compiler<'_> {
                     (Sort::Seen, Place::Must { positive: true, bearers }) => {
                         self.performance(&name.name, &predicate, args, bearers)
                     }
+                    (Sort::Said, Place::Must { .. }) => {
+                        let name = self.by_receipt(&name.name);
+                        self.atom(&name, &predicate, args, &[])
+                    }
                     _ => self.atom(&name.name, &predicate, args, &[]),
                 }
             }
             Expr::Let(_) => Formula::True,
+            Expr::Each { tick, name, .. } => {
+                let predicate = tick.predicate();
+                self.ticks.insert(predicate.clone(), tick.clone());
+                let value =
+                    name.as_ref().map_or(monitor::Term::Any, |n| monitor::Term::Var(Arc::from(n.name.as_str())));
+                Formula::Atom { name: Arc::from(predicate), args: vec![value] }
+            }
+            Expr::Reached(term) => Formula::Reached(self.term(term)),
             Expr::Breached { commitment, part, term } => self.breached(commitment, part.as_ref(), term),
             Expr::Compare { left, op, right, .. } => self.comparison(left, *op, right),
             Expr::Not(f) => Formula::Not(Box::new(self.formula(f, place.flipped()))),
@@ -1382,8 +1625,9 @@ impl Compiler<'_> {
         let others = and(others);
         any.push(if stated.is_none() { Formula::Exists(vec![by], Box::new(others)) } else { others });
         for bearer in bearers {
-            for position in ["late", "agreed"] {
-                let own = self.atom(&format!("{name}.{position}"), predicate, args, &[("by", bearer.clone())]);
+            let late = self.by_receipt(name).replacen(name, &format!("{name}.late"), 1);
+            for position in [late, format!("{name}.agreed")] {
+                let own = self.atom(&position, predicate, args, &[("by", bearer.clone())]);
                 any.push(match &stated {
                     Some(by) => and(vec![own, compare(Comparison::Equal, by.clone(), bearer.clone())]),
                     None => own,
@@ -1391,6 +1635,33 @@ impl Compiler<'_> {
             }
         }
         Formula::Or(any)
+    }
+
+    /// The name of a fact that counts when it was logged, or when both ends had stated it.
+    fn by_receipt(&mut self, name: &str) -> String {
+        if !self.by_receipt {
+            return name.to_string();
+        }
+        self.receipts.insert(name.to_string());
+        format!("{name}{RECEIPT}")
+    }
+
+    /// A measure of a place, compared: the metres are a fact about the place.
+    fn measured(&mut self, measure: &Metres, op: Comparison, number: &Term, left: bool) -> Formula {
+        let metres = self.fresh("metres");
+        let place = monitor::Term::Var(Arc::from(measure.of.name.as_str()));
+        let value = monitor::Term::Var(metres.clone());
+        let atom = match &measure.to {
+            Some(to) => {
+                self.measured.insert(to.name.clone());
+                let args = vec![place, monitor::Term::Const(Value::text(&to.name)), value.clone()];
+                Formula::Atom { name: Arc::from(DISTANCE), args }
+            }
+            None => Formula::Atom { name: Arc::from(EXTENT), args: vec![place, value.clone()] },
+        };
+        let number = self.term(number);
+        let compared = if left { compare(op, value, number) } else { compare(op, number, value) };
+        Formula::Exists(vec![metres], Box::new(Formula::And(vec![atom, compared])))
     }
 
     fn breached(&mut self, commitment: &Named, part: Option<&Named>, term: &Term) -> Formula {
@@ -1421,7 +1692,11 @@ impl Compiler<'_> {
                     Compared::Greater => Comparison::Greater,
                     Compared::GreaterOrEqual => Comparison::GreaterOrEqual,
                 };
-                return compare(op, self.term(left), self.term(right));
+                return match (left, right) {
+                    (Term::Metres(m), number) => self.measured(m, op, number, true),
+                    (number, Term::Metres(m)) => self.measured(m, op, number, false),
+                    _ => compare(op, self.term(left), self.term(right)),
+                };
             }
         };
         let term = self.term(variable);
@@ -1472,8 +1747,7 @@ impl Compiler<'_> {
             reached.retain(|n| !n.starts_with('\0'));
             reached
         };
-        let lower_roots: Vec<&Defined<'_>> =
-            definitions.iter().filter(|d| d.asserted || TERMS.iter().any(|(n, _)| n == &d.name)).collect();
+        let lower_roots: Vec<&Defined<'_>> = definitions.iter().filter(|d| d.asserted || is_term(d.name)).collect();
         let mut lower_names =
             reach(lower_roots.iter().flat_map(|d| d.bodies.iter().map(|b| b.formula)).collect(), true);
         lower_names.extend(lower_roots.iter().map(|d| d.name.to_string()));
@@ -1527,7 +1801,7 @@ impl Compiler<'_> {
             }
         }
         for name in &upper_names {
-            if TERMS.iter().any(|(n, _)| n == name)
+            if is_term(name)
                 && let Some(d) = by_name.get(name.as_str())
             {
                 self.file = d.file.into();
@@ -1552,6 +1826,14 @@ impl Compiler<'_> {
             }
             if !lower {
                 stratum.rules.rules = clocks.iter().map(|(r, _)| r.clone()).collect();
+                for clock in clocks.iter().map(|(_, c)| c) {
+                    let Some((_, moved)) = &clock.window else { continue };
+                    let key = clock.visible.iter().map(|(.., kind)| monitor_type(kind)).chain([monitor::Type::Int]);
+                    stratum.signature.insert(moved.clone(), key.collect());
+                }
+                for tick in self.ticks.keys() {
+                    stratum.signature.insert(Arc::from(tick.as_str()), vec![monitor::Type::Int]);
+                }
             }
             self.signature(names, lower, &mut stratum);
             program
@@ -1568,23 +1850,42 @@ impl Compiler<'_> {
             .filter(|d| d.asserted)
             .map(|d| AssertColumns { name: d.name.into(), has_admitted: d.bodies.len() > 1 })
             .collect();
+        let read = |name: &String| lower_names.contains(name) || upper_names.contains(name);
+        program.annexed = self
+            .tables
+            .iter()
+            .filter(|t| read(&t.name))
+            .flat_map(|t| t.rows.iter().map(|row| (t.name.clone(), row.clone())))
+            .collect();
+        program.ticks = std::mem::take(&mut self.ticks);
+        program.placed = std::mem::take(&mut self.placed);
+        program.lags = std::mem::take(&mut self.lags);
+        for name in &self.measured {
+            let table = self.tables.iter().find(|t| t.name == *name);
+            program.places.insert(name.clone(), table.map_or_else(|| self.lines.clone(), |t| t.places.clone()));
+        }
         program.clocks = clocks.into_iter().map(|(r, c)| (r.name, c)).collect();
         self.try_monitors(&program, definitions, sources);
         program
     }
 
     fn signature(&self, names: &BTreeSet<String>, lower: bool, stratum: &mut Stratum) {
-        let types = |columns: &[Column]| {
-            columns.iter().map(|c| if c.kind.is_int() { monitor::Type::Int } else { monitor::Type::Text }).collect()
-        };
+        let types = |columns: &[Column]| columns.iter().map(|c| monitor_type(&c.kind)).collect();
         for name in names {
             let Some(predicate) = self.predicates.get(name) else { continue };
             let columns: Vec<monitor::Type> = types(&predicate.columns);
             match predicate.sort {
                 Sort::Said | Sort::Record => {
+                    if !lower && self.receipts.contains(name) {
+                        stratum.signature.insert(Arc::from(format!("{name}{RECEIPT}")), columns.clone());
+                    }
                     stratum.signature.insert(Arc::from(name.as_str()), columns);
                 }
                 Sort::Seen => {
+                    let by_receipt = if self.receipts.contains(name) { &[".word", ".late"][..] } else { &[] };
+                    for position in by_receipt {
+                        stratum.signature.insert(Arc::from(format!("{name}{position}{RECEIPT}")), columns.clone());
+                    }
                     for position in ["", ".own", ".word", ".late", ".agreed"] {
                         stratum.signature.insert(Arc::from(format!("{name}{position}")), columns.clone());
                     }
@@ -1595,8 +1896,13 @@ impl Compiler<'_> {
                 Sort::Asserted | Sort::Defined => {}
             }
         }
+        let (text, int) = (monitor::Type::Text, monitor::Type::Int);
         if !lower {
-            stratum.signature.insert(Arc::from(WITHDRAWN), vec![monitor::Type::Text]);
+            stratum.signature.insert(Arc::from(WITHDRAWN), vec![text]);
+        }
+        if !self.placed.is_empty() {
+            stratum.signature.insert(Arc::from(DISTANCE), vec![text, text, int]);
+            stratum.signature.insert(Arc::from(EXTENT), vec![text, int]);
         }
     }
 
@@ -1692,6 +1998,32 @@ impl Compiler<'_> {
             }
         }
     }
+}
+
+fn is_term(name: &str) -> bool {
+    TERMS.iter().chain(MORE_TERMS).any(|(term, _)| *term == name)
+}
+
+fn monitor_type(kind: &Type) -> monitor::Type {
+    if kind.is_int() { monitor::Type::Int } else { monitor::Type::Text }
+}
+
+/// Ticks that open a part, by the position of their variable in the key.
+fn ticks(part: &Part<'_>) -> Vec<(usize, Tick)> {
+    let mut ticks = BTreeMap::new();
+    part.opens.walk(&mut |e| {
+        if let Expr::Each { tick, name: Some(name), .. } = e
+            && let Some(n) = part.key.iter().position(|k| *k == name.name)
+        {
+            ticks.insert(n, tick.clone());
+        }
+    });
+    ticks.into_iter().collect()
+}
+
+/// The rule beside a rule whose clock was moved.
+fn moved_name(rule: &str) -> Arc<str> {
+    Arc::from(format!("{rule}~moved"))
 }
 
 fn entry_variable(n: usize) -> Arc<str> {
@@ -1801,6 +2133,7 @@ fn int_type(word: IntWord) -> Type {
         IntWord::Count => Type::Count,
         IntWord::Duration => Type::Duration,
         IntWord::Truth => Type::Truth,
+        IntWord::Instant => Type::Instant,
     }
 }
 
@@ -1828,7 +2161,7 @@ fn wider(a: &Type, b: &Type) -> Type {
 
 fn has_atom(formula: &Expr) -> bool {
     let mut has = false;
-    formula.walk(&mut |e| has |= matches!(e, Expr::Atom { .. } | Expr::Breached { .. }));
+    formula.walk(&mut |e| has |= matches!(e, Expr::Atom { .. } | Expr::Breached { .. } | Expr::Each { .. }));
     has
 }
 
@@ -1884,41 +2217,38 @@ fn variant_names(clauses: &Clauses) -> Vec<(String, Option<usize>)> {
     names
 }
 
-/// Which exceptions apply is decided at the opening: the clock as it stands if none does, else each as far as no other is
-/// over it.
-fn variants<'p>(part: &'p Part<'_>) -> Vec<Variant<'p>> {
-    let mut all = vec![Variant {
-        name: String::new(),
-        with: Vec::new(),
-        without: part.exceptions.iter().map(|(_, f)| f).collect(),
-        effect: None,
-    }];
-    for (exception, when) in part.exceptions.iter().filter(|(e, _)| !matches!(e.effect, Effect::None)) {
-        let over = part
-            .exceptions
-            .iter()
-            .filter(|(e, _)| e.over.as_ref().is_some_and(|o| o.name == exception.name.name))
-            .map(|(_, f)| f);
-        let nones = part
-            .exceptions
-            .iter()
-            .filter(|(e, _)| {
-                matches!(e.effect, Effect::None) && exception.over.as_ref().is_none_or(|o| o.name != e.name.name)
-            })
-            .map(|(_, f)| f);
-        let mut without: Vec<&Expr> = over.collect();
-        for f in nones {
-            if !without.contains(&f) {
-                without.push(f);
-            }
-        }
-        all.push(Variant {
-            name: exception.name.name.clone(),
-            with: vec![when],
-            without,
-            effect: Some(&exception.effect),
-        });
+/// Exceptions, each before those that give way to it: whoever is `over` another stands before it; for the rest those that
+/// lift the duty come first, then they stand as in the text. `None`: `over` goes round in a circle.
+fn ranked<'p>(exceptions: &'p [(&'p Exception, Expr)]) -> Option<Vec<&'p (&'p Exception, Expr)>> {
+    let mut left: Vec<_> = exceptions.iter().collect();
+    left.sort_by_key(|(e, _)| !matches!(e.effect, Effect::None));
+    let mut ranked = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let over = |a: &Exception, b: &Exception| a.over.as_ref().is_some_and(|o| o.name == b.name.name);
+        let first = left.iter().position(|(e, _)| !left.iter().any(|(other, _)| over(other, e)))?;
+        ranked.push(left.remove(first));
     }
+    Some(ranked)
+}
+
+/// Which exception applies is decided at the opening: the first in rank whose ground holds, or none. So one opening is one
+/// instance, however many grounds there are.
+fn variants<'p>(part: &'p Part<'_>) -> Vec<Variant<'p>> {
+    let ranked = ranked(&part.exceptions).unwrap_or_default();
+    let mut before: Vec<&Expr> = Vec::new();
+    let mut all = Vec::new();
+    for (exception, when) in ranked {
+        if !matches!(exception.effect, Effect::None) {
+            all.push(Variant {
+                name: exception.name.name.clone(),
+                with: Some(when),
+                without: before.clone(),
+                effect: Some(&exception.effect),
+            });
+        }
+        before.push(when);
+    }
+    all.insert(0, Variant { name: String::new(), with: None, without: before, effect: None });
     all
 }
 
@@ -1941,7 +2271,9 @@ fn put_in_within(formula: &Expr, lets: &[(&str, &Expr)], depth: usize, budget: &
             Some(n) => return put_in_within(lets[n].1, &lets[..n], depth, budget),
             None => formula.clone(),
         },
-        Expr::Atom { .. } | Expr::Breached { .. } | Expr::Compare { .. } => formula.clone(),
+        Expr::Atom { .. } | Expr::Breached { .. } | Expr::Each { .. } | Expr::Reached(_) | Expr::Compare { .. } => {
+            formula.clone()
+        }
         Expr::Not(f) => Expr::Not(put(f)?),
         Expr::And(all) => Expr::And(all.iter().map(|f| put(f).map(|f| *f)).collect::<Option<_>>()?),
         Expr::Or(all) => Expr::Or(all.iter().map(|f| put(f).map(|f| *f)).collect::<Option<_>>()?),

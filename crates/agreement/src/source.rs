@@ -8,10 +8,12 @@
 //!
 //! [`Agreement::parse`] takes the bytes of these files and gives either an agreement that can judge or every reason why it
 //! cannot. Reading folders is left to others.
-use crate::annex::{self, Charter, KindRule, Kinds, Type};
+use crate::annex::{self, Charter, KindRule, Kinds, Table, Type};
 use crate::article::{self, RuleBlock};
 use crate::block::{self, Item};
+use crate::calendar::Seasons;
 use crate::lower::{self, Program};
+use crate::places::Named;
 use hamsaya_record::instant::Instant;
 use hamsaya_record::statement::{Act, FieldValue, Statement};
 use sha2::{Digest, Sha256};
@@ -191,6 +193,7 @@ impl Agreement {
         let rules = text_of(files, "annexes/kinds.toml", &mut problems)
             .map(|text| annex::kinds("annexes/kinds.toml", text, &mut problems))
             .unwrap_or_default();
+        let (tables, lines) = read_annexes(files, &charter, &rules, &mut problems);
         let (articles, blocks) = read_articles(files, &charter, &mut problems);
         let mut commitments = Vec::new();
         let mut items = Vec::new();
@@ -204,11 +207,11 @@ impl Agreement {
             }
         }
         // Without members and kinds, what follows would only repeat what was said above in other words.
-        let annexed = |d: &Diagnostic| d.file.ends_with(".toml");
+        let annexed = |d: &Diagnostic| !d.file.ends_with(".md");
         let program = if problems.iter().any(annexed) {
             Program::default()
         } else {
-            lower::compile(&charter, &rules, &items, &mut problems)
+            lower::compile(&charter, &rules, &tables, &lines, &items, &mut problems)
         };
         if !problems.is_empty() {
             problems.sort_by(|a, b| (&a.file, a.line, a.column).cmp(&(&b.file, b.line, b.column)));
@@ -313,7 +316,7 @@ impl Agreement {
     fn typed(&self, wanted: &Type, value: &FieldValue) -> Result<(), String> {
         let fits = match (wanted, value) {
             (Type::Id | Type::Text | Type::Entry, FieldValue::Text(t)) => !t.is_empty(),
-            (Type::Party, FieldValue::Text(t)) => self.is_party(t),
+            (Type::Party, FieldValue::Text(t)) => self.charter.is_party(t),
             (Type::Instant, FieldValue::Text(t)) => t.parse::<Instant>().is_ok(),
             (Type::Duration | Type::Count, FieldValue::Int(n)) => *n >= 0,
             (Type::Truth, FieldValue::Bool(_)) => true,
@@ -322,10 +325,6 @@ impl Agreement {
             _ => false,
         };
         if fits { Ok(()) } else { Err(self.allowed(wanted)) }
-    }
-
-    fn is_party(&self, name: &str) -> bool {
-        self.charter.members.iter().any(|m| m.name == name) || self.charter.roles.values().any(|r| r == name)
     }
 
     fn allowed(&self, wanted: &Type) -> String {
@@ -344,6 +343,9 @@ impl Agreement {
         }
     }
 
+    pub(crate) fn seasons(&self) -> &Seasons {
+        &self.charter.seasons
+    }
     pub(crate) fn rules(&self) -> &Kinds {
         &self.rules
     }
@@ -433,6 +435,47 @@ fn text_of<'f>(files: &'f BTreeMap<String, Vec<u8>>, path: &str, problems: &mut 
             None
         }
     }
+}
+
+/// Tables and lines that rules read, of the annexes beside `annexes/kinds.toml`.
+fn read_annexes(
+    files: &BTreeMap<String, Vec<u8>>,
+    charter: &Charter,
+    kinds: &Kinds,
+    problems: &mut Vec<Diagnostic>,
+) -> (Vec<Table>, Named) {
+    let mut tables = Vec::<Table>::new();
+    let is_annex = |p: &str| p.starts_with("annexes/") && p.ends_with(".toml") && p != "annexes/kinds.toml";
+    for path in files.keys().filter(|p| is_annex(p)) {
+        let Some(text) = text_of(files, path, problems) else { continue };
+        for table in annex::tables(path, text, charter, kinds, problems) {
+            if tables.iter().any(|t| t.name == table.name) {
+                problems.push(Diagnostic {
+                    file: path.clone(),
+                    line: 1,
+                    column: 1,
+                    message: format!("found a second table `{}`", table.name),
+                    hint: Some("a table stands in one annex".into()),
+                });
+            } else {
+                tables.push(table);
+            }
+        }
+    }
+    let mut lines = Named::default();
+    for path in &charter.lines {
+        match files.get(path) {
+            Some(bytes) => lines.add_lines(path, bytes, problems),
+            None => problems.push(Diagnostic {
+                file: "agreement.toml".into(),
+                line: 1,
+                column: 1,
+                message: format!("found no file `{path}`, which a [[line]] names"),
+                hint: Some("a line is geometry beside its source".into()),
+            }),
+        }
+    }
+    (tables, lines)
 }
 
 /// Articles stand in the folder itself, in files whose names begin with their number.

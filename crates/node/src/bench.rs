@@ -142,5 +142,6 @@ impl<S: Store> Node<S> {
 /// The next instant at which time alone can change a verdict.
 fn next_change(judgment: &Judgment) -> Option<Instant> {
     let open = judgment.verdicts.iter().filter(|v| matches!(v.state, State::Pending | State::Disputed));
-    open.flat_map(|v| [v.due, v.until]).flatten().filter(|t| *t >= judgment.as_of).map(|t| t.plus(1)).min()
+    let runs_out = open.flat_map(|v| [v.due, v.until]).flatten().filter(|t| *t >= judgment.as_of).map(|t| t.plus(1));
+    runs_out.chain(judgment.next_tick).min()
 }

@@ -4,6 +4,7 @@
 //! let logs = Logs::verified(&founding, vec![p1, p2, g1, g2]);
 //! logs.heads()                          (origin, size, root) of each, sorted
 //! logs.logged_at(n, known_by)           when the n-th entry is proven to have been logged
+//! logs.cosigned(known_by)               which node cosigned which log at which size, and when
 //! logs.cut(&heads)                      the same, as it was at earlier heads
 //! ```
 use crate::founding::Founding;
@@ -71,6 +72,19 @@ pub struct VerifiedLog {
     pub sightings: Vec<Sighting>,
 }
 
+/// That a node cosigned a log at a size, as a `checkpoints` entry shows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cosigned {
+    /// The member that keeps the log, e.g. `P1`.
+    pub log: String,
+    /// The node whose key cosigned, e.g. `G1`.
+    pub by: String,
+    /// When, by its clock.
+    pub time: Instant,
+    /// Size that it cosigned.
+    pub size: u64,
+}
+
 /// Verified logs, given to `judge`.
 #[derive(Clone, Debug, Default)]
 pub struct Logs {
@@ -84,12 +98,12 @@ enum Clocks {
     /// By origin, from cosignatures.
     Witnessed { founding: Arc<Founding>, sightings: Vec<Sighting>, times: BTreeMap<String, Times> },
     /// Given beforehand, an interval an entry.
-    Fixed(Vec<LoggedAt>),
+    Fixed(Vec<LoggedAt>, Vec<Cosigned>),
 }
 
 impl Default for Clocks {
     fn default() -> Clocks {
-        Clocks::Fixed(Vec::new())
+        Clocks::Fixed(Vec::new(), Vec::new())
     }
 }
 
@@ -120,7 +134,16 @@ impl Logs {
         let mut timed = timed;
         timed.sort_by(|(a, _), (b, _)| (&a.origin, a.index).cmp(&(&b.origin, b.index)));
         let (entries, times) = timed.into_iter().map(|(entry, at)| (Arc::new(entry), at)).unzip();
-        Logs { heads: Vec::new(), entries, times: Clocks::Fixed(times) }
+        Logs { heads: Vec::new(), entries, times: Clocks::Fixed(times, Vec::new()) }
+    }
+
+    /// The same with cosignatures given beforehand, too. Logs that were verified keep those of their own.
+    pub fn with_cosigned(mut self, cosigned: Vec<Cosigned>) -> Logs {
+        if let Clocks::Fixed(_, held) = &mut self.times {
+            *held = cosigned;
+            held.sort();
+        }
+        self
     }
 
     /// Heads of all logs, sorted by origin.
@@ -138,9 +161,29 @@ impl Logs {
     pub fn logged_at(&self, n: usize, known_by: Instant) -> Option<LoggedAt> {
         let entry = self.entries.get(n)?;
         match &self.times {
-            Clocks::Fixed(times) => times.get(n).copied().filter(|t| t.hi <= known_by),
+            Clocks::Fixed(times, _) => times.get(n).copied().filter(|t| t.hi <= known_by),
             Clocks::Witnessed { times, .. } => times.get(&*entry.origin)?.logged_at(entry.index, known_by),
         }
+    }
+
+    /// All cosignatures with times up to `known_by` that `checkpoints` entries carry, each once, sorted.
+    pub fn cosigned(&self, known_by: Instant) -> Vec<Cosigned> {
+        let mut all: Vec<Cosigned> = match &self.times {
+            Clocks::Fixed(_, cosigned) => cosigned.clone(),
+            Clocks::Witnessed { founding, sightings, .. } => {
+                let nodes: BTreeMap<String, &str> =
+                    founding.keys().iter().map(|k| (k.vkey.keyid(), k.node.as_str())).collect();
+                let by_node = |s: &Sighting| {
+                    let (log, by) = (founding.keeper(&s.log)?.name.clone(), nodes.get(&s.witness)?.to_string());
+                    Some(Cosigned { log, by, time: s.time, size: s.size })
+                };
+                sightings.iter().filter_map(by_node).collect()
+            }
+        };
+        all.retain(|c| c.time <= known_by);
+        all.sort();
+        all.dedup();
+        all
     }
 
     /// The same logs as they were at earlier heads: what two nodes compare at. Logs without a head here are left out, and
@@ -156,9 +199,9 @@ impl Logs {
         cut_heads.sort();
         let entries = self.entries.iter().filter(|e| kept(&e.origin, e.index)).cloned().collect();
         let times = match &self.times {
-            Clocks::Fixed(times) => {
+            Clocks::Fixed(times, cosigned) => {
                 let timed = self.entries.iter().zip(times).filter(|(e, _)| kept(&e.origin, e.index));
-                Clocks::Fixed(timed.map(|(_, t)| *t).collect())
+                Clocks::Fixed(timed.map(|(_, t)| *t).collect(), cosigned.clone())
             }
             Clocks::Witnessed { founding, sightings, .. } => {
                 let earlier = sightings.iter().filter(|s| kept(&s.logged_in, s.logged_index)).cloned().collect();

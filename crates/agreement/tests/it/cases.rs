@@ -1,12 +1,25 @@
 //! Every case under `agreements/cases` says what the judge or the compiler says. `HAMSAYA_BLESS=1` writes it down.
 use crate::{accord, agreements, files};
 use hamsaya_agreement::case::{BadCase, Case};
+use std::path::{Path, PathBuf};
 
-fn pages(folder: &str) -> Vec<std::path::PathBuf> {
-    let all = std::fs::read_dir(agreements().join(folder)).unwrap().map(|e| e.unwrap().path());
-    let mut pages: Vec<_> = all.filter(|p| p.extension().is_some_and(|e| e == "md")).collect();
+/// All pages under a folder, sorted. `HAMSAYA_CASE=C14` keeps to those with this in their path.
+pub fn pages(folder: &str) -> Vec<PathBuf> {
+    fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
+        for path in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
+            if path.is_dir() {
+                walk(&path, into);
+            } else if path.extension().is_some_and(|e| e == "md") {
+                into.push(path);
+            }
+        }
+    }
+    let mut pages = Vec::new();
+    walk(&agreements().join(folder), &mut pages);
     pages.sort();
     assert!(!pages.is_empty(), "{folder}");
+    let only = std::env::var("HAMSAYA_CASE").unwrap_or_default();
+    pages.retain(|p| p.to_string_lossy().contains(&only));
     pages
 }
 

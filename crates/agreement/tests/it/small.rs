@@ -104,7 +104,12 @@ pub fn parse(rules: &str) -> Result<Agreement, Diagnostics> {
 }
 
 pub fn play(rules: &str, trace: &str) -> (Agreement, Case, Logs) {
-    let agreement = parse(rules).unwrap_or_else(|e| panic!("{e}"));
+    play_files(&files(rules), trace)
+}
+
+/// Plays a trace on an agreement of which all files are given.
+pub fn play_files(files: &BTreeMap<String, Vec<u8>>, trace: &str) -> (Agreement, Case, Logs) {
+    let agreement = Agreement::parse(files).unwrap_or_else(|e| panic!("{e}"));
     let source = format!("```scenario\nstart = \"2026-01-01T00:00:00Z\"\n```\n```trace\n{}\n```\n", trace.trim());
     let case = Case::parse("small", &source).unwrap_or_else(|e| panic!("{e}"));
     let logs = case.play("small", &agreement).unwrap_or_else(|e| panic!("{e}"));
@@ -114,7 +119,13 @@ pub fn play(rules: &str, trace: &str) -> (Agreement, Case, Logs) {
 /// Plays a trace and judges at each of some hours: `hour[/known by]: line | line`.
 #[track_caller]
 fn check(rules: &str, trace: &str, expected: &[&str]) {
-    let (agreement, case, logs) = play(rules, trace);
+    check_files(&files(rules), trace, expected);
+}
+
+/// The same for an agreement of which all files are given.
+#[track_caller]
+pub fn check_files(files: &BTreeMap<String, Vec<u8>>, trace: &str, expected: &[&str]) {
+    let (agreement, case, logs) = play_files(files, trace);
     for line in expected {
         let (when, verdicts) = line.split_once(": ").unwrap_or((line.trim_end_matches(':'), ""));
         let (as_of, known_by) = when.split_once('/').unwrap_or((when, when));
@@ -395,7 +406,7 @@ commitment C2 : result, severity C
     error: commitment C1: found severity `D`, allowed is A, B or C
       02-duties.md:4:35
     hint: e.g. `commitment C14 : result, severity C`
-    error: `asked`: found the field `frm`, allowed is ask, from, urgent, by, entry
+    error: `asked`: found the field `frm`, allowed is ask, from, urgent, by, entry, at
       02-duties.md:5:35
     hint: did you mean `from`?
     error: C1: found the bearer `z`, allowed is one of a, x, y, lead
@@ -404,11 +415,9 @@ commitment C2 : result, severity C
     error: found `6` without a unit of time
       02-duties.md:7:38
     hint: durations are written `20 s`, `15 min`, `6 h`, `30 d`
-    error: `graded`: the field `level`: found "hi", allowed is low, middle, high, unknown
-      02-duties.md:10:36
-    error: found `each`, which is no formula
-      02-duties.md:10:46
-    hint: a kind has parentheses, `ack(allegation: a)`; a short name needs a `let` above it
+    error: found `must`, allowed is day, week, month, quarter, year or a season of agreement.toml
+      02-duties.md:11:3
+    hint: e.g. `each day d`, `each quarter q`, `every 12 h from 2026-11-01T00:00:00Z t`
     error: found `hours`, allowed is a unit of time: s, min, h or d
       02-duties.md:11:40
     hint: durations are written `20 s`, `15 min`, `6 h`, `30 d`
@@ -434,7 +443,7 @@ commitment C1 : result, severity C
     error: C1: `opens` looks ahead by `eventually`
       02-duties.md:6:12
     hint: a clock opens by what is past; say what is owed in `must`
-    error: `asked`: found the field `frm`, allowed is ask, from, urgent, by, entry
+    error: `asked`: found the field `frm`, allowed is ask, from, urgent, by, entry, at
       02-duties.md:7:28
     hint: did you mean `from`?
     error: `asked`: the field `urgent` is of type bool, found count
