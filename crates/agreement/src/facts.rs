@@ -113,13 +113,22 @@ pub(crate) fn facts<'a>(agreement: &'a Agreement, logs: &'a Logs, as_of: Instant
     let mut lower = Emission::new(&program.lower);
     record_facts(agreement, &known, &by_id, &mut lower);
     said_facts(&known, &by_id, &BTreeMap::new(), &mut lower);
-    let lower_behind = std::mem::take(&mut lower.behind);
-    let mut lower = monitor(&program.lower, lower.facts);
     // Silence after what is known; never before what is judged.
     let judged_at = as_of.max(known_by).0;
-    lower.advance(judged_at);
+    let mut stratum = monitor(&program.lower, std::mem::take(&mut lower.facts));
+    stratum.advance(judged_at);
+    // Which statements speak of one thing is asked of those that count at all.
+    let absent = Terms { known: &known, by_id: &by_id, lower: &stratum, judged_at }.entries("absent");
+    let alike = alike(&known, &by_id, &absent);
+    alike_facts(&known, &alike, &mut lower);
+    if !lower.facts.is_empty() {
+        tell(&mut stratum, std::mem::take(&mut lower.facts));
+        stratum.advance(judged_at);
+    }
+    let (lower, lower_behind) = (stratum, lower.behind);
 
     let mut upper = Emission::new(&program.upper);
+    alike_facts(&known, &alike, &mut upper);
     let terms = Terms { known: &known, by_id: &by_id, lower: &lower, judged_at };
     let prompt = terms.prompt();
     behind(agreement, logs, known_by, &mut upper);
@@ -212,10 +221,14 @@ impl Terms<'_, '_> {
 pub(crate) fn monitor(stratum: &Stratum, facts: Vec<(FactId, Fact)>) -> Monitor {
     let mut monitor = Monitor::new(&stratum.rules, &stratum.signature)
         .expect("the agreement was refused at parsing if its rules cannot be watched");
+    tell(&mut monitor, facts);
+    monitor
+}
+
+fn tell(monitor: &mut Monitor, facts: Vec<(FactId, Fact)>) {
     for (id, fact) in facts {
         monitor.insert(id, fact).expect("facts are built by the columns that the rules were compiled for");
     }
-    monitor
 }
 
 fn known<'a>(agreement: &'a Agreement, logs: &'a Logs, known_by: Instant) -> Vec<Known<'a>> {
@@ -428,17 +441,16 @@ fn record_facts(
             }
         }
     }
-    if into.watches("same") || into.watches("before") {
-        for (a, b) in same(known, by_id) {
-            for (one, other) in [(a, b), (b, a)] {
-                let pair = vec![known[one].id.clone(), known[other].id.clone()];
-                let at = known[one].at.hi.max(known[other].at.hi);
-                into.event("same", "", pair.clone(), at, true, vec![one, other]);
-                if order(&known[one]) < order(&known[other]) {
-                    into.event("before", "", pair, at, true, vec![one, other]);
-                }
-            }
-        }
+}
+
+/// Which statements speak of one thing, and which of two was logged first.
+fn alike_facts(known: &[Known<'_>], alike: &BTreeSet<(usize, usize)>, into: &mut Emission<'_>) {
+    for &(earlier, later) in alike {
+        let ids = |a: usize, b: usize| vec![known[a].id.clone(), known[b].id.clone()];
+        let at = known[earlier].at.hi.max(known[later].at.hi);
+        into.event("same", "", ids(earlier, later), at, true, vec![earlier, later]);
+        into.event("same", "", ids(later, earlier), at, true, vec![later, earlier]);
+        into.event("before", "", ids(earlier, later), at, true, vec![earlier, later]);
     }
 }
 
@@ -514,19 +526,23 @@ fn measures(program: &Program, known: &[Known<'_>], by_id: &BTreeMap<StatementId
     }
 }
 
-/// Pairs of seen statements that speak of one thing: of one kind, with the same identifying fields or one confirming the
-/// other, at places that may be one.
-fn same(known: &[Known<'_>], by_id: &BTreeMap<StatementId, usize>) -> BTreeSet<(usize, usize)> {
+/// Pairs of seen statements that speak of one thing, the earlier logged first: of one kind, with the same identifying
+/// fields or one confirming the other, at places that may be one. Of those by one author each is held against his first
+/// only: whoever says the same a thousand times adds a thousand pairs, not a million.
+fn alike(
+    known: &[Known<'_>],
+    by_id: &BTreeMap<StatementId, usize>,
+    absent: &BTreeSet<usize>,
+) -> BTreeSet<(usize, usize)> {
+    let place = |n: usize| known[n].entry.statement.place.as_ref();
+    let fits = |a: usize, b: usize| match (place(a), place(b)) {
+        (Some(a), Some(b)) => distance::overlap(a, b),
+        _ => true,
+    };
+    let author = |n: usize| known[n].entry.statement.party.as_str();
     let mut pairs = BTreeSet::new();
     let mut groups: BTreeMap<(&str, Vec<Value>), Vec<usize>> = BTreeMap::new();
-    let fits = |a: usize, b: usize| {
-        let place = |n: usize| known[n].entry.statement.place.as_ref();
-        match (place(a), place(b)) {
-            (Some(a), Some(b)) => distance::overlap(a, b),
-            _ => true,
-        }
-    };
-    for &n in by_id.values().filter(|n| known[**n].occurred.is_some()) {
+    for &n in by_id.values().filter(|n| known[**n].occurred.is_some() && !absent.contains(n)) {
         let k = &known[n];
         if !k.kind.id.is_empty() {
             let id = k.kind.id.iter().map(|field| value_of(k, field)).collect();
@@ -534,23 +550,40 @@ fn same(known: &[Known<'_>], by_id: &BTreeMap<StatementId, usize>) -> BTreeSet<(
         }
         for reference in k.entry.statement.refs.iter().filter(|r| r.rel == Rel::Confirms) {
             if let Some(&other) = by_id.get(&reference.id)
-                && other != n
+                && !absent.contains(&other)
+                && author(n) != author(other)
                 && known[other].kind.name == k.kind.name
                 && fits(n, other)
             {
-                pairs.insert((n.min(other), n.max(other)));
+                let later = order(&known[n]) > order(&known[other]);
+                pairs.insert(if later { (other, n) } else { (n, other) });
             }
         }
     }
     for group in groups.values_mut() {
-        group.sort_unstable();
-        for (i, &a) in group.iter().enumerate() {
-            for &b in &group[i + 1..] {
-                if fits(a, b) {
-                    pairs.insert((a, b));
-                }
+        group.sort_by(|a, b| order(&known[*a]).cmp(&order(&known[*b])));
+        pairs.extend(among(group, author, fits));
+    }
+    pairs
+}
+
+/// Pairs of a group that stands in the order of logging.
+fn among<'a>(
+    group: &[usize],
+    author: impl Fn(usize) -> &'a str,
+    fits: impl Fn(usize, usize) -> bool,
+) -> Vec<(usize, usize)> {
+    let mut pairs = Vec::new();
+    let mut voices: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for &n in group {
+        for (voice, earlier) in &voices {
+            if *voice == author(n) {
+                pairs.extend(earlier.first().map(|first| (*first, n)));
+            } else {
+                pairs.extend(earlier.iter().filter(|e| fits(**e, n)).map(|e| (*e, n)));
             }
         }
+        voices.entry(author(n)).or_default().push(n);
     }
     pairs
 }
@@ -708,6 +741,21 @@ pub(crate) fn reader_name(predicate: &Arc<str>) -> Option<(&str, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A flood by one author costs as much as it is long, whoever else speaks of the same thing.
+    #[test]
+    fn a_flood_is_not_squared() {
+        let author = |n: usize| ["P1", "P1", "P1", "P1", "P2", "G1"][n.min(5)];
+        let flood: Vec<usize> = (0..10_000).map(|n| if n == 3_000 { 4 } else { n.min(3) }).chain([5]).collect();
+        let pairs = among(&flood, author, |_, _| true);
+        assert!(pairs.len() <= 4 * flood.len(), "{} pairs of {} statements", pairs.len(), flood.len());
+        // His own, at whatever place, against his first; another's, against all that may be of one place.
+        assert_eq!(
+            among(&[0, 1, 4, 2, 5], author, |_, _| true),
+            [(0, 1), (0, 4), (1, 4), (0, 2), (4, 2), (0, 5), (1, 5), (2, 5), (4, 5)]
+        );
+        assert_eq!(among(&[0, 1, 4], author, |a, b| a + b != 5), [(0, 1), (0, 4)]);
+    }
 
     #[test]
     fn who_is_behind() {

@@ -1810,6 +1810,19 @@ impl Compiler<'_> {
             }
         }
 
+        if let Some(absent) = by_name.get("absent") {
+            let read = reach(absent.bodies.iter().map(|b| b.formula).collect(), true);
+            if let Some(word) = ["same", "before"].into_iter().find(|word| read.contains(*word)) {
+                self.file = absent.file.into();
+                let message = format!("`absent` reads `{word}`, which is asked of statements that are not absent");
+                self.problem(
+                    absent.bodies[0].at,
+                    message,
+                    "whether a statement counts at all rests on itself and on what refers to it",
+                );
+            }
+        }
+
         let mut program = Program::default();
         for (lower, names) in [(true, &lower_names), (false, &upper_names)] {
             let mut stratum = Stratum::default();

@@ -475,6 +475,14 @@ fn receipts() {
     );
 }
 
+#[test]
+fn what_is_absent_is_asked_first() {
+    let mut files = small_files(ANSWER);
+    let terms = "\n```accord\ndefine absent(entry: e) when exists o. once same(entry: e, other: o)\n```\n";
+    files.get_mut("01-terms.md").unwrap().extend(terms.bytes());
+    refused_files(&files, "`absent` reads `same`, which is asked of statements that are not absent");
+}
+
 /// A flood of moves that name nothing moves nothing.
 #[test]
 fn other_clocks_stay() {
