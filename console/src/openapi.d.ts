@@ -147,6 +147,8 @@ export interface paths {
                     known_by?: string;
                     /** @description `origin=size` by comma: at earlier heads than the newest. */
                     heads?: string;
+                    /** @description `all` (the default), `none`, or the label of the one verdict whose reasons are wanted; the others name disputed entries only. */
+                    explain?: string;
                 };
                 header?: never;
                 path?: never;

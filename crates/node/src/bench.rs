@@ -6,7 +6,7 @@
 //! ```
 //! Judging itself is done elsewhere; one judgment at a time. Thousands of entries that come together are judged once.
 use crate::config::Pacing;
-use crate::node::{Action, At, Hint, Node};
+use crate::node::{Action, At, Case, Earlier, Hint, Node};
 use hamsaya_agreement::{Agreement, Change, JudgeError, Judgment, State, Verdict};
 use hamsaya_record::Instant;
 use hamsaya_record::store::Store;
@@ -43,17 +43,19 @@ struct Stir {
 #[derive(Debug)]
 pub(crate) struct Bench {
     pub(crate) agreement: Option<Arc<Agreement>>,
-    pub(crate) judgment: Option<Arc<Judgment>>,
+    /// The last judgment, alone, and what it was made from.
+    last: Option<(Case, Arc<Judgment>)>,
     pub(crate) changes: VecDeque<Changed>,
     stir: Option<Stir>,
-    judging: bool,
+    /// What is being judged.
+    judging: Option<Case>,
     /// The next instant at which an open clock of the last judgment runs out.
     next_change: Option<Instant>,
 }
 
 impl Bench {
     pub(crate) fn new(agreement: Option<Arc<Agreement>>) -> Bench {
-        Bench { agreement, judgment: None, changes: VecDeque::new(), stir: None, judging: false, next_change: None }
+        Bench { agreement, last: None, changes: VecDeque::new(), stir: None, judging: None, next_change: None }
     }
 
     pub(crate) fn record_changed(&mut self, at: At) {
@@ -70,7 +72,7 @@ impl Bench {
     }
 
     fn due_at(&self, pacing: &Pacing) -> Option<u64> {
-        let stir = self.stir.filter(|_| !self.judging && self.agreement.is_some())?;
+        let stir = self.stir.filter(|_| self.judging.is_none() && self.agreement.is_some())?;
         Some((stir.last_ms + pacing.judge_ms).min(stir.first_ms + 5 * pacing.judge_ms))
     }
 
@@ -80,13 +82,13 @@ impl Bench {
             at.elapsed_ms.saturating_add(seconds.saturating_mul(1000))
         });
         let due = self.due_at(pacing).filter(|_| at.now.is_some());
-        [due, runs_out.filter(|_| !self.judging)].into_iter().flatten().min()
+        [due, runs_out.filter(|_| self.judging.is_none())].into_iter().flatten().min()
     }
 
     /// Whether the last judgment still says what a judgment at this instant would.
-    pub(crate) fn current(&self, now: Instant) -> Option<&Arc<Judgment>> {
-        let quiet = self.stir.is_none() && !self.judging && self.next_change.is_none_or(|next| now < next);
-        self.judgment.as_ref().filter(|_| quiet)
+    fn current(&self, now: Instant) -> Option<&(Case, Arc<Judgment>)> {
+        let quiet = self.stir.is_none() && self.judging.is_none() && self.next_change.is_none_or(|next| now < next);
+        self.last.as_ref().filter(|_| quiet)
     }
 }
 
@@ -99,27 +101,28 @@ impl<S: Store> Node<S> {
             return;
         }
         let Some(mut case) = self.case(now, now) else { return };
-        case.before = self.bench.judgment.clone();
         self.bench.stir = None;
-        self.bench.judging = true;
+        self.bench.judging = Some(case.clone());
+        let earlier = self.bench.last.as_ref();
+        case.before = earlier.map(|(case, judgment)| Earlier { logs: case.logs.clone(), judgment: judgment.clone() });
         self.out.push(Action::Judge(case));
     }
 
     pub(crate) fn judged(&mut self, judged: Result<(Arc<Judgment>, Vec<Change>), JudgeError>) {
-        self.bench.judging = false;
+        let Some(case) = self.bench.judging.take() else { return };
         let (judgment, changes) = match judged {
             Ok(judged) => judged,
             Err(error) => return self.alarm(error.to_string()),
         };
         self.bench.next_change = next_change(&judgment);
-        let first = self.bench.judgment.is_none();
+        let first = self.bench.last.is_none();
         let labels: Vec<String> = changes
             .iter()
             .filter_map(|c| c.after.as_ref().or(c.before.as_ref()))
             .map(|verdict| verdict.label.clone())
             .collect();
         let at = judgment.as_of;
-        self.bench.judgment = Some(judgment);
+        self.bench.last = Some((case, judgment));
         self.bench.changes.extend(changes.into_iter().map(|change| Changed { at, change }));
         let surplus = self.bench.changes.len().saturating_sub(CHANGES_MAX);
         self.bench.changes.drain(..surplus);
@@ -128,8 +131,8 @@ impl<S: Store> Node<S> {
         }
     }
 
-    /// The last judgment, if a judgment at `now` would say the same.
-    pub fn current_judgment(&self, now: Instant) -> Option<Arc<Judgment>> {
+    /// The last judgment and its case, if a judgment at `now` would say the same.
+    pub fn current_judgment(&self, now: Instant) -> Option<(Case, Arc<Judgment>)> {
         self.bench.current(now).cloned()
     }
 

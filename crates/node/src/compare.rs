@@ -6,7 +6,7 @@
 //! GET /api/digest/node?path=                      articles     first that differs: art_9
 //! GET /api/digest/node?path=art_9                 commitments  C32
 //! GET /api/digest/node?path=art_9/C32             instances    C32.lane(K1, P2)
-//! GET /api/judgment                               what they cite for it, and we do not
+//! GET /api/judgment?explain=C32.lane(K1, P2)      what they cite for it, and we do not
 //! ```
 //! At common heads honest nodes are equal, byte for byte. If one is merely behind, that is said with the first entry that it
 //! lacks.
@@ -125,9 +125,10 @@ impl Theirs {
     }
 }
 
-/// Compares our judgment at common heads with another node's.
+/// Compares our judgment at common heads with another node's. `explain` gives it with the reasons of one verdict.
 pub(crate) async fn compare(
     judgment: Arc<Judgment>,
+    explain: impl FnOnce(&str) -> Result<Arc<Judgment>, String> + Send + 'static,
     url: &str,
     heads: &Heads,
     as_of: Instant,
@@ -136,14 +137,18 @@ pub(crate) async fn compare(
     let url = url.to_string();
     away(move || {
         let client = Client::new();
-        locate(&judgment, |path| client.json(&format!("{url}{path}{at}")).map_err(|e| e.0))
+        locate(&judgment, explain, |path| client.json(&format!("{url}{path}{at}")).map_err(|e| e.0))
     })
     .await
 }
 
 /// Walks the two trees to the first instance that differs, then looks for what only one side rests on. `get` asks the other
 /// side; the path ends where the instants and heads follow.
-fn locate(judgment: &Judgment, mut get: impl FnMut(&str) -> Result<Value, String>) -> Result<Compared, String> {
+fn locate(
+    judgment: &Judgment,
+    explain: impl FnOnce(&str) -> Result<Arc<Judgment>, String>,
+    mut get: impl FnMut(&str) -> Result<Value, String>,
+) -> Result<Compared, String> {
     let mut exchanges = 1;
     let mut get = |path: &str| {
         exchanges += 1;
@@ -161,10 +166,10 @@ fn locate(judgment: &Judgment, mut get: impl FnMut(&str) -> Result<Value, String
     let label = found.and_then(|found| found.label);
     let entry = match &label {
         Some(label) => {
-            let verdicts = get("/api/judgment?")?;
+            let verdicts = get(&format!("/api/judgment?explain={}&", escaped(label)))?;
             let verdicts = verdicts["verdicts"].as_array().into_iter().flatten();
             let other = verdicts.filter(|v| v["label"] == label.as_str()).flat_map(cited).collect();
-            let ours = judgment.verdicts.iter().filter(|v| v.label == *label).flat_map(cites).collect();
+            let ours = explain(label)?.verdicts.iter().filter(|v| v.label == *label).flat_map(cites).collect();
             first_lacking(&ours, &other)
         }
         None => None,
@@ -265,7 +270,7 @@ mod tests {
     #[test]
     fn equal_judgments_take_one_question() {
         let (agreement, judgment) = golden_without(&[]);
-        let compared = locate(&judgment, |path| answer(&judgment, &agreement, path)).unwrap();
+        let compared = locate(&judgment, |_| Ok(judgment.clone()), |path| answer(&judgment, &agreement, path)).unwrap();
         assert_eq!((compared.equal, compared.difference, compared.exchanges), (true, None, 2));
     }
 
@@ -275,7 +280,7 @@ mod tests {
         let (agreement, mine) = golden_without(&[]);
         let (_, theirs) = golden_without(&["#7"]);
         for (ours, other) in [(&mine, &theirs), (&theirs, &mine)] {
-            let compared = locate(ours, |path| answer(other, &agreement, path)).unwrap();
+            let compared = locate(ours, |_| Ok(ours.clone()), |path| answer(other, &agreement, path)).unwrap();
             assert!(!compared.equal);
             assert!(compared.exchanges <= 6, "{}", compared.exchanges);
             let found = compared.difference.unwrap();

@@ -1,12 +1,13 @@
 //! Judgments made lately, each made once.
 //!
 //! ```text
-//! let judgment = docket.judge(&case)?;
+//! let judgment = docket.judge(&case, &Explain::None)?;
+//! let (judgment, changes) = docket.changed(&case)?;      only what changed is explained, before and after
 //! ```
 //! Two questions for the same heads and instants are one judgment, whoever asks. And if nothing came but entries that no
 //! rule reads, such as cosignatures or incidents from open sources, the verdicts are those of before under new heads.
-use crate::node::Case;
-use hamsaya_agreement::{JudgeError, Judgment, Speech};
+use crate::node::{Case, Explain};
+use hamsaya_agreement::{Change, JudgeError, Judgment, Speech};
 use hamsaya_record::Instant;
 use hamsaya_record::logs::Head;
 use hamsaya_record::statement::StatementId;
@@ -22,6 +23,7 @@ struct Kept {
     as_of: Instant,
     known_by: Instant,
     evidence: StatementId,
+    explained: Explain,
     judgment: Arc<Judgment>,
 }
 
@@ -34,43 +36,67 @@ pub struct Docket {
 }
 
 impl Docket {
-    /// The judgment of a case. Takes as long as judging takes; not for threads that answer.
-    pub fn judge(&self, case: &Case) -> Result<Arc<Judgment>, JudgeError> {
-        if let Some(found) = self.find(case, |kept| kept.heads == case.logs.heads()) {
+    /// The judgment of a case, with at least these verdicts explained. Takes as long as judging takes; not for threads
+    /// that answer.
+    pub fn judge(&self, case: &Case, explain: &Explain) -> Result<Arc<Judgment>, JudgeError> {
+        if let Some(found) = self.find(case, explain, |kept| kept.heads == case.logs.heads()) {
             return Ok(found);
         }
         let _bench = lock(&self.bench);
-        if let Some(found) = self.find(case, |kept| kept.heads == case.logs.heads()) {
+        if let Some(found) = self.find(case, explain, |kept| kept.heads == case.logs.heads()) {
             return Ok(found);
         }
         let evidence = evidence(case);
-        let judgment = match self.find(case, |kept| kept.evidence == evidence) {
+        let judgment = match self.find(case, explain, |kept| kept.evidence == evidence) {
             Some(same) => {
                 let mut judgment = Judgment::clone(&same);
                 judgment.heads = case.logs.heads().to_vec();
                 judgment
             }
-            None => hamsaya_agreement::judge(&case.agreement, &case.logs, case.as_of, case.known_by)?,
+            None => case.judge(explain)?,
         };
         let judgment = Arc::new(judgment);
-        let mut kept = lock(&self.kept);
-        kept.push_back(Kept {
+        let made = Kept {
             heads: case.logs.heads().to_vec(),
             as_of: case.as_of,
             known_by: case.known_by,
             evidence,
+            explained: explain.clone(),
             judgment: judgment.clone(),
+        };
+        let mut kept = lock(&self.kept);
+        // What says less of the same is not asked for again.
+        kept.retain(|k| {
+            let same = (&k.heads, k.as_of, k.known_by) == (&made.heads, made.as_of, made.known_by);
+            !(same && made.explained.covers(&k.explained))
         });
+        kept.push_back(made);
         if kept.len() > KEPT_MAX {
             kept.pop_front();
         }
         Ok(judgment)
     }
 
-    fn find(&self, case: &Case, fits: impl Fn(&Kept) -> bool) -> Option<Arc<Judgment>> {
+    /// The judgment of a case, and what changed since the one before it. Why it changed is read from the reasons on both
+    /// sides, so those of the changed verdicts are found, and no others.
+    pub fn changed(&self, case: &Case) -> Result<(Arc<Judgment>, Vec<Change>), JudgeError> {
+        let judgment = self.judge(case, &Explain::None)?;
+        let (Some(before), Some(earlier)) = (&case.before, case.earlier()) else { return Ok((judgment, Vec::new())) };
+        let changes = judgment.changes_since(&before.judgment);
+        let verdicts = changes.iter().filter_map(|change| change.after.as_ref().or(change.before.as_ref()));
+        let labels: BTreeSet<String> = verdicts.map(|verdict| verdict.label.clone()).collect();
+        if labels.is_empty() {
+            return Ok((judgment, changes));
+        }
+        let explain = Explain::Only(labels);
+        let (was, is) = (self.judge(&earlier, &explain)?, self.judge(case, &explain)?);
+        Ok((judgment, is.changes_since(&was)))
+    }
+
+    fn find(&self, case: &Case, explain: &Explain, fits: impl Fn(&Kept) -> bool) -> Option<Arc<Judgment>> {
         let kept = lock(&self.kept);
-        let same = kept.iter().find(|k| k.as_of == case.as_of && k.known_by == case.known_by && fits(k));
-        same.map(|k| k.judgment.clone())
+        let asked = |k: &&Kept| (k.as_of, k.known_by) == (case.as_of, case.known_by) && k.explained.covers(explain);
+        kept.iter().filter(asked).find(|k| fits(k)).map(|k| k.judgment.clone())
     }
 }
 
@@ -96,4 +122,40 @@ fn evidence(case: &Case) -> StatementId {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::folder::agreement_files;
+    use crate::node::Earlier;
+    use hamsaya_agreement::Agreement;
+    use hamsaya_agreement::case;
+    use std::path::Path;
+
+    /// From each block of the golden scenario to the next, what changed and why is what it would be if all were explained.
+    #[test]
+    fn reasons_are_found_for_what_changed_and_say_the_same() {
+        let files = agreement_files(Path::new("../../agreements/hamsaya-accord")).unwrap();
+        let agreement = Arc::new(Agreement::parse(&files).unwrap());
+        let source = std::fs::read_to_string("../../agreements/cases/good/golden-scenario.md").unwrap();
+        let golden = case::Case::parse("golden-scenario.md", &source).unwrap();
+        let logs = Arc::new(golden.play("golden-scenario.md", &agreement).unwrap());
+        let docket = Docket::default();
+        let (mut before, mut before_in_full): (Option<Earlier>, Option<Judgment>) = (None, None);
+        let mut found = 0;
+        for block in golden.expected.iter().filter(|block| block.as_of == block.known_by) {
+            let (as_of, known_by) = (block.as_of, block.known_by);
+            let case = Case { agreement: agreement.clone(), logs: logs.clone(), as_of, known_by, before };
+            let (judgment, changes) = docket.changed(&case).unwrap();
+            assert!(judgment.verdicts.iter().all(|v| v.reasons.proof.is_empty()), "judgment alone, as of {as_of}");
+            let in_full = case.judge(&Explain::All).unwrap();
+            assert_eq!(judgment.digest(), in_full.digest());
+            let expected = before_in_full.map(|before| in_full.changes_since(&before)).unwrap_or_default();
+            assert_eq!(changes, expected, "as of {as_of}");
+            found += changes.len();
+            (before, before_in_full) = (Some(Earlier { logs: logs.clone(), judgment }), Some(in_full));
+        }
+        assert!(found > 10, "{found} changes");
+    }
 }

@@ -18,7 +18,7 @@ use crate::held::Held;
 use crate::own::Own;
 use crate::recovery::Recovery;
 use crate::refusals::Refusals;
-use hamsaya_agreement::{Agreement, Change, JudgeError, Judgment, Misfit};
+use hamsaya_agreement::{Agreement, Change, JudgeError, Judgment, Misfit, Verdict};
 use hamsaya_record::Instant;
 use hamsaya_record::accept::{Acceptance, Reason, Refusal};
 use hamsaya_record::checkpoint::Checkpoint;
@@ -35,7 +35,7 @@ use hamsaya_record::store::{Store, StoreError};
 use hamsaya_record::tile::Tile;
 use hamsaya_record::tiles::TilesError;
 use hamsaya_record::witness::{Witness, WitnessAnswer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Who is waiting for an answer; the driver's number.
@@ -175,21 +175,61 @@ pub struct Case {
     pub as_of: Instant,
     /// By what was known when.
     pub known_by: Instant,
-    /// The judgment before it.
-    pub before: Option<Arc<Judgment>>,
+    /// The judgment before it, if what changed since then is asked for.
+    pub before: Option<Earlier>,
+}
+
+/// A judgment with what it was made from.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    /// What was judged.
+    pub logs: Arc<Logs>,
+    /// How.
+    pub judgment: Arc<Judgment>,
+}
+
+/// Which verdicts are explained. Finding reasons costs far more than judging.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Explain {
+    /// None is: judgment alone.
+    None,
+    /// Those with these labels.
+    Only(BTreeSet<String>),
+    /// Every one.
+    All,
+}
+
+impl Explain {
+    pub(crate) fn wants(&self, verdict: &Verdict) -> bool {
+        match self {
+            Explain::None => false,
+            Explain::Only(labels) => labels.contains(&verdict.label),
+            Explain::All => true,
+        }
+    }
+
+    /// Whether a judgment explained so far says all that `other` asks for.
+    pub(crate) fn covers(&self, other: &Explain) -> bool {
+        match (self, other) {
+            (Explain::All, _) | (_, Explain::None) => true,
+            (Explain::Only(held), Explain::Only(asked)) => held.is_superset(asked),
+            _ => false,
+        }
+    }
 }
 
 impl Case {
-    /// Judges it, and says what changed.
-    pub fn judge(&self) -> Result<(Arc<Judgment>, Vec<Change>), JudgeError> {
-        let judgment = hamsaya_agreement::judge(&self.agreement, &self.logs, self.as_of, self.known_by)?;
-        Ok(self.compared(Arc::new(judgment)))
+    /// Judges it. The digest is the same whatever is explained.
+    pub fn judge(&self, explain: &Explain) -> Result<Judgment, JudgeError> {
+        let wanted = |verdict: &Verdict| explain.wants(verdict);
+        hamsaya_agreement::judge_explaining(&self.agreement, &self.logs, self.as_of, self.known_by, wanted)
     }
 
-    /// With what changed since the judgment before.
-    pub(crate) fn compared(&self, judgment: Arc<Judgment>) -> (Arc<Judgment>, Vec<Change>) {
-        let changes = self.before.as_ref().map(|before| judgment.changes_since(before)).unwrap_or_default();
-        (judgment, changes)
+    /// The case that was judged before this one.
+    pub(crate) fn earlier(&self) -> Option<Case> {
+        let Earlier { logs, judgment } = self.before.clone()?;
+        let (as_of, known_by) = (judgment.as_of, judgment.known_by);
+        Some(Case { agreement: self.agreement.clone(), logs, as_of, known_by, before: None })
     }
 }
 

@@ -9,7 +9,7 @@
 //! question about the node is a closure that runs between two events.
 use crate::clock::{Clock, ClockError};
 use crate::docket::Docket;
-use crate::node::{Action, Answer, At, Case, Event, Hint, Node, Ticket};
+use crate::node::{Action, Answer, At, Case, Event, Explain, Hint, Node, Ticket};
 use crate::wire::Wire;
 use hamsaya_agreement::{JudgeError, Judgment};
 use hamsaya_record::Instant;
@@ -112,7 +112,7 @@ impl Shell {
             Action::Judge(case) => {
                 let shell = self.clone();
                 in_thread("judge", move || {
-                    let judged = shell.inner.docket.judge(&case).map(|judgment| case.compared(judgment));
+                    let judged = shell.inner.docket.changed(&case);
                     // The node may have stopped meanwhile.
                     let _ = shell.inner.inbox.send(Message::Event(Event::Judged(Box::new(judged))));
                 });
@@ -196,10 +196,15 @@ impl Shell {
         Ok(())
     }
 
-    /// Judges, away from the threads that answer.
-    pub(crate) async fn judge(&self, case: Case) -> Result<Result<Arc<Judgment>, JudgeError>, Gone> {
+    /// Judges, away from the threads that answer, and explains at least these verdicts.
+    pub(crate) async fn judge(&self, case: Case, explain: Explain) -> Result<Result<Arc<Judgment>, JudgeError>, Gone> {
         let shell = self.clone();
-        tokio::task::spawn_blocking(move || shell.inner.docket.judge(&case)).await.map_err(|_| Gone)
+        tokio::task::spawn_blocking(move || shell.judge_here(&case, &explain)).await.map_err(|_| Gone)
+    }
+
+    /// The same, in this thread.
+    pub(crate) fn judge_here(&self, case: &Case, explain: &Explain) -> Result<Arc<Judgment>, JudgeError> {
+        self.inner.docket.judge(case, explain)
     }
 
     pub(crate) fn clock(&self) -> &Clock {

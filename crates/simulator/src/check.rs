@@ -6,7 +6,7 @@
 use crate::town::{SKEW_S, START};
 use crate::world::{SILENCE_MS, World};
 use crate::{Rule, Sabotage};
-use hamsaya_node::node::{Case, Node};
+use hamsaya_node::node::{Case, Explain, Node};
 use hamsaya_record::Instant;
 use hamsaya_record::logs::{Head, LoggedAt, Logs};
 use hamsaya_record::statement::{StatementId, hex};
@@ -59,9 +59,9 @@ impl World {
             // Verdicts are a function of what was just compared. All judge at rest; meanwhile two are enough, since
             // judging takes most of the time of a story.
             let judges = at_rest || first.is_none() || keepers.last().is_some_and(|(last, _)| last == name);
-            let judged = if judges { Some(case.judge()) } else { None };
+            let judged = if judges { Some(case.judge(&Explain::None)) } else { None };
             let digest = match judged {
-                Some(Ok((judgment, _))) => {
+                Some(Ok(judgment)) => {
                     verdicts = judgment.verdicts.len();
                     Some(judgment.digest())
                 }

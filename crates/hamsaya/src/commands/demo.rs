@@ -16,11 +16,13 @@ use clap::Args;
 use hamsaya_agreement::case::{Case, Expected, Row as Step};
 use hamsaya_record::Instant;
 use indicatif::ProgressBar;
-use serde_json::Value;
 use std::fs::{self, File};
 use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// How long a node may take to find out why a verdict changed.
+const REASONS_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Start five nodes on loopback and play the golden scenario: record, witness, judge, compare
 ///
@@ -81,7 +83,8 @@ impl Demo {
             writeln!(out, "{:3} {}  {}", node.name, node.url, node.folder.dir().display())?;
         }
         writeln!(out)?;
-        let mut play = Play { demo: self, script: &script, words: &words, out, faults: Vec::new() };
+        let (faults, since) = (Vec::new(), Instant(0));
+        let mut play = Play { demo: self, script: &script, words: &words, out, faults, since };
         play.steps(&mut town)?;
         let end = end_of(&script);
         play.import(&town, &nodes[3].folder, end)?;
@@ -141,6 +144,8 @@ struct Play<'a> {
     out: &'a mut dyn Write,
     /// What is not as it must be, in the order in which it was found.
     faults: Vec<String>,
+    /// The step before.
+    since: Instant,
 }
 
 impl Play<'_> {
@@ -194,9 +199,13 @@ impl Play<'_> {
         }
         town.settle(receipt.as_ref(), step.at)?;
         let after = town.verdicts("P1", step.at, step.at)?;
-        let changes = town.node("P1")?.get("/api/changes").unwrap_or(Value::Null);
+        let all = moved(before, &after);
+        // A node that begins, or begins again, has no judgment from before to compare with.
+        let patience = if kill || before.is_empty() { Duration::ZERO } else { REASONS_PATIENCE };
+        let changes = town.changes("P1", &all, self.since, patience);
+        self.since = step.at;
         let because = Because { changes: &changes, labels: &town.labels, withdraws: withdraws(step) };
-        for moved in moved(before, &after) {
+        for moved in all {
             writeln!(self.out, "{:37}{}", "", because.said(&moved, self.words, step.at))?;
         }
         self.out.flush()?;

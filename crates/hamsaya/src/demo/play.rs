@@ -6,6 +6,7 @@ use super::processes::{Process, text, until};
 use crate::client::{NodeClient, Receipt, escaped};
 use crate::commands::init::DemoNode;
 use crate::complaint::Complaint;
+use crate::demo::narrate::Moved;
 use crate::folder::Folder;
 use crate::verdicts::Row;
 use anyhow::Result;
@@ -141,8 +142,26 @@ impl<'a> Town<'a> {
 
     /// A node's verdicts.
     pub fn verdicts(&self, name: &str, as_of: Instant, known_by: Instant) -> Result<Vec<Row>> {
-        let judgment = self.node(name)?.get(&format!("/api/judgment?as_of={as_of}&known_by={known_by}"))?;
+        let judgment =
+            self.node(name)?.get(&format!("/api/judgment?as_of={as_of}&known_by={known_by}&explain=none"))?;
         Ok(judgment["verdicts"].as_array().into_iter().flatten().map(Row::of_json).collect())
+    }
+
+    /// What a node tells of recent changes, once it tells of all that moved after `since`; after `patience`, what it tells by
+    /// then. A node finds out why a verdict changed only after it has found that it did.
+    pub fn changes(&self, name: &str, moved: &[Moved], since: Instant, patience: Duration) -> Value {
+        let (mut last, since) = (Value::Null, since.to_string());
+        let told = until("reasons", patience, || {
+            last = self.node(name)?.get("/api/changes")?;
+            let tells = |m: &Moved| {
+                let after = m.after.as_ref().map_or(Value::Null, |row| Value::from(row.state.as_str()));
+                let mut changes = last.as_array().into_iter().flatten();
+                changes.any(|c| c["label"] == m.label.as_str() && c["after"] == after && text(c, "at") > since.as_str())
+            };
+            Ok(if moved.iter().all(tells) { Ok(()) } else { Err(last.to_string()) })
+        });
+        drop(told);
+        last
     }
 
     /// Acknowledged statements that a judging node does not hold where it was acknowledged.

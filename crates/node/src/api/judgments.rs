@@ -3,9 +3,10 @@ use super::Api;
 use super::problem::Problem;
 use super::shapes;
 use crate::compare::{self, Heads, path_of};
+use crate::node::{Case, Explain};
 use axum::Json;
 use axum::extract::{Query, State};
-use hamsaya_agreement::Judgment;
+use hamsaya_agreement::{JudgeError, Judgment, Reasons};
 use hamsaya_record::Instant;
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::statement::{FieldValue, hex};
@@ -24,6 +25,8 @@ pub(super) struct Asked {
     /// A branch of the digest's tree: `art_4/C14`.
     path: Option<String>,
     peer: Option<String>,
+    /// `all` (the default), `none`, or the label of the one verdict whose reasons are wanted.
+    explain: Option<String>,
 }
 
 impl Asked {
@@ -32,9 +35,17 @@ impl Asked {
         text.map(|t| t.parse().map_err(|_| Problem::bad_parameter(field, t, allowed))).transpose()
     }
 
-    /// The judgment asked for. Without parameters it is the one that the node holds, as long as a new one would say the
-    /// same.
-    pub(super) async fn judgment(&self, api: &Api) -> Result<Arc<Judgment>, Problem> {
+    /// The judgment asked for, with at least these verdicts explained.
+    async fn judgment(&self, api: &Api, explain: Explain) -> Result<Arc<Judgment>, Problem> {
+        match self.case(api).await? {
+            (_, Some(judgment)) if explain == Explain::None => Ok(judgment),
+            (case, _) => api.shell.judge(case, explain).await?.map_err(other_agreement),
+        }
+    }
+
+    /// The case asked for. Without parameters it is the one that the node judged last, with its judgment, as long as a new
+    /// one would say the same.
+    async fn case(&self, api: &Api) -> Result<(Case, Option<Arc<Judgment>>), Problem> {
         let (as_of, known_by) =
             (Asked::instant("as_of", self.as_of.as_ref())?, Asked::instant("known_by", self.known_by.as_ref())?);
         let heads = self.heads.as_deref().map(Heads::parse).transpose();
@@ -42,8 +53,8 @@ impl Asked {
         let now = api.shell.clock().now();
         let case = api.shell.ask(move |node| {
             let now = now.ok_or_else(|| Problem::paused("the scenario's clock was not set yet"))?;
-            if let (None, None, None, Some(judgment)) = (as_of, known_by, &heads, node.current_judgment(now)) {
-                return Ok(Err(judgment));
+            if let (None, None, None, Some((case, judgment))) = (as_of, known_by, &heads, node.current_judgment(now)) {
+                return Ok((case, Some(judgment)));
             }
             let case = match &heads {
                 None => node.case(as_of.unwrap_or(now), known_by.unwrap_or(now)),
@@ -58,27 +69,37 @@ impl Asked {
                     node.case_at(&cut, as_of.unwrap_or(now), known_by.unwrap_or(now))
                 }
             };
-            case.map(Ok).ok_or_else(|| Problem::forbidden("this node only witnesses, it does not judge"))
+            let case = case.ok_or_else(|| Problem::forbidden("this node only witnesses, it does not judge"))?;
+            Ok((case, None))
         });
-        match case.await?? {
-            Ok(case) => api.shell.judge(case).await?.map_err(|error| {
-                Problem::conflict("other_agreement", "The record belongs to another agreement", error.to_string())
-            }),
-            Err(judgment) => Ok(judgment),
-        }
+        case.await?
     }
+}
+
+fn other_agreement(error: JudgeError) -> Problem {
+    Problem::conflict("other_agreement", "The record belongs to another agreement", error.to_string())
 }
 
 /// `GET /api/judgment`
 pub(super) async fn judgment(State(api): State<Api>, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
-    let judgment = asked.judgment(&api).await?;
+    let explain = match asked.explain.as_deref() {
+        None | Some("all") => Explain::All,
+        Some("none") => Explain::None,
+        Some(label) => Explain::Only([label.to_string()].into()),
+    };
+    let mut judgment = Arc::unwrap_or_clone(asked.judgment(&api, explain.clone()).await?);
+    // The docket may know more; the answer depends on the question alone.
+    for verdict in judgment.verdicts.iter_mut().filter(|verdict| !explain.wants(verdict)) {
+        let disputed = std::mem::take(&mut verdict.reasons.disputed);
+        verdict.reasons = Reasons { disputed, ..Reasons::default() };
+    }
     let commitments = api.agreement().map(|a| a.commitments()).unwrap_or_default();
     Ok(Json(shapes::judgment(&judgment, commitments)))
 }
 
 /// `GET /api/digest`: signed by the node, and appended nowhere, or the record would never come to rest.
 pub(super) async fn digest(State(api): State<Api>, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
-    let judgment = asked.judgment(&api).await?;
+    let judgment = asked.judgment(&api, Explain::None).await?;
     let digest = hex(&judgment.digest());
     let fields = verdict_fields(&judgment, &digest);
     let (name, signed) = api.shell.ask(move |node| (node.name().to_string(), node.stated("verdict", fields))).await?;
@@ -116,7 +137,7 @@ fn envelope(envelope: &Envelope) -> Value {
 
 /// `GET /api/digest/node`: a branch of the digest's tree.
 pub(super) async fn branch(State(api): State<Api>, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
-    let judgment = asked.judgment(&api).await?;
+    let judgment = asked.judgment(&api, Explain::None).await?;
     let path = asked.path.clone().unwrap_or_default();
     let names = path_of(&path);
     let children = judgment
@@ -144,8 +165,14 @@ pub(super) async fn compare(State(api): State<Api>, Query(asked): Query<Asked>) 
         heads: Some(common.to_string()),
         ..Asked::default()
     };
-    let judgment = at.judgment(&api).await?;
-    let compared = compare::compare(judgment, &url, &common, as_of).await.map_err(Problem::peer)?;
+    let (case, _) = at.case(&api).await?;
+    let judgment = api.shell.judge(case.clone(), Explain::None).await?.map_err(other_agreement)?;
+    let shell = api.shell.clone();
+    let explain = move |label: &str| {
+        let explain = Explain::Only([label.to_string()].into());
+        shell.judge_here(&case, &explain).map_err(|error| error.to_string())
+    };
+    let compared = compare::compare(judgment, explain, &url, &common, as_of).await.map_err(Problem::peer)?;
     Ok(Json(json!({
         "equal": compared.equal,
         "mine": compared.mine,

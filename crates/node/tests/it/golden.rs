@@ -81,4 +81,25 @@ fn check(town: &Town, block: &Expected) {
     let mut found: Vec<(String, String)> = verdicts.map(|v| (text(&v["label"]), text(&v["state"]))).collect();
     found.sort();
     assert_eq!(found, expected, "{at}");
+    explained(town, &at, &judgment);
+}
+
+/// Reasons are found for whom they are asked for, and the digest does not depend on it.
+fn explained(town: &Town, at: &str, all: &serde_json::Value) {
+    let Some(last) = all["verdicts"].as_array().unwrap().last() else { return };
+    let label = last["label"].as_str().unwrap();
+    for (asked, wanted) in [("none", None), (&*label.replace(' ', "%20"), Some(label))] {
+        let judgment = town.get("P1", &format!("/api/judgment?{at}&explain={asked}")).json();
+        assert_eq!(judgment["digest"], all["digest"], "{at}");
+        for verdict in judgment["verdicts"].as_array().unwrap() {
+            let is_wanted = Some(verdict["label"].as_str().unwrap()) == wanted;
+            assert_eq!(
+                verdict["reasons"]["proof"] != serde_json::json!([]),
+                is_wanted,
+                "{asked}: {}",
+                verdict["label"]
+            );
+            assert!(!is_wanted || verdict["reasons"] == last["reasons"], "{asked}");
+        }
+    }
 }

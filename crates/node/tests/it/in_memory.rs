@@ -2,7 +2,7 @@
 use crate::town::{NAMES, START, accord, founding_leaf, key, origin, setup};
 use hamsaya_agreement::Agreement;
 use hamsaya_node::docket::Docket;
-use hamsaya_node::node::{Action, Answer, At, Cosigning, Event, Hint, News, Node, Silence, Status, Stores};
+use hamsaya_node::node::{Action, Answer, At, Cosigning, Event, Explain, Hint, News, Node, Silence, Status, Stores};
 use hamsaya_record::Instant;
 use hamsaya_record::accept::Reason;
 use hamsaya_record::envelope::Envelope;
@@ -112,9 +112,7 @@ impl World {
             }
             Action::Judge(case) => {
                 // All nodes of all tests share a docket, or the same record would be judged over and over.
-                let judgment = DOCKET.judge(&case).unwrap();
-                let changes = case.before.as_ref().map(|b| judgment.changes_since(b)).unwrap_or_default();
-                Event::Judged(Box::new(Ok((judgment, changes))))
+                Event::Judged(Box::new(DOCKET.changed(&case)))
             }
             Action::AskWitness { peer, size, body } => {
                 let answer = self.cosign(&peer, body);
@@ -230,7 +228,7 @@ impl World {
 
     fn digest(&self, name: &str) -> String {
         let case = self.nodes[name].case(self.now, self.now).unwrap();
-        hex(&case.judge().unwrap().0.digest())
+        hex(&case.judge(&Explain::None).unwrap().digest())
     }
 }
 
@@ -280,7 +278,7 @@ fn an_entry_is_durable_then_answered_then_witnessed_then_held_by_all() {
     world.settle();
     for name in ["P1", "P2", "G1", "G2"] {
         assert_eq!(world.sizes(name)[&origin("P2")], 4, "{name}: the entry and its proof of time");
-        let state = world.nodes[name].case(world.now, world.now).unwrap().judge().unwrap().0;
+        let state = world.nodes[name].case(world.now, world.now).unwrap().judge(&Explain::None).unwrap();
         assert!(state.verdicts.iter().any(|v| v.label == "C14(A1, P1)"), "{name}");
         assert_eq!(world.digest(name), world.digest("P1"), "{name}");
         assert_eq!(world.nodes[name].status(), &Status::Running);
