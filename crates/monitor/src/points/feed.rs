@@ -121,6 +121,20 @@ impl Piece<'_> {
         Word::small(if negative { -number } else { number })
     }
 
+    /// A stamp of at most 18 digits with a blank or semicolon behind it.
+    fn digits(&mut self) -> Option<i64> {
+        let (mut at, mut number) = (self.at, 0i64);
+        while let Some(digit) = self.bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10) {
+            number = number.wrapping_mul(10).wrapping_add(i64::from(digit));
+            at += 1;
+        }
+        if at == self.at || at - self.at > 18 || !matches!(self.bytes.get(at), Some(b' ' | b';' | b'\n')) {
+            return None;
+        }
+        self.at = at;
+        Some(number)
+    }
+
     fn text(&self, (from, to): (usize, usize)) -> Result<&str, Stop> {
         match std::str::from_utf8(&self.bytes[from..to]) {
             Ok(text) => Ok(text),
@@ -217,10 +231,16 @@ impl Points {
         match (piece.peek(), reader.point) {
             (Some(b'@'), _) => {
                 piece.at += 1;
-                let word = piece.word()?;
-                let text = piece.text(word)?;
-                let Ok(stamp) = text.parse::<i64>() else {
-                    return piece.bad(from, format!("`@{text}`"), "`@` and a stamp in seconds");
+                let stamp = match piece.digits() {
+                    Some(stamp) => stamp,
+                    None => {
+                        let word = piece.word()?;
+                        let text = piece.text(word)?;
+                        let Ok(stamp) = text.parse::<i64>() else {
+                            return piece.bad(from, format!("`@{text}`"), "`@` and a stamp in seconds");
+                        };
+                        stamp
+                    }
                 };
                 let point = self.begin(stamp).map_err(|error| refused(from, error))?;
                 reader.point = Some(point);

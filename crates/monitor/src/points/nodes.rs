@@ -27,6 +27,8 @@ pub(crate) struct Core {
     sets: Vec<Set>,
     /// Where valuations without a row hold; empty for what is finite.
     pub(crate) default: Set,
+    /// Whether the default may ever be anything but empty.
+    pub(crate) open_ended: bool,
     pub(crate) changes: Vec<Change>,
 }
 
@@ -40,7 +42,7 @@ impl Core {
     /// The set of a row; of [`NONE`] the default.
     pub(crate) fn set(&self, row: u32) -> &[Span] {
         match self.sets.get(row as usize) {
-            Some(set) if set.first() != Some(&UNTOUCHED) => set,
+            Some(set) if !self.open_ended || set.first() != Some(&UNTOUCHED) => set,
             _ => &self.default,
         }
     }
@@ -49,16 +51,28 @@ impl Core {
             return &mut self.default;
         }
         if self.sets.len() <= row as usize {
-            self.sets.resize(row as usize + 1, SmallVec::from_slice(&[UNTOUCHED]));
+            let open_ended = self.open_ended;
+            self.sets.resize_with(row as usize + 1, || Core::untouched(open_ended));
         }
         let set = &mut self.sets[row as usize];
-        if set.first() == Some(&UNTOUCHED) {
+        if self.open_ended && set.first() == Some(&UNTOUCHED) {
             *set = self.default.clone();
         }
         set
     }
+    fn untouched(open_ended: bool) -> Set {
+        if open_ended { SmallVec::from_slice(&[UNTOUCHED]) } else { Set::new() }
+    }
     /// Makes a row's set what it is on a span, and passes on where it differed.
     fn settle(&mut self, row: u32, within: Span, new: &[Span]) {
+        if let [span] = *new {
+            // One interval at the end: most changes are.
+            let set = self.touch(row);
+            if set.last().is_none_or(|last| last.1 < within.0) && within.0 < within.1 {
+                set.push(span);
+                return self.changes.push(Change { row, span });
+            }
+        }
         let mut changes = std::mem::take(&mut self.changes);
         replace(self.touch(row), within, new, |span| changes.push(Change { row, span }));
         self.changes = changes;
@@ -79,8 +93,9 @@ impl Core {
         a == b
     }
     fn drop_row(&mut self, row: u32) {
+        let open_ended = self.open_ended;
         if let Some(set) = self.sets.get_mut(row as usize) {
-            *set = SmallVec::from_slice(&[UNTOUCHED]);
+            *set = Core::untouched(open_ended);
         }
     }
     pub(crate) fn bytes(&self) -> usize {

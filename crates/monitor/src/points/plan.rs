@@ -220,6 +220,10 @@ impl Plan {
         } else {
             self.one(formula, signature)
         };
+        if let Ok(planned) = &result {
+            let open_ended = planned.others != Others::Never || planned.vars.is_empty();
+            self.nodes[planned.node].core.open_ended |= open_ended;
+        }
         self.depth -= 1;
         result
     }
