@@ -341,10 +341,14 @@ impl Unary {
                 }
             }
         }
+        let n = time.len();
+        // Before anything is known to end: a row that went on until now has the new distances too.
+        if n > round.before && self.needs_open() && (!self.open.rows.is_empty() || self.open.default) {
+            self.distances(core, child, round);
+        }
         for change in &child.changes {
             self.changed(core, child, time, change.row, change.span);
         }
-        let n = time.len();
         if n > round.before {
             if !self.again.is_empty() {
                 let mut again = std::mem::take(&mut self.again);
@@ -354,9 +358,6 @@ impl Unary {
                 if self.again.is_empty() {
                     self.again = again;
                 }
-            }
-            if self.needs_open() && (!self.open.rows.is_empty() || self.open.default) {
-                self.distances(core, child, round);
             }
             let Some(now) = time.last() else { return };
             while let Some((stamp, row)) = self.timers.due(now) {
@@ -608,6 +609,10 @@ impl Zip {
             let slot = self.link(&round.spaces[driver.space], 0, driver);
             self.recompute(core, driver, other, time, 0, slot, ALL);
         }
+        // Before anything is known to end: a row that went on until now has the new distances too.
+        if time.len() > round.before && self.waits() && !self.open.rows.is_empty() {
+            self.distances(core, driver, other, round);
+        }
         // The other side first, while drivers are filed as they were: one that goes with it is still found.
         for change in &other.changes {
             if change.row == NONE {
@@ -649,9 +654,6 @@ impl Zip {
                 let since = round.before.saturating_sub(1);
                 let within = self.affected(time, other.set(with), (since, OPEN), true);
                 self.recompute(core, driver, other, time, row, slot, within);
-            }
-            if self.waits() && !self.open.rows.is_empty() {
-                self.distances(core, driver, other, round);
             }
             let Some(now) = time.last() else { return };
             while let Some((stamp, row)) = self.timers.due(now) {
@@ -1031,11 +1033,15 @@ impl Map {
                 self.link(core.space, child.space, 0, round);
                 self.changed(core, child, 0, ALL, round);
             }
-            self.recompute(core, child, NONE, NONE, ALL);
+            if core.open_ended {
+                self.recompute(core, child, NONE, NONE, ALL);
+            }
         }
         for change in &child.changes {
             if change.row == NONE {
-                self.recompute(core, child, NONE, NONE, change.span);
+                if core.open_ended {
+                    self.recompute(core, child, NONE, NONE, change.span);
+                }
             } else {
                 self.changed(core, child, change.row, change.span, round);
             }

@@ -486,7 +486,8 @@ impl Plan {
         let key = format!("map {} {passes:?} {exprs:?}", child.node);
         let arity = child.vars.len();
         let node = self.add(key, Err(exprs.len()), || Kind::Map(Box::new(Map::new(child.node, arity, passes, exprs))));
-        Planned { node, vars, types, others: child.others }
+        let others = if arity == 0 { Others::Never } else { child.others };
+        Planned { node, vars, types, others }
     }
 
     fn atom(&mut self, formula: &Formula, name: &Name, args: &[Term], signature: &Signature) -> Outcome {
