@@ -232,3 +232,36 @@ fn the_shared_cases_pass_through_the_command() {
     }
     assert!(wrong.is_empty(), "{} cases: {}", wrong.len(), wrong.join("\n"));
 }
+
+/// The files, commands and answers of docs/guide/monitor.md.
+#[test]
+fn the_guide_to_the_monitor_runs_as_it_is_written() {
+    let guide = fs::read_to_string(root().join("docs/guide/monitor.md")).expect("the guide");
+    let dir = scratch("monitor-guide");
+    let (mut blocks, mut block): (Vec<(String, String)>, Option<(String, String)>) = (Vec::new(), None);
+    for line in guide.lines() {
+        match (line.strip_prefix("```"), &mut block) {
+            (Some(kind), None) => block = Some((kind.to_string(), String::new())),
+            (Some(_), Some(_)) => blocks.extend(block.take()),
+            (None, Some((_, text))) => *text += &format!("{line}\n"),
+            (None, None) => {}
+        }
+    }
+    let mut answers = 0;
+    let mut answer: Option<String> = None;
+    for (kind, text) in blocks {
+        if let Some(name) = kind.strip_prefix("text file=") {
+            file(&dir, name, &text);
+        } else if kind == "sh" {
+            let arguments: Vec<&str> = text.split_whitespace().skip(1).collect();
+            let ran = Command::new(env!("CARGO_BIN_EXE_hamsaya")).args(arguments).current_dir(&dir).output();
+            let ran = ran.expect("the built command");
+            assert!(ran.status.success(), "{text}{}", String::from_utf8_lossy(&ran.stderr));
+            answer = Some(String::from_utf8(ran.stdout).expect("UTF-8"));
+        } else if let Some(found) = answer.take() {
+            assert_eq!(found, text);
+            answers += 1;
+        }
+    }
+    assert_eq!(answers, 4);
+}
