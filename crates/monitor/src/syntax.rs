@@ -504,7 +504,9 @@ impl Parser {
             self.sign(")")?;
             return Ok(inner);
         }
-        if matches!(self.token(), Token::Word(_)) && *self.peek(1) == Token::Sign("(") {
+        // `i2f(x) = y` is a comparison.
+        let converts = self.is("i2f") || self.is("f2i");
+        if matches!(self.token(), Token::Word(_)) && *self.peek(1) == Token::Sign("(") && !converts {
             let name = self.name("a predicate")?;
             self.sign("(")?;
             let mut args = Vec::new();

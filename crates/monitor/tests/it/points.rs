@@ -1,3 +1,6 @@
 //! The points domain against what is obviously right: a naive evaluator, the shared vectors, random formulas and logs.
+mod cases;
+mod draw;
 mod naive;
+mod random;
 mod vectors;

@@ -45,6 +45,7 @@ fn formulas_by_themselves() {
     check("c <- CNT x q(x)", "`(c <- CNT x q(x))` belongs to the points domain");
     check("LET r(x) = q(x) IN r(x)", "`LET r(x) = q(x) IN r(x)` belongs to the points domain");
     check("q(x) AND\n  x / 2 = 1", "`(x / 2)` belongs to the points domain");
+    check("q(x) AND i2f(x) = 1.5", "`i2f(x)` belongs to the points domain");
     check("q(x) AND x = 1.5", "`1.5` belongs to the points domain");
     check(
         "LETPAST r(x) = q(x) IN r(x)",

@@ -509,7 +509,10 @@ impl Naive {
                 });
                 extended.into_iter().collect()
             }
-            Formula::Not(inner) => given(!self.holds(inner, at, env)),
+            Formula::Not(inner) => match &**inner {
+                Formula::Not(twice) => (*self.rows(twice, at, env)).clone(),
+                _ => given(!self.holds(inner, at, env)),
+            },
             Formula::And(parts) => {
                 let mut left: Vec<&Formula> = parts.iter().collect();
                 let mut bound: BTreeSet<Name> = env.keys().cloned().collect();
@@ -706,7 +709,10 @@ impl Naive {
                 let binds = |one: &Term, other: &Term| matches!(one, Term::Var(_)) && of(other).is_subset(bound);
                 closed || *op == Comparison::Equal && (binds(left, right) || binds(right, left))
             }
-            Formula::Not(inner) => closed && self.listable(inner, bound),
+            Formula::Not(inner) => match &**inner {
+                Formula::Not(twice) => self.listable(twice, bound),
+                _ => closed && self.listable(inner, bound),
+            },
             Formula::And(parts) => {
                 let mut left: Vec<&Formula> = parts.iter().collect();
                 let mut bound = bound.clone();
