@@ -290,7 +290,8 @@ impl Points {
         let width = self.predicates[predicate].types.len();
         let mut words: SmallVec<[Word; 8]> = SmallVec::new();
         for i in 0..width {
-            if let (Type::Int, Some(word)) = (self.predicates[predicate].types[i], piece.small()) {
+            let whole = self.predicates[predicate].types[i] == Type::Int;
+            if let Some(word) = whole.then(|| piece.small()).flatten() {
                 words.push(word);
             } else {
                 piece.spaces();

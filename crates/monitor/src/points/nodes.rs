@@ -65,7 +65,8 @@ impl Core {
     }
     /// Makes a row's set what it is on a span, and passes on where it differed.
     fn settle(&mut self, row: u32, within: Span, new: &[Span]) {
-        if let [span] = *new {
+        if let ([span], false) = (new, row == NONE) {
+            let span = *span;
             // One interval at the end: most changes are.
             let set = self.touch(row);
             if set.last().is_none_or(|last| last.1 < within.0) && within.0 < within.1 {
@@ -74,7 +75,16 @@ impl Core {
             }
         }
         let mut changes = std::mem::take(&mut self.changes);
+        let before = changes.len();
         replace(self.touch(row), within, new, |span| changes.push(Change { row, span }));
+        if row == NONE {
+            // Rows of their own that were as the default is may differ from it now: nobody was told of them yet.
+            for i in before..changes.len() {
+                let span = changes[i].span;
+                let own = self.sets.iter().enumerate().filter(|(_, set)| set.first() != Some(&UNTOUCHED));
+                changes.extend(own.map(|(row, _)| Change { row: row as u32, span }));
+            }
+        }
         self.changes = changes;
     }
     /// Drops what is before `point`; true if the row then says no more than the default.
@@ -1033,13 +1043,14 @@ impl Map {
                 self.link(core.space, child.space, 0, round);
                 self.changed(core, child, 0, ALL, round);
             }
-            if core.open_ended {
+            if core.open_ended && round.spaces[child.space].arity > 0 {
                 self.recompute(core, child, NONE, NONE, ALL);
             }
         }
         for change in &child.changes {
             if change.row == NONE {
-                if core.open_ended {
+                // Of a closed formula row 0 says all.
+                if core.open_ended && round.spaces[child.space].arity > 0 {
                     self.recompute(core, child, NONE, NONE, change.span);
                 }
             } else {

@@ -221,11 +221,16 @@ impl Plan {
             self.one(formula, signature)
         };
         if let Ok(planned) = &result {
-            let open_ended = planned.others != Others::Never || planned.vars.is_empty();
-            self.nodes[planned.node].core.open_ended |= open_ended;
+            self.mark(planned);
         }
         self.depth -= 1;
         result
+    }
+
+    /// Tells an operator whether its default may be anything but empty.
+    fn mark(&mut self, planned: &Planned) {
+        let open_ended = planned.others != Others::Never || planned.vars.is_empty();
+        self.nodes[planned.node].core.open_ended |= open_ended;
     }
 
     fn one(&mut self, formula: &Formula, signature: &Signature) -> Outcome {
@@ -327,7 +332,9 @@ impl Plan {
         let key = format!("not {}", child.node);
         let all = Reach { near: 0, far: FOREVER };
         let node = self.add(key, Ok(space), || Kind::Unary(Box::new(Unary::new(child.node, Step::Not, all, false))));
-        Planned { node, others, ..child }
+        let negated = Planned { node, others, ..child };
+        self.mark(&negated);
+        negated
     }
 
     fn unary_node(&mut self, child: &Planned, step: Step, reach: Reach, dual: bool) -> usize {
@@ -452,6 +459,7 @@ impl Plan {
                 _ => Others::Sometimes,
             };
             all = Planned { node, others, ..all };
+            self.mark(&all);
         }
         Ok(all)
     }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests stand outside #[test].
 mod accord;
 mod cases;
+mod feed;
 mod oracle;
 mod points;
 mod random;
