@@ -60,6 +60,11 @@ impl Core {
         }
         set
     }
+    /// Whether a row follows a default that may hold.
+    fn is_untouched(&self, row: u32) -> bool {
+        let set = self.sets.get(row as usize);
+        self.open_ended && row != NONE && set.is_none_or(|set| set.first() == Some(&UNTOUCHED))
+    }
     fn untouched(open_ended: bool) -> Set {
         if open_ended { SmallVec::from_slice(&[UNTOUCHED]) } else { Set::new() }
     }
@@ -344,36 +349,29 @@ impl Unary {
     fn round(&mut self, core: &mut Core, child: &Core, round: &mut Round<'_>) {
         let time = round.time;
         if round.first {
-            for row in [NONE, 0] {
-                if row == NONE || round.spaces[core.space].arity == 0 {
-                    self.open.note(row, goes_on(child.set(row), self.dual));
-                    self.recompute(core, child, time, row, ALL);
-                }
-            }
+            // Of a closed formula row 0 says all; there are no others.
+            let row = if round.spaces[core.space].arity == 0 { 0 } else { NONE };
+            self.open.note(row, goes_on(child.set(row), self.dual));
+            self.recompute(core, child, time, row, ALL);
         }
         let n = time.len();
         // Before anything is known to end: a row that went on until now has the new distances too.
         if n > round.before && self.needs_open() && (!self.open.rows.is_empty() || self.open.default) {
             self.distances(core, child, round);
         }
-        for change in &child.changes {
-            self.changed(core, child, time, change.row, change.span);
-        }
         if n > round.before {
-            if !self.again.is_empty() {
-                let mut again = std::mem::take(&mut self.again);
-                for row in again.drain(..) {
-                    self.changed(core, child, time, row, (round.before.saturating_sub(1), OPEN));
-                }
-                if self.again.is_empty() {
-                    self.again = again;
-                }
-            }
-            let Some(now) = time.last() else { return };
+            // The clock first: a row that begins to differ from the default starts with the default as it is by now.
+            let now = time.last().unwrap_or(i64::MIN);
             while let Some((stamp, row)) = self.timers.due(now) {
                 let from = time.first_from(stamp, &mut self.hints.d);
                 self.recompute(core, child, time, row, (from, OPEN));
             }
+            for row in std::mem::take(&mut self.again) {
+                self.changed(core, child, time, row, (round.before.saturating_sub(1), OPEN));
+            }
+        }
+        for change in &child.changes {
+            self.changed(core, child, time, change.row, change.span);
         }
     }
 
@@ -448,6 +446,8 @@ impl Unary {
     }
 
     fn recompute(&mut self, core: &mut Core, child: &Core, time: &Timeline, row: u32, within: Span) {
+        // From now on the row waits for its own sake.
+        let within = if core.is_untouched(row) { (within.0, OPEN) } else { within };
         if within.0 >= within.1 {
             return;
         }
@@ -795,10 +795,6 @@ impl Zip {
             return core.settle(row, within, &new);
         }
         let n = time.len();
-        // What begins with the next point tells its reach only then.
-        if set.last().is_some_and(|span| span.0 >= n) && !self.again.contains(&row) {
-            self.again.push(row);
-        }
         let mut runs = Vec::new();
         // Runs that meet the span, whole.
         let wide = if n > 0 && self.pairing == Pairing::Since {
@@ -811,9 +807,10 @@ impl Zip {
         } else {
             clip(with, (wide, OPEN), &mut runs)
         }
-        // A run that ends with the log may reach the next point.
+        // A run that ends with the log may reach the next point, and what begins with that one tells its reach only then.
         let reaches = self.pairing == Pairing::Until && runs.iter().any(|span| span.1 == n) && goes_on(set, false);
-        if reaches && !self.again.contains(&row) {
+        let begins = |spans: &[Span]| spans.last().is_some_and(|span| span.0 >= n);
+        if (reaches || begins(set) || begins(&runs)) && !self.again.contains(&row) {
             self.again.push(row);
         }
         let mut new = Vec::new();
@@ -874,8 +871,9 @@ impl Or {
                     self.link(round, core.space, from.space, side, 0);
                 }
                 self.recompute(core, sides, 0, ALL);
+            } else {
+                self.recompute(core, sides, NONE, ALL);
             }
-            self.recompute(core, sides, NONE, ALL);
         }
         for (side, from) in sides.iter().enumerate() {
             for change in &from.changes {
