@@ -55,6 +55,13 @@ pub(crate) fn columns(formula: &Formula) -> Vec<Name> {
 /// Evaluates a formula over facts.
 pub fn evaluate(formula: &Formula, signature: &Signature, facts: &[Fact]) -> Result<Table, Diagnostics> {
     let mut words = Words::default();
+    if let Some((name, _)) = signature.iter().find(|(_, types)| types.contains(&Type::Decimal)) {
+        return Err(Diagnostics(vec![Diagnostic {
+            place: name.clone(),
+            found: format!("`{name}` has a float column, which the clock domain does not read"),
+            hint: "leave the predicate out, or use --domain points".to_string(),
+        }]));
+    }
     let columns = columns(formula);
     let (program, body) = compile_query(formula, &columns, signature, &mut words)?;
     let mut held = Facts::new(words, program.predicates.iter().map(|predicate| predicate.types.len()));

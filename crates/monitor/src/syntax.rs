@@ -32,11 +32,23 @@ pub struct SyntaxError {
 
 impl fmt::Display for SyntaxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}: found {}, expected {}", self.line, self.column, self.found, self.expected)
+        let found = shortened(&self.found);
+        write!(f, "line {}, column {}: found {found}, expected {}", self.line, self.column, self.expected)
     }
 }
 
 impl std::error::Error for SyntaxError {}
+
+/// What was found, cut where it would fill a screen.
+pub(crate) fn shortened(found: &str) -> String {
+    const SHOWN: usize = 60;
+    let count = found.chars().count();
+    if count <= SHOWN + 20 {
+        return found.to_string();
+    }
+    let start: String = found.chars().take(SHOWN).collect();
+    format!("{start}… ({count} characters)")
+}
 
 /// One time-point of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]

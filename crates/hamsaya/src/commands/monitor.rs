@@ -294,9 +294,11 @@ fn apply(points: &mut Points, signature: &Signature, path: &Path) -> Result<()> 
         };
         let there = points.points_at(stamp);
         let Some(point) = nth.checked_sub(1).and_then(|n| there.clone().nth(n as usize)) else {
-            return Err(
-                complain(format!("`@{when}`"), &format!("one of {} time-points with that stamp", there.len())).into()
-            );
+            let allowed = match there.len() {
+                0 => "the stamp of a time-point of the log: it has none with that stamp".to_string(),
+                count => format!("one of the {count} time-points of that stamp"),
+            };
+            return Err(complain(format!("`@{when}`"), &allowed).into());
         };
         let read = parse_log(&format!("@{stamp} {event}"), signature).map_err(|e| complain(e.found, &e.expected))?;
         for (name, args) in read.iter().flat_map(|point| &point.events) {

@@ -49,8 +49,8 @@ fn a_log_over_points_its_changes_and_its_bad_lines() {
     let wanted = "-@0 (time point 0): (8)\n+@0 (time point 0): (7)\n+@9000 (time point 3): (1)\n";
     assert_eq!((ran.code, ran.out.as_str()), (0, wanted), "{}", ran.err);
     for (text, complaint) in [
-        ("+@61 ack(7)\n", "found `@61`, expected one of 0 time-points with that stamp"),
-        ("+@60#3 ack(7)\n", "found `@60#3`, expected one of 2 time-points with that stamp"),
+        ("+@61 ack(7)\n", "found `@61`, expected the stamp of a time-point of the log: it has none with that stamp"),
+        ("+@60#3 ack(7)\n", "found `@60#3`, expected one of the 2 time-points of that stamp"),
         ("ack(7)\n", "expected `+@stamp NAME(values)` or `-@stamp NAME(values)`"),
         ("+@60 ack(\"x\")\n", "found \"x\", expected a whole number"),
     ] {

@@ -11,7 +11,7 @@ use super::{Points, PointsError};
 use crate::fact::Value;
 use crate::formula::Type;
 use crate::ratio::Ratio;
-use crate::syntax::SyntaxError;
+use crate::syntax::{SyntaxError, shortened};
 use smallvec::SmallVec;
 
 /// Where reading stands between two pieces.
@@ -210,6 +210,7 @@ impl Points {
                 } else {
                     reader.before + characters(at)
                 };
+                let found = shortened(&found);
                 let error = SyntaxError { line: reader.line + skipped, column: column + 1, found, expected };
                 Err(BadLine { taken: at, error })
             }
@@ -347,6 +348,9 @@ impl Points {
             Type::Text => Ok(self.pool.text(text)),
             Type::Int => match text.parse::<i128>() {
                 Ok(number) => Ok(self.pool.number(number)),
+                Err(_) if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') => {
+                    piece.bad(at, format!("`{text}`"), "a whole number of at most 127 bits")
+                }
                 Err(_) => piece.bad(at, format!("`{text}`"), "a whole number"),
             },
             Type::Decimal => match Ratio::parse(text) {
