@@ -1379,6 +1379,13 @@ export interface components {
             lo: components["schemas"]["Instant"] | null;
             hi: components["schemas"]["Instant"];
         };
+        /** @description Why nothing is settled that rests on the entry. `witness_clocks`: a quorum had it by `by`, too many had it not at `not_before`, which is later. */
+        Disputed: {
+            /** @enum {string} */
+            why: "witness_clocks";
+            by?: components["schemas"]["Instant"];
+            not_before?: components["schemas"]["Instant"];
+        };
         /** @description Where a statement stands. `already`: the same bytes were there before. */
         Receipt: {
             origin: string;
@@ -1615,6 +1622,7 @@ export interface components {
                 edtf: string | null;
             } | null;
             logged_at: components["schemas"]["LoggedAt"] | null;
+            disputed?: components["schemas"]["Disputed"] | null;
             sector: string | null;
             place: components["schemas"]["Place"] | null;
             marking: string;

@@ -17,7 +17,7 @@ use crate::places;
 use crate::source::{Agreement, MemberRole, Speech, hex};
 use hamsaya_monitor::{Fact, FactId, Monitor, NEVER, Reading, SINCE_EVER, Value};
 use hamsaya_record::instant::Instant;
-use hamsaya_record::logs::{Cosigned, Entry, LoggedAt, Logs};
+use hamsaya_record::logs::{Cosigned, Entry, Logged, LoggedAt, Logs};
 use hamsaya_record::statement::{FieldValue, Occurred, Place, Rel, StatementId};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +27,8 @@ use std::sync::Arc;
 pub(crate) struct Known<'a> {
     pub entry: &'a Entry,
     pub at: LoggedAt,
+    /// Nobody disputes when it was logged.
+    timed: bool,
     kind: &'a KindRule,
     /// Its statement id, as rules see it.
     id: Value,
@@ -128,6 +130,7 @@ pub(crate) fn facts<'a>(agreement: &'a Agreement, logs: &'a Logs, as_of: Instant
     let (lower, lower_behind) = (stratum, lower.behind);
 
     let mut upper = Emission::new(&program.upper);
+    upper.open = (0..known.len()).filter(|n| !known[*n].timed).collect();
     alike_facts(&known, &alike, &mut upper);
     let terms = Terms { known: &known, by_id: &by_id, lower: &lower, judged_at };
     let prompt = terms.prompt();
@@ -243,7 +246,13 @@ fn known<'a>(agreement: &'a Agreement, logs: &'a Logs, known_by: Instant) -> Vec
         {
             continue;
         }
-        let Some(at) = logs.logged_at(n, known_by) else { continue };
+        let (at, timed) = match logs.logged(n, known_by) {
+            Logged::Unproven => continue,
+            Logged::Within(at) => (at, true),
+            // It is there, but more witnesses lie than the policy bears. Asserted when a quorum says that it came, it leaves
+            // open both that it came then and that it did not.
+            Logged::Disputed { by, .. } => (LoggedAt { lo: Instant(i64::MIN), hi: by }, false),
+        };
         let actor = match kind.actor.as_deref() {
             Some("by") | None => Some(statement.party.as_str()),
             Some(field) => match statement.fields.get(field) {
@@ -254,6 +263,7 @@ fn known<'a>(agreement: &'a Agreement, logs: &'a Logs, known_by: Instant) -> Vec
         all.push(Known {
             entry,
             at,
+            timed,
             kind,
             id: Value::text(hex(&entry.statement_id.0)),
             occurred: statement.occurred_at.as_ref().filter(|_| kind.speech == Speech::Seen),
@@ -285,11 +295,13 @@ struct Emission<'p> {
     stratum: &'p Stratum,
     facts: Vec<(FactId, Fact)>,
     behind: BTreeMap<FactId, Vec<usize>>,
+    /// Entries of which nothing is settled: what rests on them is asserted only.
+    open: BTreeSet<usize>,
 }
 
 impl<'p> Emission<'p> {
     fn new(stratum: &'p Stratum) -> Self {
-        Emission { stratum, facts: Vec::new(), behind: BTreeMap::new() }
+        Emission { stratum, facts: Vec::new(), behind: BTreeMap::new(), open: BTreeSet::new() }
     }
 
     fn watches(&self, predicate: &str) -> bool {
@@ -307,6 +319,7 @@ impl<'p> Emission<'p> {
     ) {
         let Some((name, _)) = self.stratum.signature.get_key_value(predicate) else { return };
         // Entries are in the order of origin and index, so ids sort as they do.
+        let admitted = admitted && !behind.iter().any(|n| self.open.contains(n));
         let places = behind.iter().map(|n| format!("{n:012}")).collect::<Vec<_>>().join("+");
         let id = FactId::new(format!("{places} {predicate}{mark}"));
         self.facts.push((id.clone(), Fact { predicate: name.clone(), args, from: at.0, to: at.0, admitted }));

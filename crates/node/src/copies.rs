@@ -250,7 +250,7 @@ impl<S: Store> Node<S> {
     /// Notes since when a copy has entries that nobody's logged cosignatures cover.
     fn mark_untimed(&mut self) {
         for (origin, copy) in &mut self.copies {
-            let timed = self.timed.get(origin).copied().unwrap_or_default();
+            let timed = self.timed.size(&self.founding, origin);
             let untimed = copy.held.first_plain_from(timed).is_some();
             copy.untimed_since_ms = untimed.then(|| copy.untimed_since_ms.unwrap_or(self.at.elapsed_ms));
         }

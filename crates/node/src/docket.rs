@@ -5,11 +5,11 @@
 //! let (judgment, changes) = docket.changed(&case)?;      only what changed is explained, before and after
 //! ```
 //! Two questions for the same heads and instants are one judgment, whoever asks. And if nothing came but entries that no
-//! rule reads, such as cosignatures or incidents from open sources, the verdicts are those of before under new heads.
+//! rule reads, such as refusals or incidents from open sources, the verdicts are those of before under new heads.
 use crate::node::{Case, Explain};
 use hamsaya_agreement::{Change, JudgeError, Judgment, Speech};
 use hamsaya_record::Instant;
-use hamsaya_record::logs::Head;
+use hamsaya_record::logs::{Cosigned, Head, Logged};
 use hamsaya_record::statement::StatementId;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -109,13 +109,22 @@ fn evidence(case: &Case) -> StatementId {
         if !read.contains(entry.statement.kind.as_str()) {
             continue;
         }
-        let Some(at) = case.logs.logged_at(n, case.known_by) else { continue };
+        let (disputed, lo, hi) = match case.logs.logged(n, case.known_by) {
+            Logged::Unproven => continue,
+            Logged::Within(at) => (0, at.lo, at.hi),
+            Logged::Disputed { by, not_before } => (1, by, not_before),
+        };
         bytes.extend_from_slice(entry.origin.as_bytes());
         bytes.push(0);
         bytes.extend_from_slice(&entry.index.to_be_bytes());
         bytes.extend_from_slice(&entry.statement_id.0);
-        bytes.extend_from_slice(&at.lo.0.to_be_bytes());
-        bytes.extend_from_slice(&at.hi.0.to_be_bytes());
+        bytes.push(disputed);
+        bytes.extend_from_slice(&lo.0.to_be_bytes());
+        bytes.extend_from_slice(&hi.0.to_be_bytes());
+    }
+    // Rules read who witnessed late, too.
+    for Cosigned { log, by, time, size } in case.logs.cosigned(case.known_by) {
+        bytes.extend_from_slice(format!("{log}\0{by}\0{} {size}\n", time.0).as_bytes());
     }
     StatementId::of(&bytes)
 }
@@ -129,18 +138,48 @@ mod tests {
     use super::*;
     use crate::folder::agreement_files;
     use crate::node::Earlier;
-    use hamsaya_agreement::Agreement;
-    use hamsaya_agreement::case;
+    use hamsaya_agreement::{Agreement, State, case};
+    use hamsaya_record::logs::Logs;
     use std::path::Path;
 
-    /// From each block of the golden scenario to the next, what changed and why is what it would be if all were explained.
-    #[test]
-    fn reasons_are_found_for_what_changed_and_say_the_same() {
+    fn golden() -> (Arc<Agreement>, case::Case, Logs) {
         let files = agreement_files(Path::new("../../agreements/hamsaya-accord")).unwrap();
         let agreement = Arc::new(Agreement::parse(&files).unwrap());
         let source = std::fs::read_to_string("../../agreements/cases/good/golden-scenario.md").unwrap();
         let golden = case::Case::parse("golden-scenario.md", &source).unwrap();
-        let logs = Arc::new(golden.play("golden-scenario.md", &agreement).unwrap());
+        let logs = golden.play("golden-scenario.md", &agreement).unwrap();
+        (agreement, golden, logs)
+    }
+
+    /// P1 acknowledged in time; if more witnesses lie about when than the policy bears, that is neither kept nor breached.
+    #[test]
+    fn a_verdict_that_rests_on_a_disputed_time_is_disputed() {
+        let (agreement, golden, logs) = golden();
+        let as_of = golden.start.plus(10 * 3600);
+        let ack = logs.entries().iter().position(|e| e.statement.kind == "ack").unwrap();
+        let states = [(0, State::Kept), (2 * 3600, State::Disputed)].map(|(crossing, expected)| {
+            let entries = logs.entries().iter().enumerate().filter_map(|(n, entry)| {
+                let mut at = logs.logged_at(n, as_of)?;
+                at.lo = at.lo.plus(if n == ack { crossing } else { 0 });
+                Some((hamsaya_record::logs::Entry::clone(entry), at))
+            });
+            let logs = Arc::new(Logs::with_times(entries.collect()));
+            let case = Case { agreement: agreement.clone(), logs, as_of, known_by: as_of, before: None };
+            let judgment = case.judge(&Explain::None).unwrap();
+            let verdict = judgment.verdicts.iter().find(|v| v.label == "C14(A1, P1)").unwrap().clone();
+            assert_eq!(verdict.state, expected);
+            (evidence(&case), verdict)
+        });
+        assert_ne!(states[0].0, states[1].0, "a docket does not take one for the other");
+        let cited: Vec<&str> = states[1].1.reasons.disputed.iter().map(|cite| cite.kind.as_str()).collect();
+        assert_eq!(cited, ["ack"]);
+    }
+
+    /// From each block of the golden scenario to the next, what changed and why is what it would be if all were explained.
+    #[test]
+    fn reasons_are_found_for_what_changed_and_say_the_same() {
+        let (agreement, golden, logs) = golden();
+        let logs = Arc::new(logs);
         let docket = Docket::default();
         let (mut before, mut before_in_full): (Option<Earlier>, Option<Judgment>) = (None, None);
         let mut found = 0;

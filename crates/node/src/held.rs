@@ -8,7 +8,9 @@
 use crate::node::OpenError;
 use hamsaya_record::accept::{Acceptance, Accepted, Refusal};
 use hamsaya_record::envelope::Envelope;
+use hamsaya_record::founding::Founding;
 use hamsaya_record::logs::{Entry, Head, Signer, VerifiedLog};
+use hamsaya_record::merkle::{Roots, leaf_hash};
 use hamsaya_record::statement::Statement;
 use hamsaya_record::timing::{Sighting, sightings};
 use std::collections::BTreeMap;
@@ -20,6 +22,9 @@ pub struct Held {
     pub(crate) acceptance: Acceptance,
     entries: Vec<Arc<Entry>>,
     sightings: Vec<Sighting>,
+    /// So many of the sightings were told already.
+    told: usize,
+    roots: Roots,
     founding: Arc<Entry>,
     founding_leaf: Vec<u8>,
     /// Entry 0 of the log was another one.
@@ -46,6 +51,8 @@ impl Held {
             acceptance,
             entries: Vec::new(),
             sightings: Vec::new(),
+            told: 0,
+            roots: Roots::default(),
             founding: Arc::new(entry),
             founding_leaf: founding_leaf.to_vec(),
             other_founding: false,
@@ -54,6 +61,7 @@ impl Held {
 
     /// Takes the next entry of the log as it is.
     pub(crate) fn replay(&mut self, index: u64, leaf: &[u8]) {
+        self.roots.push(leaf_hash(leaf));
         if index == 0 {
             self.other_founding = leaf != self.founding_leaf;
             self.entries.push(self.founding.clone());
@@ -61,12 +69,17 @@ impl Held {
         }
         // A refused entry stays in the log as bytes and counts for nothing.
         if let Ok(accepted) = self.acceptance.replay(leaf) {
-            self.push(accepted);
+            self.count(accepted);
         }
     }
 
     /// Takes an entry that acceptance has applied already.
-    pub(crate) fn push(&mut self, accepted: Accepted) {
+    pub(crate) fn push(&mut self, accepted: Accepted, leaf: &[u8]) {
+        self.roots.push(leaf_hash(leaf));
+        self.count(accepted);
+    }
+
+    fn count(&mut self, accepted: Accepted) {
         // The first copy counts.
         if accepted.already.is_some() {
             return;
@@ -97,18 +110,39 @@ impl Held {
         self.entries[at..].iter().find(|e| e.statement.kind != "checkpoints").map(|e| e.index)
     }
 
-    /// Raises the size of each log that the cosignatures carried here cover.
-    pub(crate) fn times(&self, timed: &mut BTreeMap<String, u64>) {
-        for sighting in &self.sightings {
-            let size = timed.entry(sighting.log.clone()).or_default();
-            *size = (*size).max(sighting.size);
-        }
+    /// Tells of the cosignatures that came since it was last asked.
+    pub(crate) fn times(&mut self, timed: &mut Timed) {
+        self.sightings[self.told..].iter().for_each(|sighting| timed.see(sighting));
+        self.told = self.sightings.len();
     }
 
     /// The log up to a head.
     pub(crate) fn at(&self, head: Head) -> VerifiedLog {
         let entries = self.entries[..self.entries.partition_point(|e| e.index < head.size)].to_vec();
         let sightings = self.sightings[..self.sightings.partition_point(|s| s.logged_index < head.size)].to_vec();
-        VerifiedLog { head, entries, sightings }
+        VerifiedLog { head, entries, sightings, roots: self.roots.clone() }
+    }
+}
+
+/// How far logged cosignatures prove the times of each log's entries.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Timed {
+    /// By log, then witness: the largest size that it cosigned.
+    sizes: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+impl Timed {
+    fn see(&mut self, sighting: &Sighting) {
+        let by_witness = self.sizes.entry(sighting.log.clone()).or_default();
+        let size = by_witness.entry(sighting.witness.clone()).or_default();
+        *size = (*size).max(sighting.size);
+    }
+
+    /// Entries below this have the cosignatures of a quorum: one alone, logged by whoever, proves nothing.
+    pub(crate) fn size(&self, founding: &Founding, log: &str) -> u64 {
+        let numbers = founding.policy(log).and_then(|policy| policy.numbers());
+        let mut sizes: Vec<u64> = self.sizes.get(log).into_iter().flatten().map(|(_, size)| *size).collect();
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        numbers.and_then(|n| sizes.get(n.q.checked_sub(1)?).copied()).unwrap_or_default()
     }
 }

@@ -14,7 +14,7 @@
 use crate::bench::Bench;
 use crate::config::Pacing;
 use crate::copies::Copy;
-use crate::held::Held;
+use crate::held::{Held, Timed};
 use crate::own::Own;
 use crate::recovery::Recovery;
 use crate::refusals::Refusals;
@@ -428,8 +428,7 @@ pub struct Node<S> {
     pub(crate) refusals: Refusals,
     /// When a peer last answered.
     pub(crate) seen_at: BTreeMap<String, Instant>,
-    /// Size of each log that logged cosignatures cover.
-    pub(crate) timed: BTreeMap<String, u64>,
+    pub(crate) timed: Timed,
     pub(crate) alarms: Vec<String>,
     pub(crate) out: Vec<Action>,
 }
@@ -445,7 +444,7 @@ impl<S: Store> Node<S> {
         }
         let origin = founding.member(&setup.name).and_then(|m| m.origin.clone());
         let tiles = |place: &str, error: TilesError| OpenError::Tiles { place: place.to_string(), error };
-        let mut timed = BTreeMap::new();
+        let mut timed = Timed::default();
         let mut own = None;
         let mut copies = BTreeMap::new();
         let missing =

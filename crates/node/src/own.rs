@@ -214,7 +214,7 @@ impl<S: Store> Own<S> {
             for ticket in waiting.tickets {
                 replies.push(Action::Reply { ticket, answer: Answer::Logged(receipt.clone()) });
             }
-            self.held.push(waiting.accepted);
+            self.held.push(waiting.accepted, &waiting.leaf);
         }
         Ok(replies)
     }
@@ -447,7 +447,7 @@ impl<S: Store> Node<S> {
 
     /// Whether published entries of this log, other than those about checkpoints, have no proven time yet.
     fn has_untimed(&self, own: &Own<S>) -> bool {
-        let timed = self.timed.get(own.log.origin()).copied().unwrap_or_default().max(own.noted);
+        let timed = self.timed.size(&self.founding, own.log.origin()).max(own.noted);
         own.held.first_plain_from(timed).is_some_and(|first| first < own.published_size())
     }
 

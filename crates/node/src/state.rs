@@ -4,7 +4,7 @@ use crate::node::{Node, Status, head_of};
 use hamsaya_record::Instant;
 use hamsaya_record::cosignature;
 use hamsaya_record::exhibit::{self, Parts, WriteError};
-use hamsaya_record::logs::{Entry, Head, LoggedAt, Logs};
+use hamsaya_record::logs::{Entry, Head, Logged, Logs};
 use hamsaya_record::note::Note;
 use hamsaya_record::store::Store;
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ pub(crate) struct NodeState {
 #[derive(Clone, Debug)]
 pub(crate) struct Timed {
     pub(crate) entry: Arc<Entry>,
-    pub(crate) logged_at: Option<LoggedAt>,
+    pub(crate) logged: Logged,
 }
 
 /// A page of entries.
@@ -142,8 +142,8 @@ impl<S: Store> Node<S> {
                 page.next = Some(place);
                 break;
             }
-            let logged_at = logs.logged_at(n, Instant(i64::MAX));
-            page.entries.push(Timed { entry: entry.clone(), logged_at });
+            let logged = logs.logged(n, Instant(i64::MAX));
+            page.entries.push(Timed { entry: entry.clone(), logged });
         }
         page
     }
@@ -155,7 +155,7 @@ impl<S: Store> Node<S> {
         let logs = self.all_logs();
         let n = logs.entries().iter().position(|e| *e.origin == *origin && e.index == index)?;
         let leaf = self.leaf(origin, index)?;
-        Some((Timed { entry, logged_at: logs.logged_at(n, Instant(i64::MAX)) }, leaf))
+        Some((Timed { entry, logged: logs.logged(n, Instant(i64::MAX)) }, leaf))
     }
 
     fn leaf(&self, origin: &str, index: u64) -> Option<Vec<u8>> {

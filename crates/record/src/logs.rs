@@ -3,12 +3,13 @@
 //! ```text
 //! let logs = Logs::verified(&founding, vec![p1, p2, g1, g2]);
 //! logs.heads()                          (origin, size, root) of each, sorted
-//! logs.logged_at(n, known_by)           when the n-th entry is proven to have been logged
+//! logs.logged(n, known_by)              when the n-th entry is proven to have been logged, or what is known instead
 //! logs.cosigned(known_by)               which node cosigned which log at which size, and when
 //! logs.cut(&heads)                      the same, as it was at earlier heads
 //! ```
 use crate::founding::Founding;
 use crate::instant::Instant;
+use crate::merkle::Roots;
 use crate::statement::{Statement, StatementId};
 use crate::timing::{Sighting, Times};
 use std::collections::BTreeMap;
@@ -32,6 +33,36 @@ pub struct LoggedAt {
     pub lo: Instant,
     /// By this instant it was.
     pub hi: Instant,
+}
+
+/// What cosignatures say about when an entry was logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Logged {
+    /// Fewer witnesses than a quorum prove it by then, so nobody is held to know the entry.
+    Unproven,
+    /// It was, between these instants.
+    Within(LoggedAt),
+    /// A quorum had it by `by`, and at `not_before`, which is later, too many had not: more witnesses lie than the policy
+    /// bears. The entry is there; when it came nobody can say.
+    Disputed {
+        /// What a quorum says.
+        by: Instant,
+        /// What the others say.
+        not_before: Instant,
+    },
+}
+
+impl Logged {
+    /// From what was found: bounds that cross are no interval.
+    pub fn of(found: LoggedAt) -> Logged {
+        let LoggedAt { lo, hi } = found;
+        if lo <= hi { Logged::Within(found) } else { Logged::Disputed { by: hi, not_before: lo } }
+    }
+
+    /// The interval, if there is one.
+    pub fn within(self) -> Option<LoggedAt> {
+        if let Logged::Within(at) = self { Some(at) } else { None }
+    }
 }
 
 /// Whose key signed an entry.
@@ -70,6 +101,8 @@ pub struct VerifiedLog {
     pub entries: Vec<Arc<Entry>>,
     /// Cosignatures of any log that its entries carry.
     pub sightings: Vec<Sighting>,
+    /// Its tree, of all entries: which cosignatures are of this log as it stands here.
+    pub roots: Roots,
 }
 
 /// That a node cosigned a log at a size, as a `checkpoints` entry shows.
@@ -109,7 +142,8 @@ impl Default for Clocks {
 
 impl Logs {
     /// Logs under their heads. The order in which they are given does not matter; of two with one origin the longer
-    /// counts.
+    /// counts. A cosignature counts if it is of the tree under its log's head, at that size or a smaller one: of what lies
+    /// beyond, nobody who holds these logs can say whether it is the same tree.
     pub fn verified(founding: &Arc<Founding>, logs: Vec<VerifiedLog>) -> Logs {
         let mut by_origin: BTreeMap<String, VerifiedLog> = BTreeMap::new();
         for log in logs {
@@ -120,11 +154,16 @@ impl Logs {
                 }
             }
         }
-        let (mut heads, mut entries, mut sightings) = (Vec::new(), Vec::new(), Vec::new());
+        let is_of_tree = |s: &Sighting| {
+            let log = by_origin.get(&s.log).filter(|log| s.size <= log.head.size);
+            log.is_some_and(|log| log.roots.at(s.size) == Some(s.root))
+        };
+        let all = by_origin.values().flat_map(|log| &log.sightings);
+        let sightings = all.filter(|s| is_of_tree(s)).cloned().collect();
+        let (mut heads, mut entries) = (Vec::new(), Vec::new());
         for log in by_origin.into_values() {
             heads.push(log.head);
             entries.extend(log.entries);
-            sightings.extend(log.sightings);
         }
         Logs { heads, entries, times: Clocks::witnessed(founding, sightings) }
     }
@@ -156,14 +195,21 @@ impl Logs {
         &self.entries
     }
 
-    /// When the `n`-th of [`Logs::entries`] is proven to have been logged by cosignatures with times up to `known_by`;
-    /// `None`: not proven by then, so nobody is held to know it.
+    /// When the `n`-th of [`Logs::entries`] is proven to have been logged by cosignatures with times up to `known_by`.
+    pub fn logged(&self, n: usize, known_by: Instant) -> Logged {
+        let found = match &self.times {
+            Clocks::Fixed(times, _) => times.get(n).filter(|t| t.hi.max(t.lo) <= known_by).map(|t| Logged::of(*t)),
+            Clocks::Witnessed { times, .. } => self.entries.get(n).and_then(|entry| {
+                let times = times.get(&*entry.origin)?;
+                Some(times.logged(entry.index, known_by))
+            }),
+        };
+        found.unwrap_or(Logged::Unproven)
+    }
+
+    /// The interval of [`Logs::logged`]; `None`: not proven by then, or disputed.
     pub fn logged_at(&self, n: usize, known_by: Instant) -> Option<LoggedAt> {
-        let entry = self.entries.get(n)?;
-        match &self.times {
-            Clocks::Fixed(times, _) => times.get(n).copied().filter(|t| t.hi <= known_by),
-            Clocks::Witnessed { times, .. } => times.get(&*entry.origin)?.logged_at(entry.index, known_by),
-        }
+        self.logged(n, known_by).within()
     }
 
     /// All cosignatures with times up to `known_by` that `checkpoints` entries carry, each once, sorted.
@@ -191,6 +237,7 @@ impl Logs {
     pub fn cut(&self, heads: &[Head]) -> Logs {
         let sizes: BTreeMap<&str, u64> = heads.iter().map(|h| (h.origin.as_str(), h.size)).collect();
         let kept = |origin: &str, index: u64| sizes.get(origin).is_some_and(|size| index < *size);
+        let reached = |s: &&Sighting| sizes.get(s.log.as_str()).is_some_and(|size| s.size <= *size);
         let mut cut_heads: Vec<Head> = heads
             .iter()
             .filter(|h| self.heads.iter().any(|own| own.origin == h.origin && own.size >= h.size))
@@ -204,7 +251,8 @@ impl Logs {
                 Clocks::Fixed(timed.map(|(_, t)| *t).collect(), cosigned.clone())
             }
             Clocks::Witnessed { founding, sightings, .. } => {
-                let earlier = sightings.iter().filter(|s| kept(&s.logged_in, s.logged_index)).cloned().collect();
+                let earlier = sightings.iter().filter(|s| kept(&s.logged_in, s.logged_index)).filter(reached);
+                let earlier = earlier.cloned().collect();
                 Clocks::witnessed(founding, earlier)
             }
         };

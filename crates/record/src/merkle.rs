@@ -13,6 +13,7 @@
 //! ```
 //! Proofs are computed from any reader of complete hashes, so they work from tiles. Reading may fail; hashing cannot.
 use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
 
 /// A SHA-256.
 pub type Hash = [u8; 32];
@@ -86,6 +87,29 @@ impl Edge {
     /// The remembered complete subtrees (tree level, n, hash), largest first.
     pub fn subtrees(&self) -> impl Iterator<Item = (u8, u64, Hash)> {
         cover(0, self.size).zip(&self.subtrees).map(|((level, n), hash)| (level, n, *hash))
+    }
+}
+
+/// The root of a tree at each of its sizes: tells which checkpoints are of this tree. Clones share what they hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roots {
+    edge: Edge,
+    roots: Arc<Vec<Hash>>,
+}
+
+impl Roots {
+    /// Appends the hash of an entry.
+    pub fn push(&mut self, leaf: Hash) {
+        self.edge.push(leaf, |_, _, _| ());
+        Arc::make_mut(&mut self.roots).push(self.edge.root());
+    }
+
+    /// Root over the first `size` entries; `None` beyond the tree.
+    pub fn at(&self, size: u64) -> Option<Hash> {
+        match size.checked_sub(1) {
+            None => Some(empty_root()),
+            Some(n) => self.roots.get(usize::try_from(n).ok()?).copied(),
+        }
     }
 }
 

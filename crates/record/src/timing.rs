@@ -7,14 +7,17 @@
 //! G2        6 at  90, 9 at 161        e = 161  l =  90      lo = third largest  l =  90
 //! O1        9 at 159                  e = 159
 //! ```
-//! Only notes that stand in `checkpoints` entries count, so that everybody who holds the same logs computes the same times.
-//! For a witness, e is its smallest time on a size beyond the entry, l its largest on a size that does not reach it. **hi**
+//! Only notes that stand in `checkpoints` entries count, so that everybody who holds the same logs computes the same times,
+//! and only those of the tree that is judged: what a witness saw of another tree of the log says nothing of this one's
+//! entries (see [`crate::logs::Logs::verified`]). For a witness, e is its smallest time on a size beyond the entry, l its largest on a size that does not reach it. **hi**
 //! is the q-th smallest e: by then q-f honest witnesses had it. **lo** is the v-th largest l: before it they had not
-//! (record.md, section 4).
+//! (record.md, section 4). With no more than f liars lo is never after hi. Where it is, there is no interval: the time is
+//! disputed.
 use crate::checkpoint::Checkpoint;
 use crate::founding::Founding;
 use crate::instant::Instant;
-use crate::logs::{Entry, LoggedAt};
+use crate::logs::{Entry, Logged, LoggedAt};
+use crate::merkle::Hash;
 use crate::note::Note;
 use crate::policy::Numbers;
 use crate::statement::FieldValue;
@@ -29,6 +32,8 @@ pub struct Sighting {
     pub witness: String,
     /// Size that it cosigned.
     pub size: u64,
+    /// Root that it cosigned.
+    pub root: Hash,
     /// When, by its clock.
     pub time: Instant,
     /// Origin of the log in which this was logged.
@@ -52,6 +57,7 @@ pub fn sightings(entry: &Entry, founding: &Founding) -> Vec<Sighting> {
                 log: checkpoint.origin,
                 witness,
                 size: checkpoint.size,
+                root: checkpoint.root,
                 time,
                 logged_in: entry.origin.to_string(),
                 logged_index: entry.index,
@@ -154,17 +160,16 @@ impl Times {
         Times { numbers, watches: seen.into_values().map(Watch::new).collect() }
     }
 
-    /// When entry `index` was logged, by cosignatures with times up to `known_by`; `None` while fewer than q witnesses
-    /// prove it.
-    pub fn logged_at(&self, index: u64, known_by: Instant) -> Option<LoggedAt> {
+    /// When entry `index` was logged, by cosignatures with times up to `known_by`.
+    pub fn logged(&self, index: u64, known_by: Instant) -> Logged {
         let Numbers { q, v, .. } = self.numbers;
         let mut with: Vec<Instant> = self.watches.iter().filter_map(|w| w.first_with(index, known_by)).collect();
         with.sort_unstable();
-        let hi = *with.get(q.checked_sub(1)?)?;
+        let Some(hi) = q.checked_sub(1).and_then(|n| with.get(n)).copied() else { return Logged::Unproven };
         let mut without: Vec<Instant> = self.watches.iter().filter_map(|w| w.last_without(index, known_by)).collect();
         without.sort_unstable_by(|a, b| b.cmp(a));
         let lo = v.checked_sub(1).and_then(|n| without.get(n)).copied().unwrap_or(Instant(i64::MIN));
-        Some(LoggedAt { lo, hi })
+        Logged::of(LoggedAt { lo, hi })
     }
 }
 
@@ -179,6 +184,7 @@ mod tests {
             log: String::new(),
             witness: witness.to_string(),
             size,
+            root: [0; 32],
             time: Instant(time),
             logged_in,
             logged_index: 0,
@@ -209,7 +215,7 @@ mod tests {
             (9, 1000, None),
             (6, 1000, Some((i64::MIN, 159))),
         ] {
-            let found = times(&seen).logged_at(index, Instant(known_by)).map(|t| (t.lo.0, t.hi.0));
+            let found = within(times(&seen).logged(index, Instant(known_by)));
             assert_eq!(found, expected, "entry {index}, known by {known_by}");
         }
     }
@@ -217,26 +223,70 @@ mod tests {
     #[test]
     fn one_witness_counts_once_however_often_it_signs() {
         let seen = [("P2", 5, 10), ("P2", 6, 11), ("P2", 7, 12), ("G1", 5, 10)];
-        assert_eq!(times(&seen).logged_at(0, Instant(99)), None);
+        assert_eq!(times(&seen).logged(0, Instant(99)), Logged::Unproven);
+    }
+
+    fn within(logged: Logged) -> Option<(i64, i64)> {
+        logged.within().map(|t| (t.lo.0, t.hi.0))
+    }
+
+    /// Two of four lie, one more than the policy bears: there is no interval that holds.
+    #[test]
+    fn times_that_cross_are_no_interval() {
+        let seen = [("P2", 8, 100), ("G1", 8, 101), ("G2", 8, 300), ("G2", 7, 290), ("O1", 7, 280), ("O1", 8, 281)];
+        let crossing = [("P2", 7, 285), ("G1", 7, 285)];
+        let all: Vec<_> = seen.into_iter().chain(crossing).collect();
+        assert_eq!(within(times(&seen).logged(7, Instant(999))), Some((i64::MIN, 281)));
+        let found = times(&all).logged(7, Instant(999));
+        assert_eq!(found, Logged::Disputed { by: Instant(281), not_before: Instant(285) });
     }
 
     /// The definition, word for word.
-    fn naive(seen: &[(u8, u64, i64)], index: u64, known_by: i64) -> Option<(i64, i64)> {
+    fn naive(seen: &[(u8, u64, i64)], index: u64, known_by: i64) -> Logged {
         let known = |w: u8| seen.iter().filter(move |s| s.0 == w && s.2 <= known_by);
         let mut e: Vec<i64> = (0..4).filter_map(|w| known(w).filter(|s| s.1 > index).map(|s| s.2).min()).collect();
         let mut l: Vec<i64> = (0..4).filter_map(|w| known(w).filter(|s| s.1 <= index).map(|s| s.2).max()).collect();
         e.sort();
         l.sort();
         l.reverse();
-        Some((l.get(2).copied().unwrap_or(i64::MIN), *e.get(2)?))
+        let (Some(hi), lo) = (e.get(2).map(|e| Instant(*e)), Instant(l.get(2).copied().unwrap_or(i64::MIN))) else {
+            return Logged::Unproven;
+        };
+        if lo <= hi { Logged::Within(LoggedAt { lo, hi }) } else { Logged::Disputed { by: hi, not_before: lo } }
     }
 
     proptest! {
         #[test]
         fn agrees_with_the_definition(seen in prop::collection::vec((0u8..4, 0u64..8, 1i64..20), 0..30), index in 0u64..8, known_by in 0i64..22) {
             let sightings: Vec<Sighting> = seen.iter().map(|(w, s, t)| sighting(&format!("W{w}"), *s, *t)).collect();
-            let found = Times::new(Numbers::of(4, 3), &sightings).logged_at(index, Instant(known_by));
-            prop_assert_eq!(found.map(|t| (t.lo.0, t.hi.0)), naive(&seen, index, known_by));
+            let found = Times::new(Numbers::of(4, 3), &sightings).logged(index, Instant(known_by));
+            prop_assert_eq!(found, naive(&seen, index, known_by));
+        }
+
+        /// Three honest witnesses whose clocks only go forward, and one liar who says anything: the interval holds the truth.
+        #[test]
+        fn one_liar_of_four_crosses_nothing(
+            steps in prop::collection::vec((0u8..3, 1i64..5), 1..40),
+            lies in prop::collection::vec((0u64..9, 1i64..90), 0..9),
+            index in 0u64..8,
+        ) {
+            let (mut size, mut now, mut appended) = (0u64, 0, None);
+            let mut all = Vec::new();
+            for (witness, wait) in steps {
+                now += wait;
+                size += u64::from(wait % 2 == 1);
+                appended = appended.or((size > index).then_some(now));
+                all.push(sighting(&format!("W{witness}"), size, now));
+            }
+            all.extend(lies.iter().map(|(size, time)| sighting("W3", *size, *time)));
+            match Times::new(Numbers::of(4, 3), &all).logged(index, Instant(i64::MAX)) {
+                Logged::Unproven => (),
+                Logged::Within(at) => {
+                    let appended = Instant(appended.unwrap_or(i64::MAX));
+                    prop_assert!(at.lo <= appended && appended <= at.hi, "{at:?} without {appended}");
+                }
+                disputed => prop_assert!(false, "{disputed:?}"),
+            }
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::checkpoint::Checkpoint;
 use crate::founding::Founding;
 use crate::key::Role;
 use crate::logs::{Entry, Head, Logs, VerifiedLog};
-use crate::merkle::Hash;
+use crate::merkle::{Hash, Roots, leaf_hash};
 use crate::note::Note;
 use crate::statement::hex;
 use crate::store::{Folder, Overlay, Store};
@@ -43,6 +43,8 @@ pub struct Replay {
     pub sightings: Vec<Sighting>,
     /// Entries that stay as bytes and count for nothing, with the reason.
     pub refused: Vec<(u64, Refusal)>,
+    /// The tree of all leaves.
+    pub roots: Roots,
 }
 
 impl Replay {
@@ -54,11 +56,13 @@ impl Replay {
             entries: Vec::new(),
             sightings: Vec::new(),
             refused: Vec::new(),
+            roots: Roots::default(),
         }
     }
 
     /// The next leaf.
     pub fn leaf(&mut self, index: u64, leaf: &[u8]) {
+        self.roots.push(leaf_hash(leaf));
         let accepted = match &mut self.acceptance {
             Some(acceptance) => acceptance.replay(leaf),
             None => match Acceptance::found(&self.origin, leaf) {
@@ -92,6 +96,7 @@ impl Replay {
         VerifiedLog {
             entries: self.entries.iter().filter(|e| e.index < size).cloned().collect(),
             sightings: self.sightings.iter().filter(|s| s.logged_index < size).cloned().collect(),
+            roots: self.roots.clone(),
             head,
         }
     }

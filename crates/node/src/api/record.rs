@@ -72,7 +72,7 @@ pub(super) async fn item(State(api): State<Api>, Query(asked): Query<Asked>) -> 
     let place = format!("{origin} #{index}");
     let item = api.shell.ask(move |node| node.item(&origin, index)).await?;
     let (timed, leaf) = item.ok_or_else(|| Problem::not_found(format!("this node holds no entry {place}")))?;
-    let mut answer = shapes::entry(&timed.entry, timed.logged_at);
+    let mut answer = shapes::entry(&timed.entry, timed.logged);
     answer["leaf"] = json!(STANDARD.encode(leaf));
     Ok(Json(answer))
 }

@@ -5,7 +5,7 @@ use crate::refusals::Refused;
 use crate::state::{HeadState, NodeState, Page};
 use hamsaya_agreement::{Because, Cite, Commitment, Judgment, Reason, State, Verdict};
 use hamsaya_record::Instant;
-use hamsaya_record::logs::{Entry, Head, LoggedAt};
+use hamsaya_record::logs::{Entry, Head, Logged, LoggedAt};
 use hamsaya_record::statement::{FieldValue, Place, StatementId, hex};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -29,6 +29,16 @@ fn logged_at(at: Option<LoggedAt>) -> Value {
     match at {
         None => Value::Null,
         Some(at) => json!({"lo": instant(Some(at.lo).filter(|lo| lo.0 != i64::MIN)), "hi": at.hi.to_string()}),
+    }
+}
+
+/// Why the time of an entry is open; absent where it is not.
+fn disputed(logged: Logged) -> Value {
+    match logged {
+        Logged::Disputed { by, not_before } => {
+            json!({"why": "witness_clocks", "by": by.to_string(), "not_before": not_before.to_string()})
+        }
+        Logged::Unproven | Logged::Within(_) => Value::Null,
     }
 }
 
@@ -187,11 +197,11 @@ pub(super) fn change(changed: &Changed) -> Value {
 }
 
 pub(super) fn page(page: &Page) -> Value {
-    json!({"entries": page.entries.iter().map(|timed| entry(&timed.entry, timed.logged_at)).collect::<Vec<_>>(), "next": page.next})
+    json!({"entries": page.entries.iter().map(|timed| entry(&timed.entry, timed.logged)).collect::<Vec<_>>(), "next": page.next})
 }
 
 /// An entry, as `GET /api/entries` gives it.
-pub fn entry(e: &Entry, at: Option<LoggedAt>) -> Value {
+pub fn entry(e: &Entry, logged: Logged) -> Value {
     let s = &e.statement;
     let mut fields: Map<String, Value> = s.fields.iter().map(|(k, v)| (k.clone(), field(v))).collect();
     if !s.salted.is_empty() {
@@ -226,7 +236,8 @@ pub fn entry(e: &Entry, at: Option<LoggedAt>) -> Value {
         "to": s.to,
         "stated_at": s.stated_at.to_string(),
         "occurred_at": occurred,
-        "logged_at": logged_at(at),
+        "logged_at": logged_at(logged.within()),
+        "disputed": disputed(logged),
         "sector": s.sector,
         "place": s.place.as_ref().map(place),
         "marking": s.marking,

@@ -1,5 +1,7 @@
 //! The record's integration tests, in one binary.
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod exhibit;
 mod growth;
 mod sumdb;
