@@ -129,6 +129,7 @@ fn signature(chance: &mut Chance) -> Signature {
 /// A value from a small domain, so that values meet.
 fn value(chance: &mut Chance, kind: Type) -> Value {
     match kind {
+        Type::Int if chance.one_in(60) => Value::Int(chance.of(&[1 << 33, -1 << 33])),
         Type::Int => Value::Int(chance.of(&[0, 0, 1, 1, 1, 2, 2, 3, -1])),
         Type::Text => Value::text(chance.of(&["a", "a", "b", "پوسته"])),
         Type::Decimal => Value::Decimal(Ratio::new(chance.of(&[1, 1, 3, -1]), 2).expect("halves")),
@@ -178,6 +179,12 @@ fn below(f: &Formula) -> Vec<&Formula> {
         Formula::Let { formula, within, .. } => vec![formula, within],
         _ => vec![],
     }
+}
+
+/// Whether a formula looks ahead.
+pub fn looks_ahead(f: &Formula) -> bool {
+    let here = matches!(f, Formula::Eventually(..) | Formula::Always(..) | Formula::Until(..) | Formula::Next(..));
+    here || below(f).into_iter().any(looks_ahead)
 }
 
 /// Whether a formula has a divisor other than a plain number.

@@ -406,7 +406,7 @@ impl Naive {
         naive
     }
 
-    /// Everything that holds at the log's points; or a division by zero.
+    /// Everything that holds at the log's points; or which term has no value.
     pub fn held(&self) -> Result<Held, String> {
         let mut held = Held::new();
         for at in 0..self.in_log {
@@ -499,7 +499,7 @@ impl Naive {
                     (Comparison::Equal, Term::Var(name), None, _, Some(v))
                     | (Comparison::Equal, _, Some(v), Term::Var(name), None) => Some((name, v)),
                     (_, _, Some(l), _, Some(r)) => return given(compared(*op, &l, &r)),
-                    // Some division by zero.
+                    // No value.
                     _ => None,
                 };
                 let extended = found.map(|(name, v)| {
@@ -608,43 +608,60 @@ impl Naive {
         args.iter().zip(tuple).all(fits).then_some(env)
     }
 
-    /// Value of a term; `None` if a variable of it is not bound, or at a division by zero, which is noted.
+    /// Value of a term; `None` if a variable of it is not bound, or if it has no value, which is noted.
     fn value(&self, term: &Term, env: &Env) -> Option<Val> {
         let both = |a: &Term, b: &Term| Some((self.value(a, env)?, self.value(b, env)?));
         let zero = |b: &Val| {
             let is_zero = b.ratio() == Ratio::whole(0);
             if is_zero {
-                self.fault.borrow_mut().get_or_insert_with(|| format!("{term} divides by zero"));
+                self.fail(format!("{term} divides by zero"));
             }
             is_zero
         };
-        let add = |a: Val, b: Val, sign: i128| match (a, b) {
-            (Val::Int(a), Val::Int(b)) => Val::Int(a + sign * b),
-            (a, b) => Val::Decimal(a.ratio().plus(Ratio::whole(sign).times(b.ratio()).expect("room")).expect("room")),
+        // 128 bits are room enough for what is asked, unless large numbers are multiplied again and again.
+        let whole = |number: Option<i128>| match number {
+            Some(number) => Some(Val::Int(number)),
+            None => self.fail(format!("{term} is too large")),
         };
-        Some(match term {
-            Term::Var(name) => env.get(name)?.clone(),
-            Term::Const(value) => Val::from(value),
-            Term::Any => return None,
-            Term::Plus(a, b) => both(a, b).map(|(a, b)| add(a, b, 1))?,
-            Term::Minus(a, b) => both(a, b).map(|(a, b)| add(a, b, -1))?,
+        let exact = |ratio: Option<Ratio>| match ratio {
+            Some(ratio) => Some(Val::Decimal(ratio)),
+            None => self.fail(format!("{term} is too large")),
+        };
+        match term {
+            Term::Var(name) => env.get(name).cloned(),
+            Term::Const(value) => Some(Val::from(value)),
+            Term::Any => None,
+            Term::Plus(a, b) => match both(a, b)? {
+                (Val::Int(a), Val::Int(b)) => whole(a.checked_add(b)),
+                (a, b) => exact(a.ratio().plus(b.ratio())),
+            },
+            Term::Minus(a, b) => match both(a, b)? {
+                (Val::Int(a), Val::Int(b)) => whole(a.checked_sub(b)),
+                (a, b) => exact(a.ratio().minus(b.ratio())),
+            },
             Term::Times(a, b) => match both(a, b)? {
-                (Val::Int(a), Val::Int(b)) => Val::Int(a.checked_mul(b).expect("room")),
-                (a, b) => Val::Decimal(a.ratio().times(b.ratio()).expect("room")),
+                (Val::Int(a), Val::Int(b)) => whole(a.checked_mul(b)),
+                (a, b) => exact(a.ratio().times(b.ratio())),
             },
             Term::Divide(a, b) => match both(a, b)? {
-                (_, b) if zero(&b) => return None,
-                (Val::Int(a), Val::Int(b)) => Val::Int(a / b),
-                (a, b) => Val::Decimal(a.ratio().divide(b.ratio()).expect("room")),
+                (_, b) if zero(&b) => None,
+                (Val::Int(a), Val::Int(b)) => whole(a.checked_div(b)),
+                (a, b) => exact(a.ratio().divide(b.ratio())),
             },
             Term::Modulo(a, b) => match both(a, b)? {
-                (_, b) if zero(&b) => return None,
-                (Val::Int(a), Val::Int(b)) => Val::Int(a % b),
+                (_, b) if zero(&b) => None,
+                (Val::Int(a), Val::Int(b)) => whole(a.checked_rem(b)),
                 (a, b) => panic!("{a:?} MOD {b:?}"),
             },
-            Term::ToDecimal(a) => Val::Decimal(self.value(a, env)?.ratio()),
-            Term::ToInt(a) => Val::Int(self.value(a, env)?.ratio().truncated()),
-        })
+            Term::ToDecimal(a) => Some(Val::Decimal(self.value(a, env)?.ratio())),
+            Term::ToInt(a) => Some(Val::Int(self.value(a, env)?.ratio().truncated())),
+        }
+    }
+
+    /// There is no answer.
+    fn fail(&self, said: String) -> Option<Val> {
+        self.fault.borrow_mut().get_or_insert(said);
+        None
     }
 
     fn summed(&self, op: Aggregation, over: &Name, mut values: Vec<Val>) -> Val {

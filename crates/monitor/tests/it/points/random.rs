@@ -2,7 +2,9 @@
 //!
 //! `HAMSAYA_CASES=100000 cargo test -p hamsaya-monitor --test it points::random` runs more of them. A failure prints
 //! its seed and the smallest world found that still fails, and `HAMSAYA_SEED=n` runs that one alone.
-use crate::points::draw::{World, any_event, event, may_divide_by_zero, operators, simpler_worlds, size, written};
+use crate::points::draw::{
+    World, any_event, event, looks_ahead, may_divide_by_zero, operators, simpler_worlds, size, written,
+};
 use crate::points::naive::{Held, Moment, Naive, columns};
 use crate::random::Chance;
 use hamsaya_monitor::*;
@@ -34,14 +36,26 @@ trait Engine: Sized {
 
 /// Tuples as a set; that they come sorted, each once and of the right types is promised too.
 fn set(points: &Points, tuples: Vec<Vec<Value>>) -> BTreeSet<Vec<Value>> {
-    assert!(tuples.is_sorted_by(|a, b| a < b), "not in order: {tuples:?}");
-    let kind = |value: &Value| match value {
-        Value::Int(_) => Type::Int,
-        Value::Text(_) => Type::Text,
-        Value::Decimal(_) => Type::Decimal,
+    // A whole number beyond 64 bits is a fraction, and sorts as a number.
+    let number = |value: &Value| match value {
+        Value::Int(number) => Some(Ratio::whole(i128::from(*number))),
+        Value::Decimal(ratio) => Some(*ratio),
+        Value::Text(_) => None,
+    };
+    let order = |a: &Value, b: &Value| number(a).zip(number(b)).map_or_else(|| a.cmp(b), |(a, b)| a.cmp(&b));
+    let less = |a: &Vec<Value>, b: &Vec<Value>| {
+        let first = a.iter().zip(b).map(|(a, b)| order(a, b)).find(|order| order.is_ne());
+        first.is_some_and(|order| order.is_lt())
+    };
+    assert!(tuples.is_sorted_by(less), "not in order: {tuples:?}");
+    let fits = |(value, kind): (&Value, &Type)| match (value, kind) {
+        (Value::Decimal(ratio), Type::Int) => ratio.under() == 1 && i64::try_from(ratio.over()).is_err(),
+        (Value::Int(_), Type::Int) | (Value::Text(_), Type::Text) | (Value::Decimal(_), Type::Decimal) => true,
+        _ => false,
     };
     for tuple in &tuples {
-        assert!(tuple.iter().map(kind).eq(points.types().iter().copied()), "{tuple:?} {:?}", points.types());
+        let types = points.types();
+        assert!(tuple.len() == types.len() && tuple.iter().zip(types).all(fits), "{tuple:?} {types:?}");
     }
     tuples.into_iter().collect()
 }
@@ -222,7 +236,7 @@ type Expected = Result<Result<Held, &'static str>, String>;
 enum Said {
     Same(Held),
     Refused,
-    /// The naive evaluator cannot answer: something is divided by zero, or nothing lists a variable.
+    /// The naive evaluator cannot answer: a term has no value, or nothing lists a variable.
     Unanswered(&'static str),
     Differs(String),
 }
@@ -246,7 +260,7 @@ fn caught<T>(ask: impl FnOnce() -> T) -> Result<T, String> {
 /// The naive evaluator's answer, if it has one that can be relied on.
 fn naive(world: &World) -> Result<Held, &'static str> {
     let naive = Naive::new(&world.formula, &world.signature, &world.log);
-    let held = naive.held().map_err(|_| "division by zero")?;
+    let held = naive.held().map_err(|_| "no value")?;
     // Values that only arithmetic or an aggregation makes are not among those that it tries.
     if naive.guessed() { Err("not listed") } else { Ok(held) }
 }
@@ -266,7 +280,7 @@ fn judged(found: Result<Option<Result<Held, String>>, String>, expected: Expecte
         Ok(Some(Ok(found))) if found == expected => Said::Same(found),
         Ok(Some(Ok(found))) => Said::Differs(format!("  found{}\n  expected{}", shown(&found), shown(&expected))),
         // Whether a term is looked at can hang on what a conjunction takes first.
-        Ok(Some(Err(_))) if may_divide_by_zero(&world.formula) => Said::Unanswered("division by zero, perhaps"),
+        Ok(Some(Err(_))) if may_divide_by_zero(&world.formula) => Said::Unanswered("no value, perhaps"),
         Ok(Some(Err(said))) => Said::Differs(format!("  found {said}\n  expected{}", shown(&expected))),
         Err(panic) => Said::Differs(format!("  {panic}\n  expected{}", shown(&expected))),
     }
@@ -320,10 +334,15 @@ fn history(chance: &mut Chance, world: &World) -> Vec<Step> {
             let turns = if stays { chance.of(&[1, 1, 1, 3]) } else { chance.of(&[2, 2, 4]) };
             let mut slot = if chance.one_in(2) { at } else { chance.between(at as i64, points as i64) as usize };
             for turn in 0..turns {
-                slots[slot].push(match turn % 2 {
+                let step = || match turn % 2 {
                     0 => Step::Insert(at as u32, event.clone()),
                     _ => Step::Withdraw(at as u32, event.clone()),
-                });
+                };
+                slots[slot].push(step());
+                // What is there or gone already is no change.
+                if chance.one_in(12) {
+                    slots[slot].push(step());
+                }
                 slot = chance.between(slot as i64, points as i64) as usize;
             }
         }
@@ -406,6 +425,7 @@ fn streamed(world: &World, chance: &mut Chance) -> (Result<Option<Result<Held, S
                 steps.push(Step::Insert(point, event.clone()));
                 Engine::insert(&mut points, point, &event)?;
             }
+            assert!(looks_ahead(&world.formula) || points.final_until() as usize == at + 1, "what is past is final");
             let waited_for = coming.values().flatten().any(|(point, _)| *point as usize <= at);
             if !waited_for && chance.one_in(every) {
                 steps.push(Step::Ask);
@@ -428,7 +448,7 @@ fn take_final(points: &mut Points, held: &mut Held, world: &World) -> Result<(),
     for verdict in points.final_verdicts().map_err(|error| error.to_string())? {
         assert!(held.last_key_value().is_none_or(|(last, _)| *last < verdict.point), "final points are in order");
         assert_eq!(verdict.stamp, world.log[verdict.point as usize].stamp);
-        lines += &line(&verdict);
+        lines += &line(&verdict, points.types());
         held.insert(verdict.point, set(points, verdict.tuples));
     }
     assert_eq!(String::from_utf8(written).expect("UTF-8"), lines);
@@ -436,8 +456,12 @@ fn take_final(points: &mut Points, held: &mut Held, world: &World) -> Result<(),
 }
 
 /// A verdict as MonPoly prints it.
-fn line(verdict: &PointVerdict) -> String {
-    let tuple = |tuple: &Vec<Value>| format!(" ({})", tuple.iter().map(Value::to_string).collect::<Vec<_>>().join(","));
+fn line(verdict: &PointVerdict, types: &[Type]) -> String {
+    let value = |(value, kind): (&Value, &Type)| match (value, kind) {
+        (Value::Decimal(ratio), Type::Int) => ratio.over().to_string(),
+        _ => value.to_string(),
+    };
+    let tuple = |tuple: &Vec<Value>| format!(" ({})", tuple.iter().zip(types).map(value).collect::<Vec<_>>().join(","));
     let tuples: String = match verdict.tuples[..] {
         [ref only] if only.is_empty() => " true".to_string(),
         _ => verdict.tuples.iter().map(tuple).collect(),
