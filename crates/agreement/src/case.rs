@@ -362,8 +362,8 @@ impl Case {
 }
 
 impl Expected {
-    /// Whether an instance belongs to this block: its commitment or part is named, if any is, and so is an id or its
-    /// bearer, if any is.
+    /// Whether an instance belongs to this block: its commitment or part is named, if any is; and so is every id or bearer
+    /// that the block names.
     fn keeps(&self, label: &str) -> bool {
         let (head, inner) = label.split_once('(').unwrap_or((label, ""));
         let inner: Vec<&str> = inner.trim_end_matches(')').split(", ").collect();
@@ -371,8 +371,7 @@ impl Expected {
             |w: &&String| w.strip_prefix('C').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
         let (heads, others): (Vec<&String>, Vec<&String>) = self.of.iter().partition(is_commitment);
         let under = |w: &String| head == w || head.strip_prefix(w.as_str()).is_some_and(|rest| rest.starts_with('.'));
-        (heads.is_empty() || heads.into_iter().any(under))
-            && (others.is_empty() || others.iter().any(|w| inner.contains(&w.as_str())))
+        (heads.is_empty() || heads.into_iter().any(under)) && others.iter().all(|w| inner.contains(&w.as_str()))
     }
 }
 

@@ -136,13 +136,14 @@ fn moved(agreement: &Agreement, moves: &[Move<'_>], monitor: &Monitor) -> BTreeS
             let bearer = bearer(&clock.bearer, key);
             let of = [&*commitment.id, commitment.part.as_deref().unwrap_or(""), &*about, &*bearer];
             let mine = moves.iter().filter(|m| m.of == of);
-            let (since, due) = (Instant(instance.since), Instant(instance.since).plus(seconds));
+            // Acts count since the trigger, the clock runs from the opening.
+            let (since, due) = (Instant(instance.since), Instant(*opened).plus(seconds));
             let (now, entries) = due_after(since, Instant(*opened), due, mine);
             if now == due {
                 continue;
             }
             let next = openings.range(opened + 1..).next().map(|(next, _)| *next - 1);
-            let within = now.0.saturating_sub(since.0);
+            let within = now.0.saturating_sub(*opened).max(0);
             let args = key.iter().cloned().chain([Value::Int(within)]).collect();
             let to = next.unwrap_or(NEVER);
             let fact = Fact { predicate: predicate.clone(), args, from: *opened, to, admitted: true };

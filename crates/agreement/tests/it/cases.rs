@@ -1,10 +1,12 @@
 //! Every case under `agreements/cases` says what the judge or the compiler says. `HAMSAYA_BLESS=1` writes it down.
 use crate::{accord, agreements, files};
 use hamsaya_agreement::case::{BadCase, Case};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// All pages under a folder, sorted. `HAMSAYA_CASE=C14` keeps to those with this in their path.
-pub fn pages(folder: &str) -> Vec<PathBuf> {
+/// All pages under a folder, sorted; `cases/good/C` is all folders that begin so. `HAMSAYA_CASE=C14` keeps to pages with
+/// this in their path.
+fn pages(folder: &str) -> Vec<PathBuf> {
     fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
         for path in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
             if path.is_dir() {
@@ -14,8 +16,11 @@ pub fn pages(folder: &str) -> Vec<PathBuf> {
             }
         }
     }
+    let (within, begins) = folder.split_at(folder.rfind('/').map_or(0, |at| at + 1));
     let mut pages = Vec::new();
-    walk(&agreements().join(folder), &mut pages);
+    walk(&agreements().join(within), &mut pages);
+    let start = agreements().join(within).join(begins).to_string_lossy().into_owned();
+    pages.retain(|p| p.to_string_lossy().starts_with(&start));
     pages.sort();
     assert!(!pages.is_empty(), "{folder}");
     let only = std::env::var("HAMSAYA_CASE").unwrap_or_default();
@@ -55,6 +60,40 @@ fn good_cases() {
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// A page each: kept, breached, with late evidence, disputed, and to the second.
+#[test]
+fn every_commitment_has_its_cases() {
+    let ids: BTreeSet<String> = accord().commitments().iter().map(|c| c.id.clone()).collect();
+    let mut pages = 0;
+    for id in &ids {
+        for name in ["kept", "breached", "late", "disputed", "second"] {
+            let path = agreements().join(format!("cases/good/{id}/{name}.md"));
+            let source = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+            let case = Case::parse(name, &source).unwrap_or_else(|e| panic!("{e}"));
+            let about = |e: &hamsaya_agreement::case::Expected| e.lines.iter().all(|l| l.starts_with(id.as_str()));
+            assert!(!case.expected.is_empty() && case.expected.iter().all(about), "{id}/{name}");
+            pages += 1;
+        }
+    }
+    assert_eq!((ids.len(), pages), (35, 175));
+}
+
+/// What a page quotes stands in the agreement.
+#[test]
+fn the_law_that_a_case_quotes_is_the_law() {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let accord = accord();
+    let law: Vec<String> = accord.articles().iter().flat_map(|a| &a.paragraphs).map(|p| words(&p.text["en"])).collect();
+    for path in pages("cases/good/C") {
+        let source = std::fs::read_to_string(&path).unwrap();
+        let quoted: Vec<&str> = source.lines().filter_map(|l| l.strip_prefix('>')).collect();
+        assert!(!quoted.is_empty(), "{} quotes nothing", path.display());
+        for quote in quoted.split(|l| l.trim().is_empty()).map(|lines| words(&lines.join(" "))) {
+            assert!(law.iter().any(|text| text.contains(&quote)), "{}: {quote}", path.display());
+        }
+    }
 }
 
 #[test]

@@ -430,6 +430,19 @@ fn what_rests_on_a_moved_clock_follows() {
     check(&rules, &late, &["40: C1(A, P2) breached since +20:00 | C2(A, P2) breached since +30:00"]);
 }
 
+/// The clock runs from the opening, also where acts count since an earlier trigger.
+#[test]
+fn a_clock_that_opened_after_its_trigger_moves_from_its_opening() {
+    check(
+        GATE,
+        "#1 +3:00 P2 shut(who: \"P1\", gate: \"G\") occurred +1:00 -- says that P1 shut
+         #2 +4:00 P1 shut(who: \"P1\", gate: \"G\") occurred +1:00 -- admits it
+         #3 +5:00 P1 extend(commitment: \"C1\", instance: \"G\", bearer: \"P1\", due: @+20:00) by P1,P2 -- extends
+         #4 +6:00 P1 extend(commitment: \"C1\", instance: \"G\", bearer: \"P1\", due: @+15:00) by P1,P2 -- sets it back",
+        &["4: C1(G, P1) pending due +15:00", "5: C1(G, P1) pending due +20:00", "6: C1(G, P1) pending due +15:00"],
+    );
+}
+
 /// Explanations name the extension; a change names it as its reason.
 #[test]
 fn a_moved_clock_is_explained() {

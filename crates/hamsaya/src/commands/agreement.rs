@@ -8,6 +8,8 @@ use clap::{Args, Subcommand};
 use hamsaya_agreement::Commitment;
 use hamsaya_agreement::case::Case;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -84,13 +86,21 @@ impl Agreement {
 /// Plays every case; says what differs, line by line.
 fn cases(paths: &[PathBuf], out: &mut dyn Write) -> Result<Outcome> {
     let mut outcome = Outcome::NoBreach;
+    let mut agreements = BTreeMap::new();
     for path in paths.iter().map(|p| files_of(p)).collect::<Result<Vec<_>>>()?.concat() {
         let name = path.display().to_string();
         let source = fs::read_to_string(&path).with_context(|| format!("{name} cannot be read"))?;
         let case = Case::parse(&name, &source)?;
-        let agreement = agreements::read(&beside_cases(&path, &case.agreement)?)?;
-        let logs = case.play(&name, &agreement)?;
-        let mismatches = case.check(&agreement, &logs)?;
+        let folder = beside_cases(&path, &case.agreement)?;
+        let agreement = match agreements.entry(folder) {
+            Entry::Occupied(read) => read.into_mut(),
+            Entry::Vacant(place) => {
+                let agreement = agreements::read(place.key())?;
+                place.insert(agreement)
+            }
+        };
+        let logs = case.play(&name, agreement)?;
+        let mismatches = case.check(agreement, &logs)?;
         let (rows, blocks) = (case.rows.len(), case.expected.len());
         let said = if mismatches.is_empty() { "as expected" } else { "differs" };
         writeln!(out, "{name}: {rows} rows, {blocks} blocks of verdicts, {said}")?;
@@ -112,7 +122,11 @@ fn files_of(path: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path).with_context(|| format!("{} cannot be read", path.display()))? {
         let path = entry?.path();
-        files.extend(path.extension().is_some_and(|e| e == "md").then_some(path));
+        if path.is_dir() {
+            files.extend(files_of(&path)?);
+        } else {
+            files.extend(path.extension().is_some_and(|e| e == "md").then_some(path));
+        }
     }
     files.sort();
     Ok(files)
