@@ -13,30 +13,30 @@ use crate::formula::Comparison;
 use crate::intervals::{Far, Intervals};
 use crate::monitor::{Absence, State};
 use crate::openings::Opening;
-use crate::program::{Expr, Kind, Node, Slot, V, bit, slots};
+use crate::program::{Expr, Kind, Node, Program, Slot, V, bit, slots};
 use crate::relation::{ALL, Env, Eval, Span, before, far, fits, pattern, value};
 use crate::settle::{Both, How, Level, World, candidates, settle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A predicate and what is known of its columns.
-type Asked = (usize, Vec<Option<V>>);
+pub(crate) type Asked = (usize, Vec<Option<V>>);
 
 /// No fact of a predicate but those present holds in a range.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Gap {
-    of: Asked,
-    from: Instant,
-    to: Instant,
+pub(crate) struct Gap {
+    pub(crate) of: Asked,
+    pub(crate) from: Instant,
+    pub(crate) to: Instant,
     /// Cut around the facts that are there but not in the evidence.
-    cut: bool,
+    pub(crate) cut: bool,
 }
 
 /// What is known, where not everything is.
 #[derive(Clone, Debug, Default)]
-struct Known {
-    present: BTreeSet<usize>,
-    absent: Vec<Gap>,
+pub(crate) struct Known {
+    pub(crate) present: BTreeSet<usize>,
+    pub(crate) absent: Vec<Gap>,
     /// All facts there are of what is asked.
     facts: Arc<BTreeMap<Asked, Vec<usize>>>,
 }
@@ -68,9 +68,9 @@ type Truths = BTreeMap<(usize, Level, Level, Span, Vec<Option<V>>), Arc<Interval
 /// A world in which only part of the facts may be known.
 pub(crate) struct Evidence<'a> {
     /// As things are, for openings and breaches.
-    eval: Eval<'a>,
+    pub(crate) eval: Eval<'a>,
     /// `None`: everything is known.
-    known: Option<Known>,
+    pub(crate) known: Option<Known>,
     touched: BTreeSet<usize>,
     /// What was asked, and for which instants.
     asked: BTreeMap<Asked, Span>,
@@ -150,14 +150,14 @@ impl<'a> Evidence<'a> {
         }
     }
 
-    fn within<T>(&mut self, span: Span, ask: impl FnOnce(&mut Self) -> T) -> T {
+    pub(crate) fn within<T>(&mut self, span: Span, ask: impl FnOnce(&mut Self) -> T) -> T {
         let outer = std::mem::replace(&mut self.span, span);
         let answer = ask(self);
         self.span = outer;
         answer
     }
 
-    fn as_of(&self) -> Instant {
+    pub(crate) fn as_of(&self) -> Instant {
         self.eval.until
     }
 
@@ -166,7 +166,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// Rows that may fit a pattern and that some known fact supports.
-    fn rows(&mut self, predicate: usize, wanted: &[Option<V>]) -> Vec<usize> {
+    pub(crate) fn rows(&mut self, predicate: usize, wanted: &[Option<V>]) -> Vec<usize> {
         let table = &self.eval.facts.tables[predicate];
         if let Some(known) = &self.known {
             let told = known.present.iter().map(|&i| &self.eval.facts.told[i]);
@@ -178,7 +178,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// Known facts that support a row.
-    fn told(&self, predicate: usize, row: usize) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn told(&self, predicate: usize, row: usize) -> impl Iterator<Item = usize> + '_ {
         let facts = self.eval.facts;
         facts.tables[predicate].rows[row].told.iter().copied().filter(move |&i| {
             let told = &facts.told[i];
@@ -190,7 +190,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// Known facts that fit a pattern and meet a stretch of instants.
-    fn told_within(&mut self, predicate: usize, wanted: &[Option<V>], (from, to): Span) -> Vec<usize> {
+    pub(crate) fn told_within(&mut self, predicate: usize, wanted: &[Option<V>], (from, to): Span) -> Vec<usize> {
         let facts = self.eval.facts;
         let meets = |&i: &usize| facts.told[i].from <= to && facts.told[i].to >= from;
         if let Some(known) = &self.known {
@@ -253,7 +253,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// Where a formula that looks back holds; all its variables are bound, perhaps to what no fact names.
-    fn truth(&mut self, node: &Node, env: &mut Env, pos: Level, neg: Level) -> Arc<Intervals> {
+    pub(crate) fn truth(&mut self, node: &Node, env: &mut Env, pos: Level, neg: Level) -> Arc<Intervals> {
         let at = (node.id, pos, neg, self.span, node.free.iter().map(|&slot| env.get(slot)).collect::<Vec<_>>());
         if let Some(known) = self.truths.get(&at) {
             return known.clone();
@@ -294,7 +294,7 @@ impl<'a> Evidence<'a> {
                             None => free.push(slot),
                         }
                     }
-                    set = set.union(&self.some(&free, &body.node, &mut inner, pos, neg));
+                    set = set.union(&self.any(&free, &body.node, &mut inner, pos, neg));
                 }
                 set
             }
@@ -330,7 +330,7 @@ impl<'a> Evidence<'a> {
                 }
                 set
             }
-            Kind::Exists(names, inner) => self.some(names, inner, env, pos, neg),
+            Kind::Exists(names, inner) => self.any(names, inner, env, pos, neg),
             Kind::Once(reach, inner) => match far(reach, env) {
                 Some(far) => self.earlier(inner, env, pos, neg, (reach.near, far)).once(reach.near, far),
                 None => open(self.most(pos)),
@@ -355,7 +355,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// Union over all values of some variables.
-    fn some(&mut self, names: &[Slot], inner: &Node, env: &mut Env, pos: Level, neg: Level) -> Intervals {
+    fn any(&mut self, names: &[Slot], inner: &Node, env: &mut Env, pos: Level, neg: Level) -> Intervals {
         let Some((&name, rest)) = names.split_first() else {
             return self.truth(inner, env, pos, neg).as_ref().clone();
         };
@@ -364,7 +364,7 @@ impl<'a> Evidence<'a> {
         let mut set = Intervals::empty();
         for value in values {
             env.set(name, value);
-            set = set.union(&self.some(rest, inner, env, pos, neg));
+            set = set.union(&self.any(rest, inner, env, pos, neg));
             env.clear(name);
         }
         set
@@ -375,7 +375,42 @@ impl<'a> Evidence<'a> {
         // Where everything is known, the least of what any part of a conjunction leaves is enough.
         let narrow = if self.known.is_none() { self.narrow(name, node, env) } else { None };
         let cut = self.as_of();
-        narrow.unwrap_or_else(|| candidates(self, name, node, env, cut, 0))
+        let mut values = narrow.unwrap_or_else(|| candidates(self, name, node, env, cut, 0));
+        self.instants(name, node, &mut values);
+        values
+    }
+
+    /// Where `ts(x)` binds x, an event beside it says to which instants.
+    fn instants(&self, name: Slot, node: &Node, values: &mut BTreeSet<V>) {
+        fn look(program: &Program, node: &Node, found: &mut (BTreeSet<usize>, BTreeSet<Slot>)) {
+            match &node.kind {
+                Kind::Fact(predicate, _) => {
+                    found.0.insert(*predicate);
+                }
+                Kind::Call(definition, _) => {
+                    let mut within = (BTreeSet::new(), BTreeSet::new());
+                    program.derived[*definition].bodies.iter().for_each(|body| look(program, &body.node, &mut within));
+                    found.0.extend(within.0);
+                }
+                Kind::Ts(Expr::Slot(slot)) => {
+                    found.1.insert(*slot);
+                }
+                _ => node.parts().for_each(|part| look(program, part, found)),
+            }
+        }
+        let mut found = Default::default();
+        look(self.eval.program, node, &mut found);
+        if found.1.contains(&name) {
+            let told = self.eval.facts.told.iter().enumerate();
+            let told = told.filter(|(i, told)| {
+                told.live
+                    && told.from == told.to
+                    && told.from <= self.as_of()
+                    && found.0.contains(&told.predicate)
+                    && self.known.as_ref().is_none_or(|known| known.present.contains(i))
+            });
+            values.extend(told.map(|(_, told)| V::Int(told.from)));
+        }
     }
 
     fn narrow(&mut self, name: Slot, node: &Node, env: &mut Env) -> Option<BTreeSet<V>> {
@@ -454,16 +489,16 @@ impl<'a> Evidence<'a> {
     }
 
     /// Whether the rule's opening holds at the instant.
-    fn opens(&mut self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> bool {
+    pub(crate) fn opens(&mut self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> bool {
         let program = self.eval.program;
         let duty = &program.duties[rule];
         let mut env = self.env(rule, opening);
         let free: Vec<Slot> = slots(duty.opens.mask & !env.bound).collect();
         let at = opening.opened;
-        self.within((at, at), |world| world.some(&free, &duty.opens, &mut env, pos, neg)).contains(at)
+        self.within((at, at), |world| world.any(&free, &duty.opens, &mut env, pos, neg)).contains(at)
     }
 
-    fn how(&self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> How {
+    pub(crate) fn how(&self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> How {
         let since = self.eval.program.duties[rule].since.map(|_| opening.since);
         How { pos, neg, since, cut: self.as_of() }
     }
@@ -474,18 +509,18 @@ impl<'a> Evidence<'a> {
         (both.sat.at(at), both.vio.at(at))
     }
 
-    fn owed(&mut self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> (Instant, Instant) {
+    pub(crate) fn owed(&mut self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> (Instant, Instant) {
         let program = self.eval.program;
         let mut env = self.env(rule, opening);
         let how = self.how(rule, opening, pos, neg);
         self.settled(&program.duties[rule].must, &mut env, how, opening.opened)
     }
 
-    fn violated(&mut self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> Instant {
+    pub(crate) fn violated(&mut self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> Instant {
         self.owed(rule, opening, pos, neg).1
     }
 
-    fn lapse(&mut self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> Instant {
+    pub(crate) fn lapse(&mut self, rule: usize, opening: &Opening, pos: Level, neg: Level) -> Instant {
         let program = self.eval.program;
         let Some(lapses) = &program.duties[rule].lapses else { return NEVER };
         let mut env = self.env(rule, opening);
@@ -494,7 +529,7 @@ impl<'a> Evidence<'a> {
     }
 
     /// Whether the state follows from what is known.
-    fn follows(&mut self, goal: &Goal) -> bool {
+    pub(crate) fn follows(&mut self, goal: &Goal) -> bool {
         use Level::{CertainLeast, CertainMost, PossibleLeast, PossibleMost};
         let (rule, opening, as_of) = (goal.rule, &goal.opening, self.as_of());
         match goal.state {
@@ -533,6 +568,28 @@ impl<'a> Evidence<'a> {
                     && self.lapse(rule, opening, CertainMost, PossibleLeast) > as_of
             }
         }
+    }
+
+    /// From now on nothing is known but this. Of instants at which a fact is that is not named, a range says nothing.
+    pub(crate) fn know(&mut self, present: &[FactId], absent: &[Absence]) {
+        let program = self.eval.program;
+        let facts = self.eval.facts;
+        let present = facts.numbers(present);
+        let mut known = Known { present, absent: Vec::new(), facts: Arc::default() };
+        for Absence { predicate, args, from, to } in absent {
+            let args = args.iter().map(|value| value.as_ref().map_or(Some(None), |v| facts.words.know(v).map(Some)));
+            let (Some(&predicate), Some(args)) = (program.predicate.get(predicate), args.collect::<Option<Vec<_>>>())
+            else {
+                continue;
+            };
+            let told = self.told_within(predicate, &args, (*from, *to));
+            let told = told.into_iter().filter(|i| !known.present.contains(i));
+            let holes = told.map(|i| (facts.told[i].from, facts.told[i].to)).collect();
+            let left = Intervals::one(*from, *to).difference(&Intervals::from_unsorted(holes));
+            let of = (predicate, args);
+            known.absent.extend(left.iter().map(|(from, to)| Gap { of: of.clone(), from, to, cut: true }));
+        }
+        self.known = Some(known);
     }
 
     fn weigh(&mut self, known: Known, asked: &mut dyn FnMut(&mut Self) -> bool) -> bool {

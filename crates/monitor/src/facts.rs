@@ -230,6 +230,11 @@ impl Facts {
         self.withdrawn.insert(id);
     }
 
+    /// Inner numbers of facts; those that are unknown are left out.
+    pub(crate) fn numbers(&self, ids: &[FactId]) -> BTreeSet<usize> {
+        ids.iter().filter_map(|id| self.by_id.get(id).copied()).collect()
+    }
+
     fn mark(&mut self, predicate: usize, row: usize) {
         let found = &mut self.tables[predicate].rows[row];
         if !found.stale {

@@ -5,6 +5,9 @@
 //! function of the *set* of facts it holds.
 #![deny(clippy::float_arithmetic)]
 
+mod argue;
+mod argument;
+mod checker;
 mod evidence;
 mod fact;
 mod facts;
@@ -21,6 +24,8 @@ mod relation;
 mod settle;
 mod syntax;
 
+pub use argument::{Argument, By, Claim, Excuse, Of, Opened, Piece, Step, Valuation, Why};
+pub use checker::{Checker, Fault};
 pub use fact::{Fact, FactId, Instant, NEVER, SINCE_EVER, Value};
 pub use formula::{
     Aggregation, Comparison, Definition, Diagnostic, Diagnostics, Formula, Name, Rule, Rules, Signature, Term, Type,

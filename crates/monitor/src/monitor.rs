@@ -27,6 +27,7 @@
 //! ```
 //! Facts come in any order and may be withdrawn; what stands is a function of the set that is left, of the rules and of
 //! `as_of`. An opening that has always held never began, so it opens no instance.
+use crate::argument::Argument;
 use crate::evidence::{Evidence, Goal, flip};
 use crate::fact::{Fact, FactId, Instant, NEVER, SINCE_EVER, Value};
 use crate::facts::{Facts, Pair, WhatIf};
@@ -276,6 +277,31 @@ impl Monitor {
             }
         };
         Some(Explanation { opened_by, proof, present, absent })
+    }
+
+    /// The argument for an instance as it stands, complete enough for [`check`](crate::check).
+    pub fn argue(&self, key: &InstanceKey) -> Option<Argument> {
+        let at = self.instances.binary_search_by(|instance| instance.key.cmp(key)).ok()?;
+        let instance = &self.instances[at];
+        let goal = self.goal(instance)?;
+        let cut = match instance.kept_at {
+            Some(kept) => minus(kept, 1).min(self.as_of),
+            None => self.as_of,
+        };
+        let mut silent = Evidence::new(Eval::new(&self.program, &self.facts, cut, cut));
+        Evidence::new(self.world(WhatIf::default())).argument(&goal, instance, &mut silent)
+    }
+
+    /// The argument for the state of an instance from present facts and absence ranges alone, for
+    /// [`check_evidence`](crate::check_evidence); `None` if it does not follow from these.
+    pub fn argue_from(&self, key: &InstanceKey, present: &[FactId], absent: &[Absence]) -> Option<Argument> {
+        let at = self.instances.binary_search_by(|instance| instance.key.cmp(key)).ok()?;
+        let instance = &self.instances[at];
+        let goal = self.goal(instance)?;
+        let mut evidence = Evidence::new(self.world(WhatIf::default()));
+        evidence.know(present, absent);
+        let mut silent = Evidence::new(self.world(WhatIf::default()));
+        if evidence.follows(&goal) { evidence.argument(&goal, instance, &mut silent) } else { None }
     }
 
     /// A smallest set of facts whose removal changes the state, of at most 3, and leaves the instance open; `None` if

@@ -154,10 +154,32 @@ pub(crate) struct Node {
     pub(crate) text: Arc<str>,
 }
 
+impl Node {
+    /// The formulas that it is made of, from left to right.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &Node> {
+        let (list, pair): (&[Node], [Option<&Node>; 2]) = match &self.kind {
+            Kind::And(parts) | Kind::Or(parts) => (parts, [None, None]),
+            Kind::Not(f)
+            | Kind::Exists(_, f)
+            | Kind::Once(_, f)
+            | Kind::Historically(_, f)
+            | Kind::Eventually(_, f)
+            | Kind::Always(_, f)
+            | Kind::Duration(_, f, _) => (&[], [Some(f), None]),
+            Kind::Since(_, f, g) | Kind::Until(_, f, g) => (&[], [Some(f), Some(g)]),
+            _ => (&[], [None, None]),
+        };
+        list.iter().chain(pair.into_iter().flatten())
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Body {
+    /// Which of all definitions, in the order given.
+    pub(crate) place: usize,
     pub(crate) params: Vec<Slot>,
     pub(crate) slots: usize,
+    pub(crate) names: Arc<[Name]>,
     pub(crate) node: Node,
 }
 
@@ -172,6 +194,7 @@ pub(crate) struct Derived {
 pub(crate) struct Duty {
     pub(crate) name: Name,
     pub(crate) slots: usize,
+    pub(crate) names: Arc<[Name]>,
     pub(crate) key: Vec<Slot>,
     pub(crate) since: Option<Slot>,
     pub(crate) opens: Node,
@@ -345,7 +368,7 @@ pub(crate) fn compile_query(
             && let Some(node) = compiler.formula(formula, &mut scope, true)
         {
             compiler.safety(&scope, &node, 0);
-            body = Some(Body { params, slots: scope.names.len(), node });
+            body = Some(Body { place: 0, params, slots: scope.names.len(), names: scope.names.into(), node });
         }
     }
     match body {
@@ -587,7 +610,8 @@ impl Compiler<'_> {
             }
         }
         let slots = scope.names.len();
-        self.program.derived[index].bodies.push(Body { params, slots, node });
+        let names = scope.names.into();
+        self.program.derived[index].bodies.push(Body { place: i, params, slots, names, node });
     }
 
     fn rule(&mut self, i: usize) -> Option<Duty> {
@@ -638,7 +662,7 @@ impl Compiler<'_> {
             self.safety(&scope, node, keys);
         }
         let slots = scope.names.len();
-        Some(Duty { name: place.clone(), slots, key, since, opens, must, lapses })
+        Some(Duty { name: place.clone(), slots, names: scope.names.into(), key, since, opens, must, lapses })
     }
 
     fn few(&mut self, place: &Name, scope: &Scope) -> bool {
@@ -902,9 +926,7 @@ impl Compiler<'_> {
             self.refuse(&place, format!("more than {VARIABLES} variables"), "split it into definitions");
             return None;
         }
-        let inner = inner?;
-        bound.retain(|&slot| inner.mask & bit(slot) != 0);
-        Some(self.node(Kind::Exists(bound, Box::new(inner)), formula))
+        Some(self.node(Kind::Exists(bound, Box::new(inner?)), formula))
     }
 
     fn window(&mut self, window: &Window, scope: &mut Scope, formula: &Formula) -> Option<Reach> {

@@ -120,6 +120,16 @@ impl Fun {
         self.0.get(i).or(self.0.last()).map_or(NEVER, |piece| piece.settled.of(s))
     }
 
+    /// Where it is settled by an instant.
+    pub(crate) fn by(&self, t: Instant) -> Intervals {
+        let settled = self.0.iter().map(|piece| match piece.settled {
+            Settled::At(at) if at <= t => (piece.from, piece.to),
+            Settled::At(_) => (NEVER, SINCE_EVER),
+            Settled::After(d) => (piece.from, piece.to.min(t.saturating_sub(d))),
+        });
+        Intervals::from_unsorted(settled.filter(|(from, to)| from <= to).collect())
+    }
+
     /// The first instant at which the value is least.
     pub(crate) fn where_least(&self) -> Instant {
         self.0.iter().min_by_key(|piece| piece.settled.of(piece.from)).map_or(NEVER, |piece| piece.from)

@@ -3,6 +3,7 @@
 mod accord;
 mod cases;
 mod feed;
+mod checked;
 mod oracle;
 mod points;
 mod random;
