@@ -14,7 +14,7 @@ use crate::intervals::{Far, Intervals, minus, plus};
 use crate::monitor::{Instance, State};
 use crate::openings::Opening;
 use crate::program::{Expr, Kind, Node, Reach, Slot, V, bit};
-use crate::relation::{Env, Span, far, pattern, value};
+use crate::relation::{Env, Span, far, linear, pattern, value};
 use crate::settle::{How, Level, settle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -448,14 +448,15 @@ impl Evidence<'_> {
     fn argue(&mut self, node: &Node, scope: &Scope, ask: Ask, span: Span) -> Argued {
         let (from, to) = span;
         let windows = match &node.kind {
-            Kind::Once(r, _) | Kind::Historically(r, _) | Kind::Since(r, ..) | Kind::Duration(r, ..) => {
-                Some((far(r, &scope.env)?, r, true))
-            }
-            Kind::Eventually(r, _) | Kind::Always(r, _) | Kind::Until(r, ..) => Some((far(r, &scope.env)?, r, false)),
+            Kind::Once(r, _) | Kind::Historically(r, _) | Kind::Since(r, ..) | Kind::Duration(r, ..) => Some((r, true)),
+            Kind::Eventually(r, _) | Kind::Always(r, _) | Kind::Until(r, ..) => Some((r, false)),
             _ => None,
         };
-        let empty = windows.is_some_and(|(far, reach, _)| far.is_some_and(|far| far < reach.near));
-        let windows = windows.map(|(far, reach, back)| Windows::new(reach, far, back, ask));
+        // A window that may end anywhere is within an unbounded one.
+        let end = windows.and_then(|(reach, _)| far(reach, &scope.env));
+        let anywhere = windows.is_some() && end.is_none();
+        let empty = windows.is_some_and(|(reach, _)| end.flatten().is_some_and(|far| far < reach.near));
+        let windows = windows.map(|(reach, back)| Windows::new(reach, end.flatten(), back, ask));
         let mut inner = ask;
         if node.past || empty {
             match ask.by {
@@ -521,11 +522,16 @@ impl Evidence<'_> {
                 match kind {
                     Kind::Once(_, f) | Kind::Historically(_, f) | Kind::Eventually(_, f) | Kind::Always(_, f) => {
                         if matches!(kind, Kind::Once(..) | Kind::Eventually(..)) == ask.holds {
+                            if anywhere {
+                                return None;
+                            }
                             return self.somewhere(node, f, &w, scope, (ask, below), span);
                         }
                         let below = self.argue(f, scope, below, (w.first(from), w.last(to)))?;
                         step(node, scope, ask, span, Why::Throughout, vec![below])
                     }
+                    Kind::Duration(..) if anywhere => None,
+                    Kind::Since(..) | Kind::Until(..) if anywhere && ask.holds => None,
                     Kind::Duration(_, f, _) => {
                         let all = (w.first(from), w.last(to));
                         let spans = self.region(f, scope, below, all);
@@ -608,16 +614,26 @@ impl Evidence<'_> {
                 }
                 _ => None,
             },
-            Kind::Compare(op, a, b) => match (value(a, &scope.env), value(b, &scope.env), other(a), other(b)) {
-                (Some(V::Fresh), Some(v), Some(not), _) | (Some(v), Some(V::Fresh), _, Some(not)) if v != V::Fresh => {
-                    match op {
-                        Comparison::Equal if not.contains(&v) => Some(false),
-                        Comparison::NotEqual if not.contains(&v) => Some(true),
-                        _ => None,
+            Kind::Compare(op, a, b) if linear(a).zip(linear(b)).is_some_and(|((x, _), (y, _))| x == y) => {
+                self.eval.compare(*op, a, b, &scope.env)
+            }
+            Kind::Compare(op, left, right) => {
+                match (value(left, &scope.env), value(right, &scope.env), other(left), other(right)) {
+                    (Some(V::Fresh), Some(v), Some(not), _) | (Some(v), Some(V::Fresh), _, Some(not))
+                        if v != V::Fresh =>
+                    {
+                        match op {
+                            Comparison::Equal if not.contains(&v) => Some(false),
+                            Comparison::NotEqual if not.contains(&v) => Some(true),
+                            _ => None,
+                        }
                     }
+                    (Some(a), Some(b), ..) if a != V::Fresh && b != V::Fresh => {
+                        self.eval.compare(*op, left, right, &scope.env)
+                    }
+                    _ => None,
                 }
-                _ => self.eval.compare(*op, a, b, &scope.env),
-            },
+            }
             _ => None,
         }
     }

@@ -287,7 +287,7 @@ impl Checker<'_> {
             return ensure(next == to.checked_add(1), &place, "parts leave a gap");
         }
         // What looks back is known where it is read, and no earlier.
-        if !ahead(formula) || windowed(formula) && self.window(&goal)?.is_none() {
+        if !ahead(formula) || windowed(formula) && self.window(&goal).is_none() {
             goal.since = None;
             match by {
                 By::Perhaps(t) if from > t => {
@@ -351,20 +351,20 @@ impl Checker<'_> {
                     _ => wrong(),
                 }
             }
-            (f, _, Why::Plain) if windowed(f) && self.window(goal)?.is_none() => {
+            (f, _, Why::Plain) if windowed(f) && self.window(goal).is_none() => {
                 ensure(holds == matches!(f, Historically(..) | Always(..)), f, "its window is empty")
             }
             (Once(_, f) | Eventually(_, f), true, Why::Within(c, d))
             | (Historically(_, f) | Always(_, f), false, Why::Within(c, d)) => {
-                ensure(self.window(goal)?.is_some_and(|w| w.meets(*c, *d)), goal.formula, "a window does not meet it")?;
+                ensure(self.window(goal).is_some_and(|w| w.meets(*c, *d)), goal.formula, "a window does not meet it")?;
                 self.need(read(f, (*c, *d)), steps)
             }
             (Once(_, f) | Eventually(_, f), false, Why::Throughout)
             | (Historically(_, f) | Always(_, f), true, Why::Throughout) => {
-                self.window(goal)?.map_or_else(wrong, |w| self.need(read(f, (w.first, w.last)), steps))
+                self.window(goal).map_or_else(wrong, |w| self.need(read(f, (w.first, w.last)), steps))
             }
             (Since(w, f, g) | Until(w, f, g), _, _) => {
-                let Some(windows) = self.window(goal)? else { return wrong() };
+                let Some(windows) = self.window(goal) else { return wrong() };
                 let (back, start) = (matches!(goal.formula, Since(..)), goal.since.map_or(a, |since| since.min(a)));
                 match *why {
                     // The right side somewhere in every window, the left between there and here.
@@ -396,7 +396,8 @@ impl Checker<'_> {
             (Formula::Duration { at_least, formula, .. }, _, Why::Spans(spans)) => {
                 ensure(spans.is_sorted_by(|a, b| a.1 < b.0), goal.formula, "spans overlap")?;
                 spans.iter().try_for_each(|&span| self.need(read(formula, span), &mut *steps))?;
-                let right = self.window(goal)?.map_or((*at_least <= 0) == holds, |w| w.lasts(goal, spans, *at_least));
+                let right =
+                    self.window(goal).map_or((*at_least <= 0) == holds, |w| w.known && w.lasts(goal, spans, *at_least));
                 ensure(right && spans.iter().all(|(a, b)| a <= b), goal.formula, "it lasts too long, or too short")
             }
             _ => wrong(),
@@ -544,24 +545,25 @@ impl Checker<'_> {
     }
 
     /// The windows at the first and at the last instant of a stretch; `None` if they are empty.
-    fn window(&self, goal: &Goal<'_>) -> Result<Option<Windows>, Fault> {
+    fn window(&self, goal: &Goal<'_>) -> Option<Windows> {
         use Formula::{Always, Duration, Eventually, Historically, Once, Since, Until};
         let (window, back) = match goal.formula {
             Once(w, _) | Historically(w, _) | Since(w, ..) | Duration { window: w, .. } => (w, true),
             Eventually(w, _) | Always(w, _) | Until(w, ..) => (w, false),
-            _ => return Ok(None),
+            _ => return None,
         };
         let upper = if let Upper::Var(name) = &window.to { goal.valuation.get(name) } else { None };
+        // If it may be any, the window is within an unbounded one.
         let far = match (&window.to, upper) {
             (Upper::Fixed(far), _) | (_, Some(Of::One(Value::Int(far)))) => Some(*far),
-            (Upper::Unbounded, _) => None,
-            _ => return Err(Fault(format!("{}: the end of its window is not known", goal.formula))),
+            _ => None,
         };
+        let known = far.is_some() || window.to == Upper::Unbounded;
         let (near, start) = (window.from, |t: Instant| goal.since.map_or(t, |since| since.min(t)));
         let first = |t| if back { far.map_or(SINCE_EVER, |far| minus(t, far)) } else { plus(start(t), near) };
         let last = |t| if back { minus(t, near) } else { far.map_or(NEVER, |far| plus(t, far)) };
         let (first, begun, ended, last) = (first(goal.from), first(goal.to), last(goal.from), last(goal.to));
-        Ok((far.is_none_or(|far| near <= far)).then_some(Windows { near, far, first, ended, begun, last }))
+        far.is_none_or(|far| near <= far).then_some(Windows { near, far, known, first, ended, begun, last })
     }
 }
 
@@ -569,6 +571,7 @@ impl Checker<'_> {
 struct Windows {
     near: i64,
     far: Option<i64>,
+    known: bool,
     /// Where the first window begins and ends.
     first: Instant,
     ended: Instant,
@@ -580,7 +583,7 @@ struct Windows {
 impl Windows {
     /// Every window has an instant in the stretch.
     fn meets(&self, from: Instant, to: Instant) -> bool {
-        from <= to && from <= self.ended && self.begun <= to
+        self.known && from <= to && from <= self.ended && self.begun <= to
     }
 
     /// Whether DUR holds, or fails, at every instant of the goal if its formula does so in the spans.
@@ -604,7 +607,8 @@ impl Windows {
         // Between the instants at which a window begins or ends beside the end of a span, the sum changes evenly.
         let ends = spans.iter().flat_map(|&(a, b)| [wide(a) - 1, wide(a), wide(b), wide(b) + 1]);
         let turns = ends.flat_map(|t| [t + near, t + far.unwrap_or(0)]);
-        let (first, last) = (wide(goal.from), wide(goal.to));
+        // A window at an end of the line has what lies before it, too.
+        let (first, last) = (wide(goal.from).max(-END / 2), wide(goal.to).min(END / 2));
         turns.chain([first, last]).filter(|t| (first..=last).contains(t)).all(|t| {
             let rest = t - near - begin(t) + 1 - held(t);
             if goal.holds { held(t) >= i128::from(at_least) } else { rest < i128::from(at_least) }
@@ -674,8 +678,11 @@ fn compare(op: Comparison, left: &Term, right: &Term, valuation: &Valuation) -> 
         (Some(Of::Other(not)), Some(Of::One(v))) | (Some(Of::One(v)), Some(Of::Other(not))) if not.contains(&v) => {
             return [(Equal, false), (NotEqual, true)].into_iter().find(|(o, _)| *o == op).map(|(_, holds)| holds);
         }
-        _ if left == right => std::cmp::Ordering::Equal,
-        _ => return None,
+        // One variable on both sides: it does not matter what it is.
+        _ => match (linear(left)?, linear(right)?) {
+            ((x, a), (y, b)) if x == y => a.cmp(&b),
+            _ => return None,
+        },
     };
     Some(match op {
         Equal => order.is_eq(),
@@ -685,6 +692,19 @@ fn compare(op: Comparison, left: &Term, right: &Term, valuation: &Valuation) -> 
         Greater => order.is_gt(),
         GreaterOrEqual => order.is_ge(),
     })
+}
+
+/// A variable and what is added to it.
+fn linear(term: &Term) -> Option<(&Name, i64)> {
+    match term {
+        Term::Var(name) => Some((name, 0)),
+        Term::Plus(a, b) | Term::Minus(a, b) => match (linear(a)?, &**b, term) {
+            ((x, sum), Term::Const(Value::Int(n)), Term::Plus(..)) => Some((x, sum.checked_add(*n)?)),
+            ((x, sum), Term::Const(Value::Int(n)), _) => Some((x, sum.checked_sub(*n)?)),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Whether a formula has a window at its head.

@@ -14,7 +14,7 @@ use crate::intervals::{Far, Intervals};
 use crate::monitor::{Absence, State};
 use crate::openings::Opening;
 use crate::program::{Expr, Kind, Node, Program, Slot, V, bit, slots};
-use crate::relation::{ALL, Env, Eval, Span, before, far, fits, pattern, value};
+use crate::relation::{ALL, Env, Eval, Span, before, far, fits, linear, pattern, value};
 use crate::settle::{Both, How, Level, World, candidates, settle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -96,6 +96,15 @@ impl World for Evidence<'_> {
         }
         let set = self.within((from, to), |world| world.truth(node, env, how.pos, how.neg));
         Some(Both::of(&set, from, to))
+    }
+
+    fn anything(&self, how: How, from: Instant, to: Instant) -> Both {
+        if self.known.is_none() {
+            return Both::constant(from, to, NEVER, NEVER);
+        }
+        // Where not all is known it may be settled at once, the way that is not wanted.
+        let whole = if self.most(how.pos) { Intervals::all() } else { Intervals::empty() };
+        Both::of(&whole, from, to)
     }
 
     fn values(&mut self, name: Slot, atom: &Node, env: &mut Env, _cut: Instant) -> BTreeSet<V> {
@@ -377,7 +386,50 @@ impl<'a> Evidence<'a> {
         let cut = self.as_of();
         let mut values = narrow.unwrap_or_else(|| candidates(self, name, node, env, cut, 0));
         self.instants(name, node, &mut values);
+        if self.known.is_some() {
+            self.terms(name, node, env, &mut values);
+        }
         values
+    }
+
+    /// Values at which a term around a variable is one that matters: where not all is known, nothing else need bind it.
+    fn terms(&mut self, name: Slot, node: &Node, env: &mut Env, values: &mut BTreeSet<V>) {
+        if node.mask & bit(name) == 0 {
+            return;
+        }
+        let program = self.eval.program;
+        let around = |arg: &Expr| linear(arg).filter(|&(slot, more)| slot == name && more != 0).map(|(_, more)| more);
+        let mut add = |found: V, more: i64| {
+            if let V::Int(n) = found {
+                values.insert(V::Int(n.saturating_sub(more)));
+            }
+        };
+        match &node.kind {
+            Kind::Fact(predicate, args) => {
+                for (column, more) in args.iter().enumerate().filter_map(|(i, arg)| Some((i, around(arg)?))) {
+                    for row in self.rows(*predicate, &vec![None; args.len()]) {
+                        add(self.eval.facts.tables[*predicate].rows[row].args[column], more);
+                    }
+                }
+            }
+            Kind::Call(definition, args) => {
+                for (column, more) in args.iter().enumerate().filter_map(|(i, arg)| Some((i, around(arg)?))) {
+                    for body in &program.derived[*definition].bodies {
+                        for found in self.range(body.params[column], &body.node, &mut Env::new(body.slots)) {
+                            add(found, more);
+                        }
+                    }
+                }
+            }
+            Kind::Compare(_, a, b) => {
+                for (side, term) in [(a, b), (b, a)] {
+                    if let (Some(more), Some(found)) = (around(side), value(term, env)) {
+                        add(found, more);
+                    }
+                }
+            }
+            _ => node.parts().for_each(|part| self.terms(name, part, env, values)),
+        }
     }
 
     /// Where `ts(x)` binds x, an event beside it says to which instants.

@@ -528,7 +528,7 @@ pub(crate) fn value(expr: &Expr, env: &Env) -> Option<V> {
 }
 
 /// A variable and what is added to it.
-fn linear(expr: &Expr) -> Option<(Slot, i64)> {
+pub(crate) fn linear(expr: &Expr) -> Option<(Slot, i64)> {
     match expr {
         Expr::Slot(slot) => Some((*slot, 0)),
         Expr::Plus(a, b) => match (a.as_ref(), b.as_ref()) {

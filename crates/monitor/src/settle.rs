@@ -385,6 +385,11 @@ pub(crate) trait World {
 
     /// Values that a variable takes in an atom that names it.
     fn values(&mut self, name: Slot, atom: &Node, env: &mut Env, cut: Instant) -> BTreeSet<V>;
+
+    /// Of a window that may end anywhere: settled neither way.
+    fn anything(&self, _how: How, from: Instant, to: Instant) -> Both {
+        Both::constant(from, to, NEVER, NEVER)
+    }
 }
 
 impl World for Eval<'_> {
@@ -567,7 +572,7 @@ fn window(
     (from, to): (Instant, Instant),
     always: bool,
 ) -> Both {
-    let Some(far) = far(reach, env) else { return Both::constant(from, to, NEVER, NEVER) };
+    let Some(far) = far(reach, env) else { return world.anything(how, from, to) };
     if far.is_some_and(|far| far < reach.near) {
         let empty = Both { sat: Fun::constant(from, to, NEVER), vio: Fun::itself(from, to) };
         return if always { empty.swap() } else { empty };
@@ -595,7 +600,7 @@ fn until(
     how: How,
     (from, to): (Instant, Instant),
 ) -> Both {
-    let Some(far) = far(reach, env) else { return Both::constant(from, to, NEVER, NEVER) };
+    let Some(far) = far(reach, env) else { return world.anything(how, from, to) };
     if far.is_some_and(|far| far < reach.near) {
         return Both { sat: Fun::constant(from, to, NEVER), vio: Fun::itself(from, to) };
     }
