@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)] // Helpers of tests stand outside #[test].
 mod accord;
 mod cases;
-mod feed;
 mod checked;
+mod feed;
 mod oracle;
 mod points;
 mod random;
