@@ -252,7 +252,7 @@ impl Plan {
             Formula::And(_) => {
                 let mut parts = Vec::new();
                 flatten(formula, &mut parts);
-                self.conjunction(None, &parts, formula, signature)
+                self.conjunction(None, &parts, signature)
             }
             Formula::Or(parts) => {
                 let mut planned = Vec::new();
@@ -590,13 +590,7 @@ impl Plan {
     }
 
     /// Joins what is finite, then brings in everything else as soon as its variables are bound.
-    fn conjunction(
-        &mut self,
-        start: Option<Planned>,
-        parts: &[&Formula],
-        formula: &Formula,
-        signature: &Signature,
-    ) -> Outcome {
+    fn conjunction(&mut self, start: Option<Planned>, parts: &[&Formula], signature: &Signature) -> Outcome {
         let mut finite: Vec<Planned> = start.into_iter().collect();
         let mut waiting: Vec<&Formula> = Vec::new();
         for &part in parts {
@@ -654,10 +648,7 @@ impl Plan {
         }
         match fault {
             Some(fault) if !waiting.is_empty() => Err(fault),
-            _ => {
-                let _ = formula;
-                Ok(current)
-            }
+            _ => Ok(current),
         }
     }
 
@@ -670,7 +661,7 @@ impl Plan {
             Formula::And(_) => {
                 let mut parts = Vec::new();
                 flatten(formula, &mut parts);
-                self.conjunction(Some(guard), &parts, formula, signature)
+                self.conjunction(Some(guard), &parts, signature)
             }
             Formula::Not(inner) => {
                 if let Formula::Not(twice) = &**inner {
