@@ -13,15 +13,12 @@ use hamsaya_record::key::{KeyError, SecretKey};
 use hamsaya_record::store::{Folder as Store, StoreError};
 use hamsaya_record::tiles::Fault;
 use hamsaya_record::verify;
-use hamsaya_record::witness::origin_hash;
+use hamsaya_record::witness::{SKEW_S_MAX, origin_hash};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Cosignatures further from the clock are dropped (record.md, section 4).
-const SKEW_S_MAX: i64 = 60;
 
 /// Files of an agreement folder: path within it, with `/`, and bytes.
 pub type Files = BTreeMap<String, Vec<u8>>;

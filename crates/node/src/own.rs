@@ -63,13 +63,22 @@ struct Waiting {
     tickets: Vec<Ticket>,
 }
 
+/// A question that a witness has not answered yet.
+#[derive(Clone, Debug)]
+struct Asked {
+    note: Note,
+    at: Instant,
+}
+
 /// A witness of this log.
 #[derive(Debug)]
 pub(crate) struct Cosigner {
     pub(crate) vkey: Vkey,
     /// What it last cosigned, as far as we know.
     pub(crate) size: u64,
-    in_flight: Option<Note>,
+    in_flight: Option<Asked>,
+    /// Seconds that its clock was outside of question and answer, when that was too far.
+    off_s: Option<i64>,
     /// The last round that it answered.
     answered: u64,
     /// It named another size, and was asked once more.
@@ -117,6 +126,7 @@ impl<S: Store> Own<S> {
                 vkey: witness.vkey.clone(),
                 size: 0,
                 in_flight: None,
+                off_s: None,
                 answered: 0,
                 again: false,
                 holds_another_tree: false,
@@ -271,7 +281,7 @@ impl<S: Store> Own<S> {
 
     /// Asks every witness that is free for the round's checkpoint.
     fn requests(&mut self, at: At) -> Result<Vec<Action>, TilesError> {
-        let Some(round) = &self.round else { return Ok(Vec::new()) };
+        let (Some(round), Some(now)) = (&self.round, at.now) else { return Ok(Vec::new()) };
         let mut actions = Vec::new();
         for (peer, cosigner) in &mut self.cosigners {
             let free = cosigner.in_flight.is_none() && !cosigner.holds_another_tree && cosigner.back_off.over(at);
@@ -288,7 +298,7 @@ impl<S: Store> Own<S> {
                 old => self.log.tiles().prove_consistency(old, round.size)?.unwrap_or_default(),
             };
             let body = witness::request(cosigner.size, &proof, &round.note);
-            cosigner.in_flight = Some(round.note.clone());
+            cosigner.in_flight = Some(Asked { note: round.note.clone(), at: now });
             actions.push(Action::AskWitness { peer: peer.clone(), size: round.size, body });
         }
         Ok(actions)
@@ -298,7 +308,7 @@ impl<S: Store> Own<S> {
     fn cosigned(&mut self, peer: &str, lines: &[u8], now: Instant, skew_s_max: Option<i64>) -> Result<bool, LogError> {
         let published = self.published_size();
         let Some(cosigner) = self.cosigners.get_mut(peer) else { return Ok(false) };
-        let Some(asked) = cosigner.in_flight.take() else { return Ok(false) };
+        let Some(Asked { note: asked, at: asked_at }) = cosigner.in_flight.take() else { return Ok(false) };
         let Some(head) = head_of(&asked) else { return Ok(false) };
         let line = std::str::from_utf8(lines).unwrap_or("").lines().filter_map(|l| NoteSignature::parse_line(l).ok());
         let mut ours = line.filter(|s| s.names(&cosigner.vkey));
@@ -306,9 +316,12 @@ impl<S: Store> Own<S> {
         let Some((time, signature)) = found else {
             return Err(LogError::Foreign(format!("{peer} answered without a cosignature that fits")));
         };
-        let off = i64::try_from(time).unwrap_or(i64::MAX).saturating_sub(now.0).saturating_abs();
-        if skew_s_max.is_some_and(|max| off > max) {
-            return Err(LogError::Foreign(format!("the clock of {peer} is {off} s from ours")));
+        // It signed between the question and the answer, whatever they took on their way.
+        let time = i64::try_from(time).unwrap_or(i64::MAX);
+        let off_s = time.saturating_sub(now.0).max(asked_at.0.saturating_sub(time)).max(0);
+        cosigner.off_s = Some(off_s).filter(|off| skew_s_max.is_some_and(|max| *off > max));
+        if cosigner.off_s.is_some() {
+            return Err(LogError::Foreign(self.whose_clock(peer, off_s)));
         }
         cosigner.size = cosigner.size.max(head.size);
         cosigner.again = false;
@@ -332,6 +345,17 @@ impl<S: Store> Own<S> {
             return self.publish(late, head.size, published);
         }
         Ok(false)
+    }
+
+    /// More witnesses than may lie are off: then it is not theirs.
+    fn whose_clock(&self, peer: &str, off_s: i64) -> String {
+        let off = self.cosigners.values().filter(|c| c.off_s.is_some()).count();
+        match self.policy.numbers() {
+            Some(numbers) if off > numbers.f => {
+                format!("the clocks of {off} of {} witnesses are too far from ours: look at this node's own", numbers.n)
+            }
+            _ => format!("the clock of {peer} is {off_s} s from ours"),
+        }
     }
 
     fn publish(&mut self, note: Note, size: u64, published: u64) -> Result<bool, LogError> {
@@ -372,7 +396,7 @@ impl<S: Store> Node<S> {
         }
         let (Some(now), Some(own)) = (self.at.now, &mut self.own) else { return };
         let Some(cosigner) = own.cosigners.get_mut(peer) else { return };
-        let asked = cosigner.in_flight.as_ref().and_then(head_of).map(|head| head.size);
+        let asked = cosigner.in_flight.as_ref().and_then(|asked| head_of(&asked.note)).map(|head| head.size);
         if asked != Some(size) {
             return;
         }

@@ -78,6 +78,11 @@ impl<S: Store> Node<S> {
         }
     }
 
+    /// What somebody must look at.
+    pub fn alarms(&self) -> &[String] {
+        &self.alarms
+    }
+
     fn head_state(&self, origin: &str, size: u64, root: [u8; 32], published: Option<&Note>) -> HeadState {
         let policy = self.founding.policy(origin);
         let counted = policy.map(|p| p.counted()).unwrap_or_default();

@@ -19,6 +19,7 @@ use crate::note::Note;
 use crate::statement::hex;
 use crate::store::Store;
 use crate::tiles::{Tiles, TilesError};
+use crate::witness::SKEW_S_MAX;
 use std::collections::BTreeSet;
 
 /// What a batch became.
@@ -83,9 +84,6 @@ pub enum Confirmation {
     /// The note is not this log's.
     Foreign(String),
 }
-
-/// How far the log's clock may be behind the witnesses', in seconds.
-const SKEW_S_MAX: i64 = 60;
 
 /// A log that its owner writes.
 #[derive(Debug)]

@@ -9,7 +9,9 @@
 //! …
 //! ```
 //! A cosignature says: at this time, by my clock, the log had these entries, and it had the ones before. The state is
-//! durable before the answer leaves, so a crash can never make a witness sign two stories.
+//! durable before the answer leaves, so a crash can never make a witness sign two stories. Its times do not go back: a
+//! clock that is set back a little is waited for. One that is set back by more than honest clocks differ was wrong before,
+//! and what it said then no honest log took.
 use crate::checkpoint::Checkpoint;
 use crate::cosignature;
 use crate::equivocation::Equivocation;
@@ -42,7 +44,17 @@ pub enum WitnessAnswer {
     },
     /// 422: the proof does not join the two.
     Unproven(String),
+    /// 503: the witness's clock went back a little; it cosigns nothing until it has caught up.
+    ClockBack {
+        /// When it last cosigned this log.
+        before: Instant,
+        /// What its clock says.
+        now: Instant,
+    },
 }
+
+/// Clocks that are no further apart, in seconds, may both be honest: each is within half of it from true time.
+pub const SKEW_S_MAX: i64 = 60;
 
 /// Where the state of a log lies, and where it can be read: hex of SHA-256 over its origin.
 pub fn origin_hash(origin: &str) -> String {
@@ -53,6 +65,7 @@ pub fn origin_hash(origin: &str) -> String {
 struct Seen {
     size: u64,
     root: Hash,
+    time: Instant,
     note: Note,
     version: Version,
 }
@@ -81,15 +94,16 @@ impl<S: Store> Witness<S> {
             let (checkpoint, note) =
                 Checkpoint::open(&bytes, log).map_err(|e| fault("it is not a checkpoint of the log", e.to_string()))?;
             let own = note.signatures.iter().find(|s| s.names(key.vkey()));
-            if own.and_then(|s| cosignature::verify(&note.text, s, key.vkey())).is_none() {
+            let Some(time) = own.and_then(|s| cosignature::verify(&note.text, s, key.vkey())) else {
                 return Err(
                     fault("our own cosignature is missing or fails", format!("size {}", checkpoint.size)).into()
                 );
-            }
+            };
+            let time = Instant(i64::try_from(time).unwrap_or(i64::MAX));
             if note.to_text().as_bytes() != bytes {
                 return Err(fault("it has more bytes than a note", "other bytes".to_string()).into());
             }
-            seen.insert(origin.clone(), Seen { size: checkpoint.size, root: checkpoint.root, note, version });
+            seen.insert(origin.clone(), Seen { size: checkpoint.size, root: checkpoint.root, time, note, version });
         }
         Ok(Witness { store, key, logs, seen })
     }
@@ -152,6 +166,11 @@ impl<S: Store> Witness<S> {
         if let Err(what) = check_growth(old, &old_root, &checkpoint, &proof) {
             return Ok(WitnessAnswer::Unproven(what));
         }
+        if let Some(before) = seen.map(|s| s.time).filter(|t| (now.0..=now.0.saturating_add(SKEW_S_MAX)).contains(&t.0))
+            && before != now
+        {
+            return Ok(WitnessAnswer::ClockBack { before, now });
+        }
         let time = u64::try_from(now.0).unwrap_or(0);
         let Some(cosignature) = cosignature::sign(&note.text, time, &self.key) else {
             return Ok(WitnessAnswer::Malformed(format!("the witness has no time to sign with: {now}")));
@@ -161,7 +180,7 @@ impl<S: Store> Witness<S> {
         cosigned.signatures.retain(|s| s.names(log));
         cosigned.add(cosignature.clone());
         let version = self.store.swap(&state_key(origin), seen.map(|s| s.version), cosigned.to_text().as_bytes())?;
-        let seen = Seen { size: checkpoint.size, root: checkpoint.root, note: cosigned, version };
+        let seen = Seen { size: checkpoint.size, root: checkpoint.root, time: now, note: cosigned, version };
         self.seen.insert(origin.clone(), seen);
         Ok(WitnessAnswer::Cosigned(cosignature))
     }

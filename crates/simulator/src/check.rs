@@ -8,7 +8,7 @@ use crate::world::{SILENCE_MS, World};
 use crate::{Rule, Sabotage};
 use hamsaya_node::node::{Case, Explain, Node};
 use hamsaya_record::Instant;
-use hamsaya_record::logs::{Head, LoggedAt, Logs};
+use hamsaya_record::logs::{Head, Logged, LoggedAt, Logs};
 use hamsaya_record::statement::{StatementId, hex};
 use hamsaya_record::store::Memory;
 use std::collections::BTreeMap;
@@ -18,14 +18,14 @@ use std::sync::Arc;
 const LATER_S: i64 = 20 * 24 * 3600;
 
 /// Each entry and when it is proven to have been logged.
-type Timed = Vec<(String, u64, StatementId, Option<LoggedAt>)>;
+type Timed = Vec<(String, u64, StatementId, Logged)>;
 
 /// Whose, at which heads, what it holds, what it concludes if it was asked to.
 type Reading = (&'static str, Vec<Head>, Timed, Option<[u8; 32]>);
 
 fn timed(logs: &Logs, known_by: Instant) -> Timed {
     let entries = logs.entries().iter().enumerate();
-    entries.map(|(n, e)| (e.origin.to_string(), e.index, e.statement_id, logs.logged_at(n, known_by))).collect()
+    entries.map(|(n, e)| (e.origin.to_string(), e.index, e.statement_id, logs.logged(n, known_by))).collect()
 }
 
 impl World {
@@ -157,12 +157,14 @@ impl World {
     /// The interval contains the instant at which the entry became durable, as far as honest clocks can say. A question
     /// about a smaller size may be on its way while the log grows: then a witness honestly says a little later that it had
     /// seen no more.
-    fn check_time(&self, name: &str, log: &str, index: u64, at: Option<LoggedAt>) -> Option<(Rule, String)> {
+    fn check_time(&self, name: &str, log: &str, index: u64, logged: Logged) -> Option<(Rule, String)> {
         let appended = self.appended_ms.get(log)?.get(usize::try_from(index).ok()?)?;
         let truth = START.plus(i64::try_from(appended / 1000).ok()?);
-        let Some(LoggedAt { lo, hi }) = at else {
+        let LoggedAt { lo, hi } = match logged {
             // Entries about checkpoints need no proof of their own.
-            return None;
+            Logged::Unproven => return None,
+            Logged::Within(at) => at,
+            Logged::Disputed { by, not_before } => LoggedAt { lo: not_before, hi: by },
         };
         let late = i64::try_from(SILENCE_MS / 1000).ok()?;
         let fault = match () {

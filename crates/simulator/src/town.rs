@@ -12,6 +12,7 @@ use hamsaya_record::founding::{Founding, Member, MemberKey, MemberRole};
 use hamsaya_record::key::{Role, SecretKey};
 use hamsaya_record::policy;
 use hamsaya_record::store::{Memory, version};
+use hamsaya_record::witness::SKEW_S_MAX;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,7 +23,7 @@ pub(crate) const KEEPERS: [&str; 4] = ["P1", "P2", "G1", "G2"];
 /// When a story begins.
 pub(crate) const START: Instant = Instant(1_795_550_400);
 /// Honest clocks are this far from true at most, in seconds.
-pub(crate) const SKEW_S: i64 = 40;
+pub(crate) const SKEW_S: i64 = SKEW_S_MAX / 2;
 
 pub(crate) fn has_log(name: &str) -> bool {
     KEEPERS.contains(&name)
@@ -87,8 +88,7 @@ pub(crate) fn setup(name: &str, agreement: &Arc<Agreement>, founding_leaf: &[u8]
         agreement: has_log(name).then(|| agreement.clone()),
         pacing: Pacing::default(),
         peers: NAMES.iter().filter(|n| **n != name).map(|n| n.to_string()).collect(),
-        // Two honest clocks are 80 s apart at most, and an answer is up to 10 s on its way.
-        skew_s_max: Some(2 * SKEW_S + 10),
+        skew_s_max: Some(SKEW_S_MAX),
     }
 }
 

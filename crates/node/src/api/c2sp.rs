@@ -147,6 +147,11 @@ pub(super) async fn add_checkpoint(State(api): State<Api>, body: Body) -> Result
         WitnessAnswer::Conflict { size } => {
             (StatusCode::CONFLICT, [(header::CONTENT_TYPE, "text/x.tlog.size")], format!("{size}\n")).into_response()
         }
+        WitnessAnswer::ClockBack { before, now } => {
+            return Err(Problem::paused(format!(
+                "this witness last signed at {before}, its clock says {now}: it waits"
+            )));
+        }
         WitnessAnswer::Unproven(why) => (StatusCode::UNPROCESSABLE_ENTITY, format!("{why}\n")).into_response(),
     })
 }

@@ -8,7 +8,7 @@ use hamsaya_record::accept::Reason;
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::statement::{Act, FieldValue, Statement, StatementId, hex};
 use hamsaya_record::store::{Crash, Memory, Store};
-use hamsaya_record::witness::{WitnessAnswer, origin_hash};
+use hamsaya_record::witness::{SKEW_S_MAX, WitnessAnswer, origin_hash};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, LazyLock};
 
@@ -29,6 +29,8 @@ struct World {
     nodes: BTreeMap<String, Node<Memory>>,
     silent: BTreeSet<String>,
     now: Instant,
+    /// Seconds that clocks are ahead; with any, nodes take time as the system's.
+    ahead_s: BTreeMap<String, i64>,
     elapsed_ms: u64,
     answers: BTreeMap<u64, Answer>,
     hints: Vec<(String, Hint)>,
@@ -39,6 +41,10 @@ struct World {
 
 impl World {
     fn new() -> World {
+        World::with_clocks([])
+    }
+
+    fn with_clocks<const N: usize>(ahead_s: [(&str, i64); N]) -> World {
         let (_, agreement) = accord();
         let leaf = founding_leaf(&agreement);
         let mut world = World {
@@ -48,6 +54,7 @@ impl World {
             nodes: BTreeMap::new(),
             silent: BTreeSet::new(),
             now: START,
+            ahead_s: ahead_s.into_iter().map(|(name, s)| (name.to_string(), s)).collect(),
             elapsed_ms: 0,
             answers: BTreeMap::new(),
             hints: Vec::new(),
@@ -69,7 +76,9 @@ impl World {
             copies.map(|o| (o.clone(), disk.copies.get(&o).cloned().unwrap_or_default())).collect();
         self.disks.get_mut(name).unwrap().copies = all.clone();
         let stores = Stores { log: with_log.then_some(disk.log), witness: Some(disk.witness), copies: all };
-        let node = Node::open(setup(name, &self.agreement, &self.leaf), stores).unwrap();
+        let mut setup = setup(name, &self.agreement, &self.leaf);
+        setup.skew_s_max = Some(SKEW_S_MAX).filter(|_| !self.ahead_s.is_empty());
+        let node = Node::open(setup, stores).unwrap();
         self.nodes.insert(name.into(), node);
     }
 
@@ -77,8 +86,9 @@ impl World {
         self.nodes.remove(name);
     }
 
-    fn at(&self) -> At {
-        At { now: Some(self.now), elapsed_ms: self.elapsed_ms }
+    fn at(&self, name: &str) -> At {
+        let ahead_s = self.ahead_s.get(name).copied().unwrap_or_default();
+        At { now: Some(self.now.plus(ahead_s)), elapsed_ms: self.elapsed_ms }
     }
 
     /// Gives an event to a node, then carries what follows until all is quiet at this moment.
@@ -88,7 +98,7 @@ impl World {
         while let Some((name, event)) = events.pop_front() {
             handled += 1;
             assert!(handled < 20_000, "the nodes do not come to rest");
-            let at = self.at();
+            let at = self.at(&name);
             let Some(node) = self.nodes.get_mut(&name) else { continue };
             self.left.extend(node.handle(event, at).into_iter().map(|action| (name.clone(), action)));
             while !self.left.is_empty() {
@@ -169,7 +179,7 @@ impl World {
     fn cosign(&mut self, peer: &str, body: Vec<u8>) -> Result<Cosigning, Silence> {
         self.reach(peer)?;
         self.tickets += 1;
-        let (ticket, at) = (self.tickets, self.at());
+        let (ticket, at) = (self.tickets, self.at(peer));
         let node = self.nodes.get_mut(peer).unwrap();
         let actions = node.handle(Event::WitnessAsked { ticket, body }, at);
         let mut answer = None;
@@ -325,6 +335,38 @@ fn three_of_four_witnesses_are_enough_and_two_are_not() {
     world.pass(70_000);
     assert_eq!(world.sizes("P1")[&origin("P2")], 6);
     assert_eq!(world.digest("P1"), world.digest("G2"));
+}
+
+/// Honest clocks are 30 s off at most: those at both ends of that take each other's cosignatures, and all times are within
+/// 30 s of the truth. Whoever is further off is dropped by those who are too far from him, and heard of.
+#[test]
+fn honest_clocks_take_each_others_word_and_others_are_named() {
+    let mut world = World::with_clocks([("P1", -30), ("P2", 30), ("G1", -30), ("G2", 30), ("O1", 40)]);
+    world.submit("P2", lodged(&world).to_leaf());
+    world.settle();
+    assert_eq!(world.sizes("P1")[&origin("P2")], 4);
+    for name in ["P1", "P2", "G1", "G2"] {
+        let node = &world.nodes[name];
+        let logs = node.logs_at(&node.heads());
+        let n = logs.entries().iter().position(|e| e.statement.kind == "lodged").unwrap();
+        let at = logs.logged_at(n, Instant(i64::MAX)).unwrap();
+        assert!(at.lo <= START.plus(30) && at.hi >= START.plus(-30), "{name}: {at:?}");
+        let named = node.alarms().iter().any(|alarm| alarm == "the clock of O1 is 70 s from ours");
+        assert_eq!(named, ["P1", "G1"].contains(&name), "{name}: {:?}", node.alarms());
+    }
+}
+
+/// A node whose own clock is wrong is told so, gets no quorum, and holds nobody else up.
+#[test]
+fn a_wrong_clock_of_ones_own_is_not_the_witnesses() {
+    let mut world = World::with_clocks([("P2", -61)]);
+    let ticket = world.submit("P2", lodged(&world).to_leaf());
+    world.settle();
+    assert!(matches!(world.answers.get(&ticket), Some(Answer::Logged(_))));
+    let alarms = world.nodes["P2"].alarms();
+    assert!(alarms.iter().any(|a| a.ends_with("too far from ours: look at this node's own")), "{alarms:?}");
+    assert_eq!(world.sizes("P1").get(&origin("P2")), None, "nobody rests on what it logs");
+    assert_eq!(world.sizes("P1")[&origin("G1")], 2, "three witnesses besides it are enough");
 }
 
 #[test]

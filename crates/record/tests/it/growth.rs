@@ -497,6 +497,23 @@ fn a_witness_answers_in_the_order_of_the_specification() {
 }
 
 #[test]
+fn a_witness_waits_for_a_clock_that_was_set_back_a_little() {
+    let store = Memory::new();
+    let open_witness = || Witness::open(store.clone(), witness_key(), [key().vkey().clone()]).expect("a witness");
+    let mut witness = open_witness();
+    let mut log = open(&Memory::new()).expect("an empty log");
+    log.append(&leaves(0, 5), Instant(1)).expect("appended");
+    assert!(matches!(ask(&mut witness, 0, &log, 1000), WitnessAnswer::Cosigned(_)));
+    let back = |now| WitnessAnswer::ClockBack { before: Instant(1000), now: Instant(now) };
+    assert_eq!(ask(&mut witness, 5, &log, 999), back(999));
+    let mut witness = open_witness();
+    assert_eq!(ask(&mut witness, 5, &log, 940), back(940), "it is remembered");
+    assert!(matches!(ask(&mut witness, 5, &log, 1000), WitnessAnswer::Cosigned(_)), "the same instant is not back");
+    // Ahead by more than an honest clock can be, it was wrong, and is right again.
+    assert!(matches!(ask(&mut witness, 5, &log, 939), WitnessAnswer::Cosigned(_)));
+}
+
+#[test]
 fn a_witness_that_crashes_never_tells_two_stories() {
     for crash in [Crash::Before, Crash::After] {
         let store = Memory::new();
