@@ -15,6 +15,7 @@
 //! `````
 //!
 //! It knows Markdown's headings and fences, nothing of rules.
+use crate::keywords;
 use crate::source::{Article, Diagnostic, Paragraph};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +26,8 @@ pub(crate) struct RuleBlock {
     /// Number of the paragraph among those of its article; `None`: under the article's own heading.
     pub paragraph: Option<usize>,
     pub first_line: usize,
+    /// Language of its keywords.
+    pub language: String,
     pub text: String,
 }
 
@@ -46,7 +49,7 @@ pub(crate) fn read(
     let mut article: Option<Article> = None;
     let mut blocks = Vec::new();
     let mut open: Option<Open> = None;
-    let mut fence: Option<(String, bool, usize, Vec<&str>)> = None;
+    let mut fence: Option<(String, Option<String>, usize, Vec<&str>)> = None;
     let mut problem = |line: usize, column: usize, message: String, hint: &str| {
         problems.push(Diagnostic { file: file.into(), line, column, message, hint: Some(hint.into()) });
     };
@@ -54,13 +57,14 @@ pub(crate) fn read(
     for (n, line) in lines.iter().enumerate() {
         let number = n + 1;
         let trimmed = line.trim();
-        if let Some((mark, is_rule, from, text)) = &mut fence {
+        if let Some((mark, rule, from, text)) = &mut fence {
             if trimmed == mark {
-                if *is_rule {
+                if let Some(language) = rule {
                     blocks.push(RuleBlock {
                         file: file.into(),
                         paragraph: article.as_ref().and_then(|a| a.paragraphs.len().checked_sub(1)),
                         first_line: *from + 1,
+                        language: language.clone(),
                         text: text.join("\n"),
                     });
                 }
@@ -71,11 +75,20 @@ pub(crate) fn read(
             continue;
         }
         if let Some(ticks) = fence_of(trimmed) {
-            let word = trimmed[ticks..].trim();
-            if open.is_some() && word == "accord" {
+            let rule = rule_language(trimmed[ticks..].trim());
+            if open.is_some() && rule.is_some() {
                 problem(number, 1, "found a rule block within a text".into(), "close the text by `:::` first");
             }
-            fence = Some(("`".repeat(ticks), word == "accord", number, Vec::new()));
+            if let Some(language) = rule.as_ref().filter(|l| !keywords::LANGUAGES.contains(&l.as_str())) {
+                let known = keywords::LANGUAGES.join(", ");
+                problem(
+                    number,
+                    1,
+                    format!("found a rule block in `{language}`, allowed is {known}"),
+                    "keywords exist in these languages; names are the same in all",
+                );
+            }
+            fence = Some(("`".repeat(ticks), rule, number, Vec::new()));
             continue;
         }
         if let Some(block) = &mut open {
@@ -208,7 +221,7 @@ pub(crate) fn read(
             });
         }
     }
-    if let Some((_, true, from, _)) = fence {
+    if let Some((_, Some(_), from, _)) = fence {
         problem(
             from,
             1,
@@ -228,6 +241,15 @@ pub(crate) fn read(
         problem(1, 1, "found no article in this file".into(), "an article begins `# Article 4 - Title {#art_4}`");
     }
     article.map(|a| (a, blocks))
+}
+
+/// The language of a rule block's keywords: `accord`, `accord {lang=ps}`. `None`: another sort of block.
+fn rule_language(word: &str) -> Option<String> {
+    let rest = word.strip_prefix("accord")?.trim();
+    if rest.is_empty() {
+        return Some("en".into());
+    }
+    Some(rest.strip_prefix("{lang=")?.strip_suffix('}')?.trim().trim_matches('"').to_string())
 }
 
 /// How many backticks open a fence here.

@@ -12,8 +12,11 @@
 //! A reader that knows words and order, nothing of kinds: what the names mean is settled in `lower`. A wrong clause is
 //! reported and skipped up to the next one, so that all errors of a block are reported at once.
 use crate::calendar::Tick;
+use crate::keywords;
 use crate::source::Diagnostic;
 use hamsaya_record::instant::Instant;
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// Where something stands in its file: line and column from 1, in characters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -282,11 +285,31 @@ const NATURES: &[&str] = &["conduct", "result", "prohibition", "power", "permiss
 struct Reported;
 type Read<T> = Result<T, Reported>;
 
-/// Reads a block that begins in `file` at line `first_line` (the line after the fence).
-pub(crate) fn read(file: &str, first_line: usize, source: &str, problems: &mut Vec<Diagnostic>) -> Vec<Item> {
-    let mut reader = Reader { file, source, tokens: Vec::new(), next: 0, depth: 0, problems };
-    reader.tokenize(first_line);
+/// Reads a block that begins in `file` at line `first_line` (the line after the fence), with keywords in `language`.
+pub(crate) fn read(
+    file: &str,
+    first_line: usize,
+    language: &str,
+    source: &str,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<Item> {
+    let mut reader = Reader::new(file, source, problems);
+    reader.tokenize(first_line, language);
     reader.items(first_line)
+}
+
+/// Where the keywords of a block stand, in order, each with its English form.
+pub(crate) fn keywords(source: &str, language: &str) -> Vec<(Range<usize>, String)> {
+    let mut problems = Vec::new();
+    let mut reader = Reader::new("", source, &mut problems);
+    reader.tokenize(1, language);
+    reader.items(1);
+    let tokens = reader.keywords.iter().map(|n| &reader.tokens[*n]);
+    let word = |t: &Token| match &t.word {
+        Word::Name(n) => Some((t.from..t.to, n.clone())),
+        _ => None,
+    };
+    tokens.filter_map(word).collect()
 }
 
 struct Reader<'a> {
@@ -295,10 +318,16 @@ struct Reader<'a> {
     tokens: Vec<Token>,
     next: usize,
     depth: usize,
+    /// Tokens that were read as keywords.
+    keywords: BTreeSet<usize>,
     problems: &'a mut Vec<Diagnostic>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(file: &'a str, source: &'a str, problems: &'a mut Vec<Diagnostic>) -> Self {
+        Reader { file, source, tokens: Vec::new(), next: 0, depth: 0, keywords: BTreeSet::new(), problems }
+    }
+
     fn problem(&mut self, at: At, message: impl Into<String>, hint: impl Into<String>) -> Reported {
         let hint = hint.into();
         self.problems.push(Diagnostic {
@@ -311,7 +340,7 @@ impl Reader<'_> {
         Reported
     }
 
-    fn tokenize(&mut self, first_line: usize) {
+    fn tokenize(&mut self, first_line: usize, language: &str) {
         const SIGNS: &[&str] =
             &["!=", "<=", ">=", "(", ")", "[", "]", ",", ":", ".", "=", "<", ">", "+", "-", "*", "≠", "≤", "≥"];
         let mut offset = 0;
@@ -368,8 +397,16 @@ impl Reader<'_> {
                     let length = if first.is_ascii() { sign.len() } else { first.len_utf8() };
                     push(Word::Sign(sign), length)
                 } else {
-                    self.problem(at, format!("found `{first}`, which no rule uses"), "texts stand in double quotes");
-                    first.len_utf8()
+                    let ends = |c: char| c.is_ascii() || c.is_whitespace() || "≠≤≥".contains(c);
+                    let foreign = &rest[..rest.find(ends).unwrap_or(rest.len())];
+                    match keywords::english(foreign, language) {
+                        Some(english) => push(Word::Name(english.into()), foreign.len()),
+                        None => {
+                            let message = format!("found `{foreign}`, which is no keyword in `{language}`");
+                            self.problem(at, message, keywords::hint(foreign, language));
+                            foreign.len().max(first.len_utf8())
+                        }
+                    }
                 };
                 rest = &rest[length..];
             }
@@ -401,10 +438,15 @@ impl Reader<'_> {
     fn peek_sign(&self, ahead: usize, sign: &str) -> bool {
         matches!(self.tokens.get(self.next + ahead).map(|t| &t.word), Some(Word::Sign(s)) if *s == sign)
     }
+    /// Steps over a keyword.
+    fn keyword(&mut self) -> Token {
+        self.keywords.insert(self.next);
+        self.step()
+    }
     fn take(&mut self, name: &str) -> bool {
         let is = self.is(name);
         if is {
-            self.step();
+            self.keyword();
         }
         is
     }
@@ -506,7 +548,7 @@ impl Reader<'_> {
     }
 
     fn define(&mut self) -> Read<Define> {
-        self.step();
+        self.keyword();
         let name = self.name("the name of the definition", "e.g. `define flash(allegation: a) when …`")?;
         let head = self.arguments()?;
         self.word("when", "a definition reads `define NAME(field: variable) when formula`")?;
@@ -516,7 +558,7 @@ impl Reader<'_> {
     }
 
     fn assert(&mut self) -> Read<Assert> {
-        self.step();
+        self.keyword();
         let name = self.name("the name of what is asserted", "e.g. `assert backed(allegation: a) when …`")?;
         let head = self.arguments()?;
         self.word("when", "it reads `assert NAME(field: variable) when formula admitted when formula`")?;
@@ -534,12 +576,15 @@ impl Reader<'_> {
     fn commitment(&mut self, first_line: usize) -> Read<CommitmentBlock> {
         const HEAD: &str = "e.g. `commitment C14 : result, severity C`";
         let begin = self.token().at.line - first_line;
-        self.step();
+        self.keyword();
         let id = self.name("the commitment's number", HEAD)?;
         self.sign(":", HEAD)?;
         let mut nature = Vec::new();
         loop {
             let at = self.at();
+            if matches!(&self.token().word, Word::Name(n) if NATURES.contains(&n.as_str())) {
+                self.keywords.insert(self.next);
+            }
             let name = self.name("conduct, result, prohibition, power or permission", HEAD)?;
             if !NATURES.contains(&name.name.as_str()) {
                 self.problem(
@@ -613,7 +658,7 @@ impl Reader<'_> {
     fn clause(&mut self, word: &str, block: &mut CommitmentBlock, lets_above: &mut Vec<(Named, Expr)>) -> Read<()> {
         let at = self.at();
         if word == "audited" {
-            self.step();
+            self.keyword();
             let (at, text) = (self.at(), self.step().word);
             let Word::Text(text) = text else {
                 return Err(self.problem(
@@ -626,7 +671,7 @@ impl Reader<'_> {
             return self.clause_ends();
         }
         if word == "part" {
-            self.step();
+            self.keyword();
             let name = self.name("the part's name", "e.g. `part access`")?;
             self.take_sign(":");
             if let Some(first) = block.parts.iter().find(|p| p.part.as_ref().is_none_or(|p| p.name == name.name)) {
@@ -640,7 +685,7 @@ impl Reader<'_> {
             return Ok(());
         }
         if word == "let" {
-            self.step();
+            self.keyword();
             let name = self.name("a name", "e.g. `let K = closure(closure: k)`")?;
             self.sign("=", "e.g. `let K = closure(closure: k)`")?;
             let formula = self.formula()?;
@@ -658,7 +703,7 @@ impl Reader<'_> {
                 "opens, bearer, must, lapses, exception, remedy, let, part or audited",
             ));
         }
-        self.step();
+        self.keyword();
         if block.parts.is_empty() {
             block.parts.push(Clauses::empty(None, at));
         }
@@ -754,11 +799,11 @@ impl Reader<'_> {
                     return Ok(Must::NotFor(barred, self.duration()?));
                 }
                 if self.is("until") && !self.peek_sign(1, "[") && !self.peek_sign(1, "(") {
-                    self.step();
+                    self.keyword();
                     return Ok(Must::NotUntil(barred, self.formula()?));
                 }
                 if self.is("until") && self.peek_sign(1, "(") && !self.window_follows(1) {
-                    self.step();
+                    self.keyword();
                     return Ok(Must::NotUntil(barred, self.formula()?));
                 }
             }
@@ -814,7 +859,7 @@ impl Reader<'_> {
             }
             return Err(self.expected("a unit of time: s, min, h or d", LIKE));
         };
-        self.step();
+        self.keyword();
         match number.checked_mul(seconds).filter(|s| *s <= 100_000 * 86_400) {
             Some(seconds) => Ok(seconds),
             None => Err(self.problem(at, "found a duration of more than 100,000 days", LIKE)),
@@ -935,7 +980,7 @@ impl Reader<'_> {
             return Ok(Expr::Exists(names, Box::new(self.unary()?)));
         }
         if self.is("seconds") && (self.window_follows(1)) {
-            self.step();
+            self.keyword();
             let window = self.window()?;
             // `seconds [0 s, 24 h] open >= 10 h`: the sign belongs to the seconds, not to the `let`.
             let bare = matches!(self.token().word, Word::Name(_)) && self.peek_sign(1, ">=");
@@ -949,7 +994,7 @@ impl Reader<'_> {
         }
         if self.is("reached") && self.peek_sign(1, "(") {
             const LIKE: &str = "e.g. `reached(t + 3 h)`: true from that instant on";
-            self.step();
+            self.keyword();
             self.sign("(", LIKE)?;
             let term = self.sum()?;
             self.sign(")", LIKE)?;
@@ -1024,7 +1069,7 @@ impl Reader<'_> {
 
     fn breached(&mut self) -> Read<Expr> {
         const LIKE: &str = "e.g. `breached(C14, a)`: the commitment, then its first variable";
-        self.step();
+        self.keyword();
         self.sign("(", LIKE)?;
         let commitment = self.name("a commitment", LIKE)?;
         let part = if self.take_sign(".") { Some(self.name("a part", LIKE)?) } else { None };
@@ -1037,6 +1082,7 @@ impl Reader<'_> {
     /// `suspended("seats", x)` is a short form of the atom that the agreement defines.
     fn suspended(&mut self) -> Read<Expr> {
         const LIKE: &str = "e.g. `suspended(\"seats\", x)`: the benefit, then whose it is";
+        self.keywords.insert(self.next);
         let name = self.name("`suspended`", LIKE)?;
         self.sign("(", LIKE)?;
         let benefit = self.sum()?;
@@ -1067,12 +1113,17 @@ impl Reader<'_> {
             self.step();
             Tick::Every { seconds, from }
         } else {
-            self.step();
+            self.keyword();
             if self.begins_clause() {
                 return Err(self.expected("day, week, month, quarter, year or a season of agreement.toml", LIKE));
             }
+            let at = self.next;
             let word = self.name("day, week, month, quarter, year or a season of agreement.toml", LIKE)?;
-            Tick::named(&word.name)
+            let tick = Tick::named(&word.name);
+            if !matches!(tick, Tick::Season(_)) {
+                self.keywords.insert(at);
+            }
+            tick
         };
         let token = self.token();
         let name = match &token.word {
@@ -1154,6 +1205,9 @@ impl Reader<'_> {
                 Ok(Term::Int(i, IntWord::Instant, at))
             }
             Word::Name(n) => {
+                if n == "true" || n == "false" {
+                    self.keywords.insert(self.next);
+                }
                 self.step();
                 Ok(match n.as_str() {
                     "_" => Term::Any(at),

@@ -26,6 +26,7 @@ mod digest;
 pub mod distance;
 mod facts;
 mod judgment;
+mod keywords;
 mod lower;
 mod moves;
 mod places;
@@ -35,6 +36,7 @@ pub use digest::{Child, Difference, Hash};
 pub use judgment::{
     Because, Change, Cite, JudgeError, Judgment, Missing, Reason, Reasons, State, Verdict, judge, judge_explaining,
 };
+pub use keywords::translated;
 pub use source::{
     Agreement, Article, Commitment, Diagnostic, Diagnostics, Kind, Member, MemberRole, Misfit, Paragraph, Speech,
 };

@@ -21,6 +21,7 @@ use crate::source::{Diagnostic, Speech};
 use hamsaya_monitor as monitor;
 use hamsaya_monitor::{Comparison, Definition, Formula, Monitor, Rule, Rules, Signature, Value, Window};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 /// What Article 1 must say: what does not count, what is admitted, what corroborates what, what opens clocks.
@@ -71,6 +72,34 @@ pub(crate) struct Program {
     pub placed: BTreeSet<String>,
     /// Seconds for which rules ask whether a witness is behind.
     pub lags: BTreeSet<i64>,
+}
+
+impl fmt::Display for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, stratum) in [("lower", &self.lower), ("upper", &self.upper)] {
+            writeln!(f, "{name} stratum")?;
+            for (predicate, columns) in &stratum.signature {
+                let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
+                writeln!(f, "  predicate {predicate}({})", columns.join(", "))?;
+            }
+            for Definition { name, params, body } in &stratum.rules.definitions {
+                writeln!(f, "  define {name}({}) {body}", params.join(", "))?;
+            }
+            for Rule { name, opens, key, since, must, lapses } in &stratum.rules.rules {
+                let since = since.as_deref().unwrap_or("-");
+                writeln!(f, "  rule {name}({}) since {since}\n    opens {opens}\n    must {must}", key.join(", "))?;
+                if let Some(lapses) = lapses {
+                    writeln!(f, "    lapses {lapses}")?;
+                }
+            }
+        }
+        for (name, clock) in &self.clocks {
+            writeln!(f, "clock {name} {clock:?}")?;
+        }
+        let (asserts, columns) = (&self.asserts, &self.columns);
+        writeln!(f, "asserts {asserts:?}\ncolumns {columns:?}\nticks {:?}", self.ticks)?;
+        writeln!(f, "annexed {:?}\nplaces {:?} {:?}\nlags {:?}", self.annexed, self.places, self.placed, self.lags)
+    }
 }
 
 /// One column of a predicate.

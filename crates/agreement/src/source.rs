@@ -12,6 +12,7 @@ use crate::annex::{self, Charter, KindRule, Kinds, Table, Type};
 use crate::article::{self, RuleBlock};
 use crate::block::{self, Item};
 use crate::calendar::Seasons;
+use crate::keywords;
 use crate::lower::{self, Program};
 use crate::places::Named;
 use hamsaya_record::instant::Instant;
@@ -95,7 +96,7 @@ pub struct Commitment {
     pub title: BTreeMap<String, String>,
     /// Text of the paragraph, by language.
     pub text: BTreeMap<String, String>,
-    /// The commitment's rule as written, all parts.
+    /// The commitment's rule, all parts, with English keywords.
     pub rule: String,
     /// `conduct`, `result`, `prohibition`, `power`, `permission`.
     pub nature: String,
@@ -105,6 +106,14 @@ pub struct Commitment {
     pub remedies: Vec<String>,
     /// Who looks, if no rule can.
     pub audited: Option<String>,
+}
+
+impl Commitment {
+    /// Its rule with the keywords of a language (`en`, `fa-AF`, `ps`, `ur`): the same rule, and it may be written so. In any
+    /// other language it stays English.
+    pub fn rule_in(&self, language: &str) -> String {
+        keywords::translated(&self.rule, "en", language)
+    }
 }
 
 /// How a kind becomes a fact.
@@ -198,7 +207,7 @@ impl Agreement {
         let mut commitments = Vec::new();
         let mut items = Vec::new();
         for (article, block) in &blocks {
-            for item in block::read(&block.file, block.first_line, &block.text, &mut problems) {
+            for item in block::read(&block.file, block.first_line, &block.language, &block.text, &mut problems) {
                 let first = commitments.len();
                 if let Item::Commitment(c) = &item {
                     describe(&articles[*article], block, c, &mut commitments, &mut problems);
@@ -252,6 +261,10 @@ impl Agreement {
     /// All kinds, sorted by name.
     pub fn kinds(&self) -> &[Kind] {
         &self.kinds
+    }
+    /// What nodes run: definitions, rules and clocks as text, the same for two texts that say the same in other words.
+    pub fn lowering(&self) -> String {
+        self.program.to_string()
     }
     /// Whether a statement's kind, act and fields fit the annexes. Asked at intake and again when judging.
     pub fn fits(&self, statement: &Statement) -> Result<(), Misfit> {
@@ -547,6 +560,7 @@ fn describe(
         .take(commitment.lines.1.saturating_sub(commitment.lines.0) + 1)
         .collect::<Vec<_>>()
         .join("\n");
+    let rule = keywords::translated(&rule, &block.language, "en");
     let part = |part: Option<String>, remedies: Vec<String>| Commitment {
         id: commitment.id.name.clone(),
         part,

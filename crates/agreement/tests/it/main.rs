@@ -4,6 +4,7 @@ mod cases;
 mod digest;
 mod fits;
 mod golden;
+mod keywords;
 mod language;
 mod random;
 mod small;
