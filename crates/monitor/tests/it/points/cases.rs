@@ -21,6 +21,16 @@ fn check(formula: &str, log: &str, expected: &str) {
     let naive = Naive::new(&parsed, &signature, &log);
     let found = naive.held().map_or_else(|said| said, |held| text(&held));
     assert_eq!(found, expected, "{formula}");
+    let mut points = Points::new(&parsed, &signature).unwrap_or_else(|refusal| panic!("{formula}: {refusal}"));
+    for moment in &log {
+        let point = points.begin(moment.stamp).unwrap();
+        moment.events.iter().for_each(|(name, args)| points.insert(point, name, args).unwrap());
+    }
+    let found = match points.finish().and_then(|()| points.relation()) {
+        Ok(verdicts) => text(&verdicts.into_iter().map(|v| (v.point, v.tuples.into_iter().collect())).collect()),
+        Err(error) => error.found,
+    };
+    assert_eq!(found, expected, "{formula}, the engine");
 }
 
 #[test]
@@ -96,7 +106,7 @@ fn terms() {
     check("d(x) AND x * x > 6.0", log, "0: (-2.5)");
     check("p(x) AND y = 3 - -x * 2", log, "0: (-7,-11)");
     check("p(x) AND y = x + 9223372036854775807 + 9", log, "0: (-7,9.22337e+18)");
-    check("p(x) AND y = 1 / (x + 7)", log, "(1 / (x + 7)) divides by zero");
+    check("p(x) AND y = 1 / (x + 7)", log, "division by zero in `(1 / (x + 7))`");
 }
 
 #[test]

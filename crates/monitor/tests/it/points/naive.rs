@@ -614,7 +614,7 @@ impl Naive {
         let zero = |b: &Val| {
             let is_zero = b.ratio() == Ratio::whole(0);
             if is_zero {
-                self.fail(format!("{term} divides by zero"));
+                self.fail(format!("division by zero in `{term}`"));
             }
             is_zero
         };
