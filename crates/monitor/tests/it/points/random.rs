@@ -598,7 +598,7 @@ fn each_world(
     let mut tally = Tally::default();
     let mut failed = Vec::new();
     for seed in seeds {
-        let mut chance = Chance::new(seed);
+        let mut chance = Chance::mixed(seed);
         let world = draw(&mut chance);
         let (said, _) = judge(&world, &chance);
         tally.count(&world, &said);
@@ -673,7 +673,7 @@ fn other_words_say_the_same_of_any_history() {
 fn what_is_drawn_is_of_every_kind_and_reads_back() {
     let mut all = BTreeSet::new();
     for seed in seeds() {
-        let world = World::draw(&mut Chance::new(seed));
+        let world = World::draw(&mut Chance::mixed(seed));
         operators(&world.formula, &mut all);
         assert!(size(&world.formula) <= 40);
         let text = written(&world.formula);
