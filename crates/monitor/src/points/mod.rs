@@ -17,8 +17,8 @@
 //! ```
 //! What holds is a function of the time-points and of the set of facts at each, whatever their order of arrival: the end of
 //! the log, a late fact and a withdrawal go the same way through the operators (`nodes`). Known to fall short of that: a
-//! window [0,0] that looks ahead over what moves with new points, asked between points; and a fault, which stays. Within a time-point facts are a
-//! set. After the log there is silence: [`Points::finish`] lets empty points follow, very far away.
+//! division by zero, which stays. Within a time-point facts are a set. After the log there is silence: [`Points::finish`]
+//! lets empty points follow, very far away.
 mod feed;
 mod nodes;
 mod plan;

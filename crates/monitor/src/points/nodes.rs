@@ -324,6 +324,11 @@ fn goes_on(set: &[Span], dual: bool) -> bool {
     set.last().is_some_and(|span| span.1 == OPEN) != dual
 }
 
+/// Whether a set begins or ends somewhere among points that have not come: how far that reaches, their stamps tell.
+fn turns_after(set: &[Span], n: Point) -> bool {
+    set.last().is_some_and(|span| span.0 >= n || (span.1 > n && span.1 != OPEN))
+}
+
 impl Unary {
     pub(crate) fn new(child: usize, step: Step, reach: Reach, dual: bool) -> Unary {
         Unary {
@@ -466,8 +471,7 @@ impl Unary {
         } else {
             set
         };
-        // What begins with the next point tells its reach only then.
-        if self.step != Step::Not && set.last().is_some_and(|span| span.0 >= n) && !self.again.contains(&row) {
+        if self.step != Step::Not && turns_after(set, n) && !self.again.contains(&row) {
             self.again.push(row);
         }
         match self.step {
@@ -807,10 +811,9 @@ impl Zip {
         } else {
             clip(with, (wide, OPEN), &mut runs)
         }
-        // A run that ends with the log may reach the next point, and what begins with that one tells its reach only then.
+        // A run that ends with the log may reach the next point.
         let reaches = self.pairing == Pairing::Until && runs.iter().any(|span| span.1 == n) && goes_on(set, false);
-        let begins = |spans: &[Span]| spans.last().is_some_and(|span| span.0 >= n);
-        if (reaches || begins(set) || begins(&runs)) && !self.again.contains(&row) {
+        if (reaches || turns_after(set, n) || turns_after(&runs, n)) && !self.again.contains(&row) {
             self.again.push(row);
         }
         let mut new = Vec::new();

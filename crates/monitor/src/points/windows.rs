@@ -85,6 +85,7 @@ pub(crate) fn past(
         if q >= stop {
             if reach.near == 0 && low >= n {
                 put(low, high);
+                continue;
             }
             break;
         }
@@ -143,14 +144,18 @@ pub(crate) fn future(
     out: &mut Vec<Span>,
 ) {
     let n = time.len();
-    if within.0 >= n {
-        return;
-    }
     let until = if within.1 >= n { n } else { beyond(time, within.1 - 1, reach.far, &mut hints.a) };
     let mut put = |low: Point, high: Point| push(out, (low.max(within.0), high.min(within.1)));
     for &(low, high) in &source[seek(source, within.0)..] {
         let stop = high.min(until);
         let mut q = low.max(within.0);
+        if q >= n {
+            // Of points that have not come only those are asked for: they hold as the source does.
+            if reach.near == 0 || high == OPEN {
+                put(q, high);
+            }
+            continue;
+        }
         if q >= stop {
             break;
         }
@@ -169,6 +174,7 @@ pub(crate) fn future(
             let ends = last + 1 == stop;
             let end = match reach.near {
                 _ if ends && goes_on => OPEN,
+                0 if ends && stop == n => high,
                 0 => last + 1,
                 near => time.first_after(time.stamp(last).saturating_sub(near), &mut hints.c),
             };

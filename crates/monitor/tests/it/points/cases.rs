@@ -1,5 +1,5 @@
 //! Small worlds with the expected verdicts in sight; above all what the shared vectors do not hold.
-use crate::points::naive::{Held, Naive, moments};
+use crate::points::naive::{Held, Moment, Naive, moments};
 use hamsaya_monitor::*;
 
 const SIGNATURE: &str = "p(int) q(int) r(int,int) s(string) d(float) e()";
@@ -21,16 +21,32 @@ fn check(formula: &str, log: &str, expected: &str) {
     let naive = Naive::new(&parsed, &signature, &log);
     let found = naive.held().map_or_else(|said| said, |held| text(&held));
     assert_eq!(found, expected, "{formula}");
-    let mut points = Points::new(&parsed, &signature).unwrap_or_else(|refusal| panic!("{formula}: {refusal}"));
-    for moment in &log {
-        let point = points.begin(moment.stamp).unwrap();
-        moment.events.iter().for_each(|(name, args)| points.insert(point, name, args).unwrap());
+    for asked in [false, true] {
+        let mut points = Points::new(&parsed, &signature).unwrap_or_else(|refusal| panic!("{formula}: {refusal}"));
+        let found = match told(&mut points, &log, asked) {
+            Ok(verdicts) => text(&verdicts.into_iter().map(|v| (v.point, v.tuples.into_iter().collect())).collect()),
+            Err(error) => error.found,
+        };
+        assert_eq!(found, expected, "{formula}, the engine, asked after each step: {asked}");
     }
-    let found = match points.finish().and_then(|()| points.relation()) {
-        Ok(verdicts) => text(&verdicts.into_iter().map(|v| (v.point, v.tuples.into_iter().collect())).collect()),
-        Err(error) => error.found,
-    };
-    assert_eq!(found, expected, "{formula}, the engine");
+}
+
+/// Point by point and fact by fact.
+fn told(points: &mut Points, log: &[Moment], asked: bool) -> Result<Vec<PointVerdict>, PointsError> {
+    for moment in log {
+        let point = points.begin(moment.stamp)?;
+        for (name, args) in &moment.events {
+            if asked {
+                points.changes()?;
+            }
+            points.insert(point, name, args)?;
+        }
+        if asked {
+            points.changes()?;
+        }
+    }
+    points.finish()?;
+    points.relation()
 }
 
 #[test]
@@ -63,6 +79,21 @@ fn points_with_one_stamp_are_in_order() {
     check("(NOT p(x)) SINCE[0,0] q(x)", log, "1: (1)");
     check("(NOT p(x)) UNTIL[0,0] q(x)", log, "1: (1)");
     check("q(x) AND EVENTUALLY(0,5] p(x)", log, "");
+}
+
+#[test]
+fn a_stamp_is_open_until_a_later_one_comes() {
+    // A point that came with the stamp of the one before, after somebody asked, was forgotten.
+    check("EVENTUALLY[0,0] (EXISTS n. (n <- MIN x p(x)))", "@0 p(1); @0;", "0: (); 1: ()");
+    let log = "@0; @1; @1 p(5); @1;";
+    check("ALWAYS[0,0] (((NOT p(_)) SINCE[1,*) TRUE) AND NOT p(_))", log, "");
+    check("ALWAYS[0,0] (q(_) UNTIL[0,0] ONCE[0,0] p(_))", "@0 p(0); @1 q(1); @1;", "0: ()");
+    check("EVENTUALLY[0,0] (q(x) OR ONCE[0,0] p(x))", "@2 p(1); @2; @2; @2;", "0: (1); 1: (1); 2: (1); 3: (1)");
+    // What begins or ends two points ahead.
+    let log = "@3; @3; @3; @3; @4; @4;";
+    check("EVENTUALLY[0,0] PREVIOUS PREVIOUS[0,0] NOT PREVIOUS FALSE", log, "0: (); 1: (); 2: (); 3: (); 4: ()");
+    check("ONCE[0,0] NOT PREVIOUS PREVIOUS[0,0] TRUE", log, "0: (); 1: (); 2: (); 3: (); 5: ()");
+    check("ALWAYS[0,0] NOT PREVIOUS PREVIOUS (NOT ONCE p(_))", log, "");
 }
 
 #[test]
