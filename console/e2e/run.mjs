@@ -33,16 +33,22 @@ const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '
 const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
 const tools = { browser, axe, shots: join(here, 'shots') };
 
+// The demo plays its story while the fixture node is tested.
+const { HAMSAYA_URL, HAMSAYA_BIN } = process.env;
+let demo = null;
+if (HAMSAYA_URL) demo = Promise.resolve({ url: HAMSAYA_URL, stop: async () => {} });
+else if (HAMSAYA_BIN) demo = startDemo(HAMSAYA_BIN);
+demo?.catch(() => {}); // told where it is awaited
+
 await test('on a fixture node', async (t) => {
   const node = await fixtureNode();
   await fixtureTests(t, tools, node).finally(() => node.close());
 });
 
-const { HAMSAYA_URL, HAMSAYA_BIN } = process.env;
-if (HAMSAYA_URL || HAMSAYA_BIN) {
+if (demo) {
   await test('on a running node', async (t) => {
-    const demo = HAMSAYA_URL ? { url: HAMSAYA_URL, stop: async () => {} } : await startDemo(HAMSAYA_BIN);
-    await nodeTests(t, tools, demo.url).finally(() => demo.stop());
+    const { url, stop } = await demo;
+    await nodeTests(t, tools, url).finally(stop);
   });
 } else {
   console.log('e2e: no running node: set HAMSAYA_URL or HAMSAYA_BIN to test against one');
