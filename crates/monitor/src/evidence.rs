@@ -726,8 +726,13 @@ impl<'a> Evidence<'a> {
                 } else {
                     (i128::from(gap.from), i128::from(gap.to))
                 };
+                // Most ends stay, and one try shows it: the first tries are steps from the end itself, each double.
+                let mut step = 1_i128;
                 while (short - long).abs() > 0 {
-                    let middle = if begin { (short + long + 1).div_euclid(2) } else { (short + long).div_euclid(2) };
+                    let half = ((short - long).abs() + 1) / 2;
+                    let by = half.min(step);
+                    let middle = if begin { long + by } else { long - by };
+                    step = step.saturating_mul(2);
                     let Ok(t) = Instant::try_from(middle) else { break };
                     let mut less = known.clone();
                     if begin {
