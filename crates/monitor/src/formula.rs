@@ -4,6 +4,7 @@
 //! rule C14   opens lodged(a, x, y)   must EVENTUALLY[0,21600] ack(a, y)
 //! ```
 use crate::fact::Value;
+use crate::ratio::Ratio;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -202,6 +203,7 @@ impl fmt::Display for Term {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Term::Var(name) => write!(f, "{name}"),
+            Term::Const(Value::Decimal(ratio)) => exactly(f, *ratio),
             Term::Const(value) => write!(f, "{value}"),
             Term::Any => write!(f, "_"),
             Term::Plus(a, b) => write!(f, "({a} + {b})"),
@@ -262,6 +264,40 @@ fn joined<T: fmt::Display>(f: &mut fmt::Formatter<'_>, items: &[T], between: &st
     Ok(())
 }
 
+/// A constant, so that it reads back as the same fraction: a decimal if it is one.
+fn exactly(f: &mut fmt::Formatter<'_>, ratio: Ratio) -> fmt::Result {
+    let (mut power, mut digits) = (1i128, 0);
+    while power % ratio.under() != 0 && digits < 37 {
+        power *= 10;
+        digits += 1;
+    }
+    let scaled = ratio.over().unsigned_abs().checked_mul((power / ratio.under()).unsigned_abs());
+    match scaled {
+        Some(number) if power % ratio.under() == 0 => {
+            let sign = if ratio.over() < 0 { "-" } else { "" };
+            let power = power.unsigned_abs();
+            let (whole, fraction) = (number / power, number % power);
+            write!(f, "{sign}{whole}.{fraction:0width$}", width = digits.max(1))
+        }
+        _ => write!(f, "({}.0 / {}.0)", ratio.over(), ratio.under()),
+    }
+}
+
+/// What takes all that follows must stand in parentheses where something follows.
+fn takes_the_rest(formula: &Formula) -> bool {
+    match formula {
+        Formula::Once(..)
+        | Formula::Historically(..)
+        | Formula::Eventually(..)
+        | Formula::Always(..)
+        | Formula::Previous(..)
+        | Formula::Next(..) => true,
+        Formula::Not(inner) => takes_the_rest(inner),
+        _ => false,
+    }
+}
+
+/// As it is read: what is shown reads back as the same formula.
 impl fmt::Display for Formula {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -277,7 +313,14 @@ impl fmt::Display for Formula {
             Formula::Not(inner) => write!(f, "NOT {inner}"),
             Formula::And(parts) | Formula::Or(parts) => {
                 f.write_str("(")?;
-                joined(f, parts, if matches!(self, Formula::And(_)) { " AND " } else { " OR " })?;
+                let between = if matches!(self, Formula::And(_)) { " AND " } else { " OR " };
+                for (i, part) in parts.iter().enumerate() {
+                    f.write_str(if i > 0 { between } else { "" })?;
+                    match i + 1 < parts.len() && takes_the_rest(part) {
+                        true => write!(f, "({part})")?,
+                        false => write!(f, "{part}")?,
+                    }
+                }
                 f.write_str(")")
             }
             Formula::Exists(names, inner) => {
@@ -301,9 +344,9 @@ impl fmt::Display for Formula {
             Formula::Previous(window, inner) => write!(f, "PREVIOUS{window} {inner}"),
             Formula::Next(window, inner) => write!(f, "NEXT{window} {inner}"),
             Formula::Let { name, params, formula, within } => {
-                write!(f, "LET {name}(")?;
+                write!(f, "(LET {name}(")?;
                 joined(f, params, ", ")?;
-                write!(f, ") = {formula} IN {within}")
+                write!(f, ") = {formula} IN {within})")
             }
             Formula::Aggregate { op, result, over, groups, formula } => {
                 write!(f, "({result} <- {op} {over}")?;
@@ -312,7 +355,7 @@ impl fmt::Display for Formula {
                 }
                 write!(f, " {formula})")
             }
-            Formula::Duration { window, formula, at_least } => write!(f, "DUR{window} {formula} >= {at_least}"),
+            Formula::Duration { window, formula, at_least } => write!(f, "DUR{window} ({formula}) >= {at_least}"),
         }
     }
 }

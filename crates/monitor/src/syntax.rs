@@ -24,7 +24,7 @@ pub struct SyntaxError {
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
-    /// What stands there.
+    /// What stands there, shortened, and escaped where it would not be seen.
     pub found: String,
     /// What was expected.
     pub expected: String,
@@ -32,22 +32,27 @@ pub struct SyntaxError {
 
 impl fmt::Display for SyntaxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let found = shortened(&self.found);
-        write!(f, "line {}, column {}: found {found}, expected {}", self.line, self.column, self.expected)
+        write!(f, "line {}, column {}: found {}, expected {}", self.line, self.column, self.found, self.expected)
     }
 }
 
 impl std::error::Error for SyntaxError {}
 
-/// What was found, cut where it would fill a screen.
-pub(crate) fn shortened(found: &str) -> String {
+/// What was found, cut where it would fill a screen; what would not be seen is spelled out.
+pub fn shortened(found: &str) -> String {
     const SHOWN: usize = 60;
     let count = found.chars().count();
-    if count <= SHOWN + 20 {
-        return found.to_string();
+    let cut = count > SHOWN + 20;
+    let mut shown = String::new();
+    for c in found.chars().take(if cut { SHOWN } else { count }) {
+        // Control characters, the byte order mark, and what turns the direction of everything behind it.
+        if c.is_control() || matches!(c, '\u{feff}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
     }
-    let start: String = found.chars().take(SHOWN).collect();
-    format!("{start}… ({count} characters)")
+    if cut { format!("{shown}… ({count} characters)") } else { shown }
 }
 
 /// One time-point of a log.
@@ -81,6 +86,8 @@ enum Token {
     Number(i64, bool),
     Quoted(String),
     Decimal(Ratio),
+    /// 2^63, a number only behind a minus.
+    Beyond,
     Sign(&'static str),
     End,
 }
@@ -92,6 +99,7 @@ impl Token {
             Token::Number(number, _) => format!("`{number}`"),
             Token::Quoted(text) => format!("\"{text}\""),
             Token::Decimal(ratio) => format!("`{ratio}`"),
+            Token::Beyond => "`9223372036854775808`".to_string(),
             Token::Sign(sign) => format!("`{sign}`"),
             Token::End => "the end".to_string(),
         }
@@ -123,7 +131,7 @@ impl Lexer<'_> {
     }
 
     fn fail<T>(&self, (line, column): Place, found: impl Into<String>, expected: &str) -> Result<T, SyntaxError> {
-        Err(SyntaxError { line, column, found: found.into(), expected: expected.to_string() })
+        Err(SyntaxError { line, column, found: shortened(&found.into()), expected: expected.to_string() })
     }
 
     fn quoted(&mut self, at: Place) -> Result<String, SyntaxError> {
@@ -168,6 +176,7 @@ impl Lexer<'_> {
         };
         match digits.parse::<i64>().ok().and_then(|n| n.checked_mul(seconds.unwrap_or(1))) {
             Some(number) => Ok(Token::Number(number, seconds.is_some())),
+            None if unit.is_empty() && digits.parse() == Ok(i64::MIN.unsigned_abs()) => Ok(Token::Beyond),
             None => self.fail(at, format!("`{digits}{unit}`"), "a number of at most 9223372036854775807"),
         }
     }
@@ -323,7 +332,7 @@ impl Parser {
 
     fn fail<T>(&self, expected: &str) -> Result<T, SyntaxError> {
         let (line, column) = self.tokens[self.at].1;
-        Err(SyntaxError { line, column, found: self.token().shown(), expected: expected.to_string() })
+        Err(SyntaxError { line, column, found: shortened(&self.token().shown()), expected: expected.to_string() })
     }
 
     fn take(&mut self, sign: &str) -> bool {
@@ -661,6 +670,10 @@ impl Parser {
         match self.token().clone() {
             Token::Sign("-") => {
                 self.step();
+                if *self.token() == Token::Beyond {
+                    self.step();
+                    return Ok(Term::Const(Value::Int(i64::MIN)));
+                }
                 let inner = self.deeper(Self::factor)?;
                 Ok(match inner {
                     Term::Const(Value::Int(number)) => Term::Const(Value::Int(number.saturating_neg())),

@@ -43,7 +43,7 @@ fn formulas_by_themselves() {
     check("ONCE q(x) AND", "line 1, column 14: found the end, expected a term");
     check("PREVIOUS q(x)", "`PREVIOUS[0,*) q(x)` belongs to the points domain");
     check("c <- CNT x q(x)", "`(c <- CNT x q(x))` belongs to the points domain");
-    check("LET r(x) = q(x) IN r(x)", "`LET r(x) = q(x) IN r(x)` belongs to the points domain");
+    check("LET r(x) = q(x) IN r(x)", "`(LET r(x) = q(x) IN r(x))` belongs to the points domain");
     check("q(x) AND\n  x / 2 = 1", "`(x / 2)` belongs to the points domain");
     check("q(x) AND i2f(x) = 1.5", "`i2f(x)` belongs to the points domain");
     check("q(x) AND x = 1.5", "`1.5` belongs to the points domain");
@@ -53,6 +53,24 @@ fn formulas_by_themselves() {
     );
     check("c <- TOP x q(x)", "line 1, column 6: found `TOP`, expected CNT, SUM, MIN, MAX, AVG or MED");
     check("ONCE[3,2] q(x)", "the window [3,2] of `ONCE[3,2] q(x)` is empty");
+}
+
+#[test]
+fn what_is_shown_reads_back() {
+    let check = |text: &str, shown: &str| {
+        let formula = parse_formula(text).unwrap();
+        assert_eq!(formula.to_string(), shown);
+        assert_eq!(parse_formula(shown).as_ref(), Ok(&formula), "{shown}");
+    };
+    check("(ONCE p(x)) AND q(x)", "((ONCE[0,*) p(x)) AND q(x))");
+    check("(NOT ONCE p(x)) OR NEXT q(x)", "((NOT ONCE[0,*) p(x)) OR NEXT[0,*) q(x))");
+    check("(LET r(x) = q(x) IN r(x)) AND p(x)", "((LET r(x) = q(x) IN r(x)) AND p(x))");
+    check("(ONCE p(x)) SINCE ALWAYS[0,1] q(x)", "(ONCE[0,*) p(x) SINCE[0,*) ALWAYS[0,1] q(x))");
+    check("d(x) AND x > -2.50 AND x < 1234567.125", "(d(x) AND x > -2.5 AND x < 1234567.125)");
+    check("d(x) AND x = 1.5e20", "(d(x) AND x = 150000000000000000000.0)");
+    check("DUR[0,9] ((x + 1) * 2 = y) >= 3", "DUR[0,9] (((x + 1) * 2) = y) >= 3");
+    check("x = -9223372036854775808", "x = -9223372036854775808");
+    check("x = y - -z MOD 2", "x = (y - ((0 - z) MOD 2))");
 }
 
 #[test]
