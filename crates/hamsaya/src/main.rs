@@ -36,7 +36,8 @@ fn main() -> ExitCode {
         Ok(Outcome::Found) => ExitCode::from(1),
         Err(error) if was_reader_gone(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}", complaint::spell_out(&error));
+            // Where nobody listens the exit code says it.
+            let _ = writeln!(io::stderr(), "{}", complaint::spell_out(&error));
             ExitCode::from(2)
         }
     }

@@ -10,8 +10,9 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use hamsaya_monitor::{BadLine, Diagnostics, Formula, LogReader, PointVerdict, Points, PointsError, Signature};
 use hamsaya_monitor::{Fact, LogPoint, NEVER, SINCE_EVER, SyntaxError, Table, Type, Value, evaluate};
-use hamsaya_monitor::{parse_formula, parse_log, parse_signature};
+use hamsaya_monitor::{parse_formula, parse_log, parse_signature, shortened};
 use serde_json::json;
+use std::fmt;
 use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -149,7 +150,7 @@ impl Monitor {
                         passing = true;
                     }
                     Err(BadLine { error, .. }) => {
-                        self.emit(&mut points, &mut lines, &whole, out)?;
+                        self.emit(&mut points, &reader, &mut lines, &whole, out)?;
                         return Err(misfit(&self.log, error).into());
                     }
                 }
@@ -158,72 +159,82 @@ impl Monitor {
             if last {
                 break;
             }
-            self.emit(&mut points, &mut lines, &whole, out)?;
+            self.emit(&mut points, &reader, &mut lines, &whole, out)?;
         }
-        points.finish().map_err(|e| self.stopped(&e))?;
-        if self.changes.is_none() {
-            self.emit(&mut points, &mut lines, &whole, out)?;
-        } else {
-            points.changes().map_err(|e| self.stopped(&e))?;
-        }
+        points.finish().map_err(|e| self.stopped(&e, &reader))?;
+        self.emit(&mut points, &reader, &mut lines, &whole, out)?;
         if let Some(path) = &self.changes {
+            points.changes().map_err(|e| self.stopped(&e, &reader))?;
             apply(&mut points, signature, path)?;
-            self.changed(&mut points, &mut lines)?;
+            self.changed(&mut points, &reader, &mut lines)?;
             write_whole(&whole, out, &mut lines)?;
         }
         for error in &bad {
-            eprintln!(
-                "warning: {}:{}:{}: found {}, expected {}; passed over",
-                self.log.display(),
-                error.line,
-                error.column,
-                error.found,
-                error.expected
-            );
+            let SyntaxError { line, column, found, expected } = error;
+            say(format_args!(
+                "warning: {}:{line}:{column}: found {found}, expected {expected}; passed over",
+                self.log.display()
+            ));
         }
         if self.stats {
             let seconds = started.elapsed().as_secs_f64();
             let (facts, count) = (reader.facts, reader.points);
-            eprintln!(
+            say(format_args!(
                 "{facts} events at {count} time-points in {seconds:.3} s ({:.0} events a second)",
                 facts as f64 / seconds.max(1e-9)
-            );
-            eprintln!("{} bytes held by the monitor, {} at most by the process", points.bytes(), peak());
+            ));
+            say(format_args!("{} bytes held by the monitor, {} at most by the process", points.bytes(), peak()));
             if !bad.is_empty() {
-                eprintln!("{} lines passed over", bad.len());
+                say(format_args!("{} lines passed over", bad.len()));
             }
         }
         Ok(Outcome::NoBreach)
     }
 
-    fn stopped(&self, error: &PointsError) -> Complaint {
-        Complaint::new(error.found.clone()).at(self.log.display()).hint(error.allowed.clone())
+    fn stopped(&self, error: &PointsError, reader: &LogReader) -> Complaint {
+        let line = error.place.and_then(|(point, _)| reader.line_of(point));
+        let at = line.map_or(String::new(), |line| format!(":{line}"));
+        let found = match error.place {
+            Some((point, stamp)) => format!("{} at stamp {stamp} (time point {point})", error.found),
+            None => error.found.clone(),
+        };
+        Complaint::new(found).at(format!("{}{at}", self.log.display())).hint(error.allowed.clone())
     }
 
-    /// Writes what became final.
-    fn emit(&self, points: &mut Points, lines: &mut Vec<u8>, whole: &Mutex<()>, out: &mut dyn Write) -> Result<()> {
-        if self.changes.is_some() {
-            return Ok(());
-        }
-        match self.format {
-            Format::Text => points.write_final(lines).map_err(|e| self.stopped(&e))?,
-            Format::Json => {
-                for verdict in points.final_verdicts().map_err(|e| self.stopped(&e))? {
-                    serde_json::to_writer(&mut *lines, &verdict_json(&verdict, points.types()))?;
-                    lines.push(b'\n');
+    /// Writes what became final, before anything else is said.
+    fn emit(
+        &self,
+        points: &mut Points,
+        reader: &LogReader,
+        lines: &mut Vec<u8>,
+        whole: &Mutex<()>,
+        out: &mut dyn Write,
+    ) -> Result<()> {
+        while self.changes.is_none() {
+            match self.format {
+                Format::Text => points.write_final(lines).map_err(|e| self.stopped(&e, reader))?,
+                Format::Json => {
+                    for verdict in points.final_verdicts().map_err(|e| self.stopped(&e, reader))? {
+                        serde_json::to_writer(&mut *lines, &verdict_json(&verdict, points.types()))?;
+                        lines.push(b'\n');
+                    }
                 }
             }
+            if lines.is_empty() {
+                break;
+            }
+            write_whole(whole, out, lines)?;
         }
-        write_whole(whole, out, lines)
+        Ok(())
     }
 
-    fn changed(&self, points: &mut Points, lines: &mut Vec<u8>) -> Result<()> {
+    fn changed(&self, points: &mut Points, reader: &LogReader, lines: &mut Vec<u8>) -> Result<()> {
         if self.format == Format::Text {
-            points.write_changes(lines).map_err(|e| self.stopped(&e))?;
+            points.write_changes(lines).map_err(|e| self.stopped(&e, reader))?;
             return Ok(());
         }
         let types = points.types().to_vec();
-        for delta in points.changes().map_err(|e| self.stopped(&e))? {
+        for delta in points.changes().map_err(|e| self.stopped(&e, reader))? {
             let line = json!({
                 "stamp": delta.stamp,
                 "time_point": delta.point,
@@ -284,13 +295,17 @@ fn apply(points: &mut Points, signature: &Signature, path: &Path) -> Result<()> 
         let comes = line.starts_with('+');
         let rest = line.strip_prefix(['+', '-']).and_then(|rest| rest.strip_prefix('@'));
         let Some((when, event)) = rest.and_then(|rest| rest.split_once(char::is_whitespace)) else {
-            return Err(complain(format!("`{line}`"), "`+@stamp NAME(values)` or `-@stamp NAME(values)`").into());
+            return Err(
+                complain(format!("`{}`", shortened(line)), "`+@stamp NAME(values)` or `-@stamp NAME(values)`").into()
+            );
         };
         let (stamp, nth) = when.split_once('#').unwrap_or((when, "1"));
         let (Ok(stamp), Ok(nth)) = (stamp.parse::<i64>(), nth.parse::<u32>()) else {
-            return Err(
-                complain(format!("`@{when}`"), "a stamp, or a stamp and the number of its point, e.g. @60#2").into()
-            );
+            return Err(complain(
+                format!("`@{}`", shortened(when)),
+                "a stamp, or a stamp and the number of its point, e.g. @60#2",
+            )
+            .into());
         };
         let there = points.points_at(stamp);
         let Some(point) = nth.checked_sub(1).and_then(|n| there.clone().nth(n as usize)) else {
@@ -298,15 +313,24 @@ fn apply(points: &mut Points, signature: &Signature, path: &Path) -> Result<()> 
                 0 => "the stamp of a time-point of the log: it has none with that stamp".to_string(),
                 count => format!("one of the {count} time-points of that stamp"),
             };
-            return Err(complain(format!("`@{when}`"), &allowed).into());
+            return Err(complain(format!("`@{}`", shortened(when)), &allowed).into());
         };
         let read = parse_log(&format!("@{stamp} {event}"), signature).map_err(|e| complain(e.found, &e.expected))?;
         for (name, args) in read.iter().flat_map(|point| &point.events) {
             let done = if comes { points.insert(point, name, args) } else { points.withdraw(point, name, args) };
-            done.map_err(|e| Complaint::new(e.found).at(&at).hint(e.allowed))?;
+            if !done.map_err(|e| Complaint::new(e.found).at(&at).hint(e.allowed))? {
+                let (event, why) =
+                    (line.trim_start_matches(['+', '-']), if comes { "is there already" } else { "is not there" });
+                say(format_args!("warning: {at}: `{}` {why}, nothing changes", shortened(event)));
+            }
         }
     }
     Ok(())
+}
+
+/// A line for people beside the output; where nobody listens it is not missed.
+fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 fn read(path: &Path) -> Result<String> {

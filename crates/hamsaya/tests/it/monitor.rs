@@ -48,6 +48,13 @@ fn a_log_over_points_its_changes_and_its_bad_lines() {
     let ran = hamsaya(&[&base[..], &[&log, "--changes", &changes]].concat());
     let wanted = "-@0 (time point 0): (8)\n+@0 (time point 0): (7)\n+@9000 (time point 3): (1)\n";
     assert_eq!((ran.code, ran.out.as_str()), (0, wanted), "{}", ran.err);
+    // What is not there cannot be withdrawn: that is said, and the rest goes on.
+    let changes = file(&dir, "c", "-@60 ack(9)\n+@60 ack(7)\n-@60 ack(7)\n");
+    let ran = hamsaya(&[&base[..], &[&log, "--changes", &changes]].concat());
+    assert_eq!((ran.code, ran.out.as_str()), (0, "-@0 (time point 0): (8)\n+@0 (time point 0): (7) (8)\n"));
+    assert!(ran.err.contains("c:1: `@60 ack(9)` is not there") && ran.err.contains("c:2: `@60 ack(7)` is there"));
+    let ran = hamsaya(&[&base[..], &[&file(&dir, "bom", "\u{feff}@0;\0")]].concat());
+    assert!(ran.code == 2 && ran.err.starts_with("error: found `\\u{feff}`"), "{}", ran.err);
     for (text, complaint) in [
         ("+@61 ack(7)\n", "found `@61`, expected the stamp of a time-point of the log: it has none with that stamp"),
         ("+@60#3 ack(7)\n", "found `@60#3`, expected one of the 2 time-points of that stamp"),
@@ -70,6 +77,33 @@ fn a_log_over_points_its_changes_and_its_bad_lines() {
     for line in ["bad:2:11", "bad:3:9", "bad:4:1", "stamp 3 after stamp 6", "3 lines passed over"] {
         assert!(ran.err.contains(line), "{line} in {}", ran.err);
     }
+}
+
+/// A term without a value stops the run where it stands; what was final before is printed first.
+#[test]
+fn a_division_by_zero_is_named_behind_what_was_final() {
+    let dir = scratch("monitor-zero");
+    let sig = file(&dir, "s", "p(int)\n");
+    let formula = file(&dir, "f", "p(x) AND y = 6 / x\n");
+    let log = file(&dir, "l", "# three\n@1 p(3);\n@5 p(2);\n\n@7 p(0);\n@9 p(1);\n");
+    let base = ["monitor", "--signature", &sig, "--formula", &formula, "--log", &log];
+    let said = "error: division by zero in `(6 / x)` at stamp 7 (time point 2)\n  ";
+    for (format, out) in [
+        ("text", "@1 (time point 0): (3,2)\n@5 (time point 1): (2,3)\n"),
+        (
+            "json",
+            "{\"stamp\":1,\"time_point\":0,\"tuples\":[[3,2]]}\n{\"stamp\":5,\"time_point\":1,\"tuples\":[[2,3]]}\n",
+        ),
+    ] {
+        let ran = hamsaya(&[&base[..], &["--format", format]].concat());
+        assert_eq!((ran.code, ran.out.as_str()), (2, out));
+        assert!(ran.err.starts_with(said) && ran.err.contains("l:5\n"), "{}", ran.err);
+    }
+    // Nobody listens to complaints: the exit code is the same.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let status = Command::new(env!("CARGO_BIN_EXE_hamsaya")).args(base).stdout(Stdio::null()).stderr(writer).status();
+    assert_eq!(status.expect("the built command").code(), Some(2));
 }
 
 /// Standard input is read as it comes, and an interruption leaves whole lines.

@@ -13,6 +13,7 @@ use crate::formula::Type;
 use crate::ratio::Ratio;
 use crate::syntax::{SyntaxError, shortened};
 use smallvec::SmallVec;
+use std::collections::VecDeque;
 
 /// Where reading stands between two pieces.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct LogReader {
     point: Option<u32>,
     /// Predicate that may have one more tuple.
     predicate: Option<usize>,
+    /// Points and the lines on which they begin; those between follow line by line.
+    lines: VecDeque<(u32, usize)>,
     /// Facts read.
     pub facts: u64,
     /// Time-points read.
@@ -32,7 +35,26 @@ pub struct LogReader {
 
 impl Default for LogReader {
     fn default() -> LogReader {
-        LogReader { line: 1, before: 0, point: None, predicate: None, facts: 0, points: 0 }
+        LogReader { line: 1, before: 0, point: None, predicate: None, lines: VecDeque::new(), facts: 0, points: 0 }
+    }
+}
+
+impl LogReader {
+    /// The line on which a time-point begins, if it was read here and is not final for long.
+    pub fn line_of(&self, point: u32) -> Option<usize> {
+        let at = self.lines.partition_point(|entry| entry.0 <= point).checked_sub(1)?;
+        let (first, line) = self.lines[at];
+        Some(line + (point - first) as usize)
+    }
+
+    fn note_line(&mut self, point: u32, printed: u32) {
+        if self.lines.back().is_some_and(|&(first, line)| line + (point - first) as usize == self.line) {
+            return;
+        }
+        while self.lines.get(1).is_some_and(|&(next, _)| next <= printed) {
+            self.lines.pop_front();
+        }
+        self.lines.push_back((point, self.line));
     }
 }
 
@@ -244,6 +266,7 @@ impl Points {
                     }
                 };
                 let point = self.begin(stamp).map_err(|error| refused(from, error))?;
+                reader.note_line(point, self.sink.printed());
                 reader.point = Some(point);
                 reader.predicate = None;
                 reader.points += 1;

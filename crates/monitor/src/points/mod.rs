@@ -16,9 +16,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //! What holds is a function of the time-points and of the set of facts at each, whatever their order of arrival: the end of
-//! the log, a late fact and a withdrawal go the same way through the operators (`nodes`). Known to fall short of that: a
-//! division by zero, which stays. Within a time-point facts are a set. After the log there is silence: [`Points::finish`]
-//! lets empty points follow, very far away.
+//! the log, a late fact and a withdrawal go the same way through the operators (`nodes`). Within a time-point facts are a
+//! set. After the log there is silence: [`Points::finish`] lets empty points follow, very far away. Where a term has no
+//! value, e.g. by a division by zero, there is no answer beyond that point, until the facts that cause it are withdrawn.
 mod feed;
 mod nodes;
 mod plan;
@@ -55,11 +55,17 @@ pub struct PointsError {
     pub found: String,
     /// What is allowed.
     pub allowed: String,
+    /// Where a term has no value: the time-point and its stamp.
+    pub place: Option<(u32, i64)>,
 }
 
 impl fmt::Display for PointsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}; {}", self.found, self.allowed)
+        write!(f, "{}", self.found)?;
+        if let Some((point, stamp)) = self.place {
+            write!(f, " at stamp {stamp} (time point {point})")?;
+        }
+        write!(f, "; {}", self.allowed)
     }
 }
 
@@ -107,7 +113,6 @@ pub struct Points {
     started: bool,
     /// Facts since the last round.
     fresh: usize,
-    fault: Option<String>,
     /// Number of the log's own points, once it ended.
     ended: Option<u32>,
     /// Empty points that must follow the end, and how far apart.
@@ -159,7 +164,6 @@ impl Points {
             seen: 0,
             started: false,
             fresh: 0,
-            fault: None,
             ended: None,
             silence: sorts::silence(formula),
             horizon: None,
@@ -186,9 +190,6 @@ impl Points {
 
     /// Opens the next time-point and gives its number. Stamps never go back.
     pub fn begin(&mut self, stamp: i64) -> Result<u32, PointsError> {
-        if let Some(fault) = &self.fault {
-            return Err(PointsError { found: fault.clone(), allowed: "the formula has no value there".to_string() });
-        }
         if self.ended.is_some() {
             return Err(refusal(format!("stamp {stamp} after the end of the log"), "nothing follows the end"));
         }
@@ -205,7 +206,7 @@ impl Points {
             ));
         }
         if self.fresh >= BATCH || (self.time.len() - self.seen) as usize >= BATCH {
-            self.round()?;
+            self.round();
         }
         if self.time.len() >= OPEN - 64 {
             return Err(refusal(format!("more than {} time-points", OPEN - 64), "start a new run"));
@@ -226,7 +227,7 @@ impl Points {
         }
     }
 
-    fn change(&mut self, point: u32, predicate: &str, args: &[Value], comes: bool) -> Result<(), PointsError> {
+    fn change(&mut self, point: u32, predicate: &str, args: &[Value], comes: bool) -> Result<bool, PointsError> {
         let index = self.predicate(predicate)?;
         let types = &self.predicates[index].types;
         let fits = |(value, kind): (&Value, &Type)| {
@@ -244,16 +245,23 @@ impl Points {
             ));
         }
         let words: SmallVec<[Word; 8]> = args.iter().map(|value| self.pool.word(value)).collect();
-        self.put(index, point, &words, comes)
+        let was_there = self.predicates[index].node.map(|node| {
+            let core = &self.nodes[node].core;
+            self.spaces[core.space].find(&words).is_some_and(|row| set::contains(core.set(row), point))
+        });
+        self.put(index, point, &words, comes)?;
+        Ok(was_there != Some(comes))
     }
 
-    /// Adds a fact to a time-point that is there, the last or any earlier one. A fact that is there already is no change.
-    pub fn insert(&mut self, point: u32, predicate: &str, args: &[Value]) -> Result<(), PointsError> {
+    /// Adds a fact to a time-point that is there, the last or any earlier one. A fact that is there already is no change:
+    /// then `false`. Of a predicate that the formula does not read nothing is known, and it is always `true`.
+    pub fn insert(&mut self, point: u32, predicate: &str, args: &[Value]) -> Result<bool, PointsError> {
         self.change(point, predicate, args, true)
     }
 
-    /// Takes a fact from a time-point. A fact that is not there is no change.
-    pub fn withdraw(&mut self, point: u32, predicate: &str, args: &[Value]) -> Result<(), PointsError> {
+    /// Takes a fact from a time-point. A fact that is not there is no change: then `false`. Of a predicate that the formula
+    /// does not read nothing is known, and it is always `true`.
+    pub fn withdraw(&mut self, point: u32, predicate: &str, args: &[Value]) -> Result<bool, PointsError> {
         self.change(point, predicate, args, false)
     }
 
@@ -281,7 +289,7 @@ impl Points {
     }
 
     /// Lets every operator take in what changed.
-    fn round(&mut self) -> Result<(), PointsError> {
+    fn round(&mut self) {
         if self.time.len() > 0 && (self.fresh > 0 || self.time.len() > self.seen) {
             let mut round = Round {
                 spaces: &mut self.spaces,
@@ -289,7 +297,6 @@ impl Points {
                 pool: &mut self.pool,
                 before: self.seen,
                 first: !self.started,
-                fault: &mut self.fault,
             };
             for i in 0..self.nodes.len() {
                 let (below, node) = self.nodes.split_at_mut(i);
@@ -313,12 +320,24 @@ impl Points {
                 self.let_go();
             }
         }
-        match &self.fault {
-            Some(fault) => {
-                Err(PointsError { found: fault.clone(), allowed: "the formula has no value there".to_string() })
-            }
-            None => Ok(()),
-        }
+    }
+
+    /// The first place at which a term has no value. Beyond the end of the log there is one only for those who look there.
+    fn fault(&self) -> Option<PointsError> {
+        let end = if self.nodes.iter().any(Node::is_next) { self.time.len() } else { self.reported() };
+        let faults = self.nodes.iter().enumerate();
+        let (point, why) = faults.filter_map(|(i, node)| node.fault(&self.nodes[..i], self.time.base(), end)).min()?;
+        Some(PointsError {
+            found: why.to_string(),
+            allowed: "the formula has no value there".to_string(),
+            place: Some((point, self.time.stamp(point))),
+        })
+    }
+
+    /// Takes in what changed, for those who ask for everything.
+    fn answer(&mut self) -> Result<(), PointsError> {
+        self.round();
+        self.fault().map_or(Ok(()), Err)
     }
 
     /// The log ended: from here on there is silence. Facts at the log's points may still come and go.
@@ -326,14 +345,15 @@ impl Points {
         if self.ended.is_some() {
             return Ok(());
         }
-        self.round()?;
+        self.round();
         self.ended = Some(self.time.len());
         if let Some(last) = self.time.last() {
             for i in 1..=i64::from(self.silence.0) {
                 self.time.push(last.saturating_add(self.silence.1.saturating_mul(i)));
             }
         }
-        self.round()
+        self.round();
+        Ok(())
     }
 
     fn reported(&self) -> u32 {
@@ -351,9 +371,11 @@ impl Points {
         self.sink.sort(rows, space, &self.pool);
     }
 
-    /// Everything that holds at the log's points, under silence after the last.
+    /// Everything that holds at the log's points. After [`Points::finish`] that is under silence. Before it, the points
+    /// from [`Points::final_until`] on are not settled: what is still to come is left open there, and may be taken to go on
+    /// as the last point does.
     pub fn relation(&mut self) -> Result<Vec<PointVerdict>, PointsError> {
-        self.round()?;
+        self.answer()?;
         let mut at: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         let end = self.reported();
         let core = &self.nodes[self.root].core;
@@ -375,7 +397,7 @@ impl Points {
 
     /// Rows that went and came by point, since the last call.
     fn turned(&mut self) -> Result<BTreeMap<u32, [Vec<u32>; 2]>, PointsError> {
-        self.round()?;
+        self.answer()?;
         let end = self.reported();
         let known = std::mem::replace(&mut self.sink.reported, end);
         let mut at: BTreeMap<u32, [Vec<u32>; 2]> = BTreeMap::new();
@@ -454,13 +476,20 @@ impl Points {
 
     /// Points before this one are final: no point that is still to come changes them.
     pub fn final_until(&mut self) -> u32 {
+        let known = self.time.len();
+        self.settled_until(known)
+    }
+
+    /// Points that are final as soon as the facts up to `known` are.
+    fn settled_until(&mut self, known: u32) -> u32 {
         for i in 0..self.nodes.len() {
-            self.settled[i] = self.nodes[i].settled(&self.settled[..i], &self.time);
+            self.settled[i] = self.nodes[i].settled(&self.settled[..i], &self.time, known);
         }
         self.settled[self.root].min(self.reported())
     }
 
     /// Verdicts that became final since the last call, of points at which something holds; after [`Points::stream`].
+    /// Where a term has no value, first what was final before, and with the next call the error.
     pub fn final_verdicts(&mut self) -> Result<Vec<PointVerdict>, PointsError> {
         let mut verdicts = Vec::new();
         self.each_final(&mut |points, point, stamp, rows| {
@@ -469,7 +498,8 @@ impl Points {
         Ok(verdicts)
     }
 
-    /// Appends final verdicts as MonPoly prints them, `@stamp (time point n): (1,"a") (2,"b")`, a line each.
+    /// Appends final verdicts as MonPoly prints them, `@stamp (time point n): (1,"a") (2,"b")`, a line each; errors come as
+    /// with [`Points::final_verdicts`].
     pub fn write_final(&mut self, out: &mut Vec<u8>) -> Result<(), PointsError> {
         self.each_final(&mut |points, point, stamp, rows| points.write_line(out, point, stamp, rows))
     }
@@ -503,19 +533,26 @@ impl Points {
     }
 
     fn each_final(&mut self, visit: &mut dyn FnMut(&Points, u32, i64, &[u32])) -> Result<(), PointsError> {
-        self.round()?;
-        let until = self.final_until();
+        self.round();
+        let fault = self.fault();
+        let known = fault.as_ref().and_then(|fault| fault.place).map_or(self.time.len(), |(point, _)| point);
+        let until = self.settled_until(known);
         let mut sink = std::mem::replace(&mut self.sink, Sink::new(Vec::new()));
+        let mut visited = false;
         while sink.printed() < until {
             let point = sink.printed();
             let space = &self.spaces[self.nodes[self.root].core.space];
             let rows = sink.next(space, &self.pool);
             if !rows.is_empty() {
+                visited = true;
                 visit(self, point, self.time.stamp(point), rows);
             }
         }
         self.sink = sink;
-        Ok(())
+        match fault {
+            Some(fault) if !visited => Err(fault),
+            _ => Ok(()),
+        }
     }
 
     /// Bytes in use for rows, sets, indexes and stamps, as far as they are counted.
@@ -530,9 +567,16 @@ impl Points {
     /// Drops what neither the formula nor the horizon reaches.
     fn let_go(&mut self) {
         let rows: usize = self.spaces.iter().map(Rows::count).sum();
-        if rows < 2 * self.tidy + 2 * BATCH {
-            return;
+        if rows >= 2 * self.tidy + 2 * BATCH {
+            self.let_rows_go();
         }
+        if self.pool.is_untidy() {
+            let keys = self.nodes.iter().filter_map(Node::keys);
+            self.pool.keep(self.spaces.iter().chain(keys).flat_map(Rows::all));
+        }
+    }
+
+    fn let_rows_go(&mut self) {
         let Some(last) = self.time.last() else { return };
         let mut hint = self.time.len();
         let back = self.time.first_from(last.saturating_sub(self.horizon.unwrap_or(0)), &mut hint);
@@ -620,5 +664,5 @@ fn write_number(out: &mut Vec<u8>, number: i64) {
 }
 
 fn refusal(found: String, allowed: &str) -> PointsError {
-    PointsError { found, allowed: allowed.to_string() }
+    PointsError { found, allowed: allowed.to_string(), place: None }
 }

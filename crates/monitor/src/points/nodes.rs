@@ -10,7 +10,9 @@
 //! function of the set of facts and of the time-points, whatever the order. The future is silent: an interval that goes on
 //! is kept as `OPEN`; what the clock alone ends is waited for in [`Timers`].
 use super::rows::{Filing, NONE, Rows, Side};
-use super::set::{ALL, Change, Set, Span, both, clip, clip_not, contains, either, hull, push, replace, run, trim};
+use super::set::{
+    ALL, Change, Set, Span, both, clip, clip_not, contains, either, hull, push, replace, run, seek, trim,
+};
 use super::timeline::{OPEN, Point, Timeline};
 use super::timers::Timers;
 use super::windows::{FOREVER, Hints, Reach, back, beyond, future, past};
@@ -18,6 +20,7 @@ use super::words::{Expr, Pool, Word, holds};
 use crate::formula::{Aggregation, Comparison};
 use crate::ratio::Ratio;
 use smallvec::SmallVec;
+use std::collections::BTreeMap;
 
 /// What every operator has.
 #[derive(Clone, Debug, Default)]
@@ -273,6 +276,8 @@ pub(crate) struct Map {
     members: Vec<Side>,
     only: Vec<u32>,
     filing: Filing,
+    /// Rows of the input that have no value, and why.
+    faults: BTreeMap<u32, String>,
 }
 
 /// Not linked yet, as opposed to [`NONE`]: does not pass.
@@ -292,6 +297,8 @@ pub(crate) struct Aggregate {
     slots: Vec<Group>,
     of: Vec<u32>,
     filing: Filing,
+    /// By group.
+    faults: BTreeMap<u32, Vec<GroupFault>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -300,6 +307,9 @@ struct Group {
     /// Row of the result by span; sorted.
     pieces: Vec<(Point, Point, u32)>,
 }
+
+/// Where a group has no value, and why.
+type GroupFault = (Span, String);
 
 /// What one round may use.
 pub(crate) struct Round<'e> {
@@ -310,7 +320,6 @@ pub(crate) struct Round<'e> {
     pub(crate) before: Point,
     /// The first round: what holds of nothing is worked out.
     pub(crate) first: bool,
-    pub(crate) fault: &'e mut Option<String>,
 }
 
 fn grown(list: &mut Vec<u32>, index: u32, with: u32) -> &mut u32 {
@@ -483,7 +492,7 @@ impl Unary {
             Step::Future => future(set, self.reach, within, time, &mut self.hints, &mut new),
             Step::Previous => {
                 let mut all = Vec::new();
-                for &(low, high) in &set[super::set::seek(set, within.0.saturating_sub(1))..] {
+                for &(low, high) in &set[seek(set, within.0.saturating_sub(1))..] {
                     if low.saturating_add(1) >= within.1 {
                         break;
                     }
@@ -504,7 +513,7 @@ impl Unary {
             }
             Step::Next => {
                 let mut all = Vec::new();
-                for &(low, high) in &set[super::set::seek(set, within.0)..] {
+                for &(low, high) in &set[seek(set, within.0)..] {
                     if low.saturating_sub(1) >= within.1 {
                         break;
                     }
@@ -724,7 +733,7 @@ impl Zip {
             if !self.negated {
                 return run(other, point);
             }
-            let at = super::set::seek(other, point);
+            let at = seek(other, point);
             if other.get(at).is_some_and(|span| span.0 <= point) {
                 return None;
             }
@@ -999,6 +1008,7 @@ impl Map {
             members: Vec::new(),
             only: Vec::new(),
             filing: Filing::default(),
+            faults: BTreeMap::new(),
         }
     }
 
@@ -1020,7 +1030,7 @@ impl Map {
             }
             Ok(None) => NONE,
             Err(fault) => {
-                round.fault.get_or_insert(fault);
+                self.faults.insert(row, fault);
                 NONE
             }
         };
@@ -1114,6 +1124,7 @@ impl Aggregate {
             slots: Vec::new(),
             of: Vec::new(),
             filing: Filing::default(),
+            faults: BTreeMap::new(),
         }
     }
 
@@ -1159,6 +1170,21 @@ impl Aggregate {
         }
     }
 
+    /// Where a group has no value, inside a span.
+    fn without_value(&mut self, slot: u32, within: Span, new: Vec<GroupFault>) {
+        if new.is_empty() && self.faults.is_empty() {
+            return;
+        }
+        let mut kept = new;
+        for ((low, high), why) in self.faults.remove(&slot).unwrap_or_default() {
+            let outside = [(low, high.min(within.0)), (low.max(within.1), high)];
+            kept.extend(outside.into_iter().filter(|span| span.0 < span.1).map(|span| (span, why.clone())));
+        }
+        if !kept.is_empty() {
+            self.faults.insert(slot, kept);
+        }
+    }
+
     fn recompute(&mut self, core: &mut Core, child: &Core, slot: u32, within: Span, round: &mut Round<'_>) {
         // Borders at which members come and go.
         let mut borders: Vec<(Point, bool, Word)> = Vec::new();
@@ -1178,6 +1204,7 @@ impl Aggregate {
         let key: SmallVec<[Word; 8]> = SmallVec::from_slice(self.keys.row(slot));
         let mut pieces: Vec<(Point, Point, u32)> = Vec::new();
         let mut sum = Summary::new(self.op, self.whole);
+        let mut faults: Vec<GroupFault> = Vec::new();
         let mut from = within.0;
         let mut i = 0;
         while from < within.1 {
@@ -1190,7 +1217,7 @@ impl Aggregate {
                 Ok(None) if self.groups.is_empty() => Some(self.nothing),
                 Ok(value) => value,
                 Err(fault) => {
-                    round.fault.get_or_insert(fault);
+                    faults.push(((from, to), fault));
                     None
                 }
             };
@@ -1204,6 +1231,7 @@ impl Aggregate {
             }
             from = to;
         }
+        self.without_value(slot, within, faults);
         // Rows that were or are there on the span.
         let old = &mut self.slots[slot as usize].pieces;
         let first = old.partition_point(|piece| piece.1 <= within.0);
@@ -1238,36 +1266,54 @@ struct Summary {
     op: Aggregation,
     whole: bool,
     count: i128,
-    sum: Result<Ratio, String>,
-    /// Sorted, for those that need the order.
+    /// The sum of whole numbers as `over * 2^64 + under`, so that what it is on the way never matters.
+    over: i128,
+    under: i128,
+    /// The sum of fractions, as long as it fits.
+    sum: Option<Ratio>,
+    /// Sorted, for those that need the order, and for fractions.
     values: Vec<Word>,
 }
 
 impl Summary {
     fn new(op: Aggregation, whole: bool) -> Summary {
-        Summary { op, whole, count: 0, sum: Ok(Ratio::whole(0)), values: Vec::new() }
+        Summary { op, whole, count: 0, over: 0, under: 0, sum: Some(Ratio::whole(0)), values: Vec::new() }
     }
 
     fn note(&mut self, word: Word, comes: bool, pool: &Pool) {
-        self.count += if comes { 1 } else { -1 };
+        let sign = if comes { 1 } else { -1 };
+        self.count += sign;
         match self.op {
-            Aggregation::Count => {}
+            Aggregation::Count => return,
             Aggregation::Sum | Aggregation::Average => {
                 let value = pool.ratio(word).unwrap_or(Ratio::whole(0));
-                if let Ok(sum) = self.sum {
-                    let next = if comes { sum.plus(value) } else { sum.minus(value) };
-                    self.sum = next.ok_or_else(|| "a sum of more than 127 bits".to_string());
+                if self.whole {
+                    self.over += sign * (value.over() >> 64);
+                    self.under += sign * (value.over() & i128::from(u64::MAX));
+                    return;
                 }
+                self.sum = self.sum.and_then(|sum| if comes { sum.plus(value) } else { sum.minus(value) });
             }
-            Aggregation::Min | Aggregation::Max | Aggregation::Median => {
-                let at = self.values.partition_point(|&other| pool.order(other, word) == std::cmp::Ordering::Less);
-                if comes {
-                    self.values.insert(at, word);
-                } else if self.values.get(at) == Some(&word) {
-                    self.values.remove(at);
-                }
-            }
+            Aggregation::Min | Aggregation::Max | Aggregation::Median => {}
         }
+        let at = self.values.partition_point(|&other| pool.order(other, word) == std::cmp::Ordering::Less);
+        if comes {
+            self.values.insert(at, word);
+        } else if self.values.get(at) == Some(&word) {
+            self.values.remove(at);
+        }
+    }
+
+    /// `None` if it does not fit.
+    fn total(&self, pool: &Pool) -> Option<Ratio> {
+        if self.whole {
+            let over = self.over + (self.under >> 64);
+            let under = self.under & i128::from(u64::MAX);
+            return over.checked_mul(1 << 64)?.checked_add(under).map(Ratio::whole);
+        }
+        // What did not fit on the way may fit now.
+        let again = || self.values.iter().try_fold(Ratio::whole(0), |sum, &value| sum.plus(pool.ratio(value)?));
+        self.sum.or_else(again)
     }
 
     fn value(&self, pool: &mut Pool) -> Result<Option<Word>, String> {
@@ -1278,11 +1324,12 @@ impl Summary {
         let decimal = |ratio: Option<Ratio>, pool: &mut Pool| {
             ratio.map(|ratio| pool.word(&crate::fact::Value::Decimal(ratio))).ok_or_else(too_big)
         };
+        let total = |pool: &Pool| self.total(pool).ok_or_else(|| "a sum of more than 127 bits".to_string());
         Ok(Some(match self.op {
             Aggregation::Count => pool.number(self.count),
-            Aggregation::Sum if self.whole => pool.number(self.sum.clone()?.over()),
-            Aggregation::Sum => decimal(Some(self.sum.clone()?), pool)?,
-            Aggregation::Average => decimal(self.sum.clone()?.divide(Ratio::whole(self.count)), pool)?,
+            Aggregation::Sum if self.whole => pool.number(total(pool)?.over()),
+            Aggregation::Sum => decimal(Some(total(pool)?), pool)?,
+            Aggregation::Average => decimal(total(pool)?.divide(Ratio::whole(self.count)), pool)?,
             Aggregation::Min => self.values[0],
             Aggregation::Max => self.values[self.values.len() - 1],
             Aggregation::Median => {
@@ -1378,9 +1425,33 @@ impl Node {
         *self.core.touch(row) = if holds { SmallVec::from_slice(&[ALL]) } else { SmallVec::new() };
     }
 
-    /// Points before this one are settled for good, given that the inputs' are.
-    pub(crate) fn settled(&mut self, below: &[Point], time: &Timeline) -> Point {
-        let inputs = self.children().iter().map(|&child| below[child]).min().unwrap_or(time.len());
+    /// The first point before `end` at which something has no value, and why; `below` are the nodes before this one.
+    pub(crate) fn fault(&self, below: &[Node], from: Point, end: Point) -> Option<(Point, &str)> {
+        let first = |set: &[Span]| {
+            let point = set.get(seek(set, from))?.0.max(from);
+            (point < end).then_some(point)
+        };
+        match &self.kind {
+            Kind::Map(map) => {
+                let child = &below[map.child].core;
+                map.faults.iter().filter_map(|(&row, why)| Some((first(child.set(row))?, &**why))).min()
+            }
+            Kind::Aggregate(aggregate) => {
+                let faults = aggregate.faults.values().flatten();
+                faults.filter_map(|(span, why)| Some((first(std::slice::from_ref(span))?, &**why))).min()
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a verdict may hang on the next point, however far away it is.
+    pub(crate) fn is_next(&self) -> bool {
+        matches!(&self.kind, Kind::Unary(unary) if unary.step == Step::Next)
+    }
+
+    /// Points before this one are settled for good, given that the inputs' are, and that the facts' are up to `known`.
+    pub(crate) fn settled(&mut self, below: &[Point], time: &Timeline, known: Point) -> Point {
+        let inputs = self.children().iter().map(|&child| below[child]).min().unwrap_or(known);
         let (reach, hints) = match &mut self.kind {
             Kind::Unary(unary) if unary.step == Step::Future => (unary.reach, &mut unary.hints),
             Kind::Zip(zip) if zip.pairing == Pairing::Until => (zip.reach, &mut zip.hints),
@@ -1544,6 +1615,7 @@ impl Node {
                 for side in &mut map.members {
                     side.forget(&mut map.filing, gone);
                 }
+                map.faults.retain(|&row, _| !gone(row));
                 clear(&mut map.links, UNLINKED);
             }
             Kind::Aggregate(aggregate) => {
@@ -1553,6 +1625,7 @@ impl Node {
                     let idle = here.members.is_empty() && here.pieces.is_empty();
                     if idle && !aggregate.groups.is_empty() && aggregate.keys.is_alive(slot as u32) {
                         aggregate.keys.remove(slot as u32);
+                        aggregate.faults.remove(&(slot as u32));
                         *here = Group::default();
                     }
                 }
@@ -1564,6 +1637,16 @@ impl Node {
                     }
                 }
             }
+        }
+    }
+
+    /// Values of the keys that it keeps.
+    pub(crate) fn keys(&self) -> Option<&Rows> {
+        match &self.kind {
+            Kind::Zip(zip) => Some(&zip.keys),
+            Kind::Join(join) => Some(&join.keys),
+            Kind::Aggregate(aggregate) => Some(&aggregate.keys),
+            _ => None,
         }
     }
 

@@ -125,6 +125,7 @@ impl Plan {
         }
         plan.root = root.node;
         plan.prune();
+        plan.pool.pin();
         Ok(plan)
     }
 

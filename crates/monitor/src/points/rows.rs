@@ -54,6 +54,11 @@ impl Rows {
         let from = row as usize * self.arity;
         &self.words[from..from + self.arity]
     }
+    /// Words of the rows in use.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Word> + '_ {
+        let rows = (0..self.alive.len() as u32).filter(|&row| self.is_alive(row));
+        rows.flat_map(|row| self.row(row).iter().copied())
+    }
     pub(crate) fn find(&self, words: &[Word]) -> Option<u32> {
         self.table.find(hash(words), |&row| self.row(row) == words).copied()
     }

@@ -23,11 +23,16 @@ impl Word {
     }
 }
 
-/// Values that are no small integers, each once.
+/// Values that are no small integers, each once. Numbers of values that are let go are used again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pool {
     values: Vec<Value>,
     table: HashTable<u32>,
+    free: Vec<u32>,
+    /// So many, the formula's own, are never let go.
+    pinned: usize,
+    /// Values in use after the last tidying.
+    tidy: usize,
 }
 
 fn hash(bytes: &[u8]) -> u64 {
@@ -56,27 +61,63 @@ impl Pool {
         match value {
             Value::Text(text) => self.text(text),
             Value::Int(number) => self.number(i128::from(*number)),
-            Value::Decimal(_) => {
-                let at = hash_of(value);
-                match self.table.find(at, |&i| self.values[i as usize] == *value) {
-                    Some(&i) => Word(u64::from(i) << 1 | 1),
-                    None => self.add(at, value.clone()),
-                }
-            }
+            Value::Decimal(_) => self.large(value),
         }
     }
 
-    /// A whole number of a column of integers, however large.
+    /// A whole number of a column of integers, however large: a fraction only where 64 bits are too few.
     pub(crate) fn number(&mut self, number: i128) -> Word {
-        match i64::try_from(number).ok().and_then(Word::small) {
-            Some(word) => word,
-            None => self.word(&Value::Decimal(Ratio::whole(number))),
+        match i64::try_from(number) {
+            Ok(number) => Word::small(number).unwrap_or_else(|| self.large(&Value::Int(number))),
+            Err(_) => self.large(&Value::Decimal(Ratio::whole(number))),
         }
+    }
+
+    fn large(&mut self, value: &Value) -> Word {
+        let at = hash_of(value);
+        match self.table.find(at, |&i| self.values[i as usize] == *value) {
+            Some(&i) => Word(u64::from(i) << 1 | 1),
+            None => self.add(at, value.clone()),
+        }
+    }
+
+    /// The values so far belong to the formula.
+    pub(crate) fn pin(&mut self) {
+        self.pinned = self.values.len();
+    }
+
+    /// Whether there are so many more values than after the last tidying that it is worth the time.
+    pub(crate) fn is_untidy(&self) -> bool {
+        self.values.len() - self.free.len() > 2 * self.tidy + 2_048
+    }
+
+    /// Lets go of every value that is none of `used`.
+    pub(crate) fn keep(&mut self, used: impl Iterator<Item = Word>) {
+        let mut kept = vec![false; self.values.len()];
+        kept[..self.pinned].fill(true);
+        used.filter(|word| word.as_small().is_none()).for_each(|word| kept[(word.0 >> 1) as usize] = true);
+        self.free.iter().for_each(|&i| kept[i as usize] = true);
+        for i in (0..kept.len()).filter(|&i| !kept[i]) {
+            let value = std::mem::replace(&mut self.values[i], Value::Int(0));
+            if let Ok(entry) = self.table.find_entry(hash_of(&value), |&other| other as usize == i) {
+                entry.remove();
+            }
+            self.free.push(i as u32);
+        }
+        self.tidy = self.values.len() - self.free.len();
     }
 
     fn add(&mut self, at: u64, value: Value) -> Word {
-        let i = self.values.len() as u32;
-        self.values.push(value);
+        let i = match self.free.pop() {
+            Some(i) => {
+                self.values[i as usize] = value;
+                i
+            }
+            None => {
+                self.values.push(value);
+                self.values.len() as u32 - 1
+            }
+        };
         let values = &self.values;
         self.table.insert_unique(at, i, |&i| hash_of(&values[i as usize]));
         Word(u64::from(i) << 1 | 1)
@@ -95,7 +136,8 @@ impl Pool {
             Some(number) => Some(Ratio::whole(i128::from(number))),
             None => match &self.values[(word.0 >> 1) as usize] {
                 Value::Decimal(ratio) => Some(*ratio),
-                _ => None,
+                Value::Int(number) => Some(Ratio::whole(i128::from(*number))),
+                Value::Text(_) => None,
             },
         }
     }
@@ -120,7 +162,11 @@ impl Pool {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.values.capacity() * size_of::<Value>() + self.table.capacity() * 5
+        let text = |value: &Value| if let Value::Text(text) = value { text.len() + 16 } else { 0 };
+        self.values.capacity() * size_of::<Value>()
+            + self.values.iter().map(text).sum::<usize>()
+            + self.table.capacity() * 5
+            + self.free.capacity() * 4
     }
 }
 

@@ -141,6 +141,98 @@ fn terms() {
 }
 
 #[test]
+fn a_term_without_a_value_goes_with_the_facts_that_cause_it() {
+    let signature = parse_signature("p(int)").unwrap();
+    let mut points = Points::new(&parse_formula("p(x) AND y = 6 / x").unwrap(), &signature).unwrap();
+    let insert = |points: &mut Points, point, x| points.insert(point, "p", &[Value::Int(x)]).unwrap();
+    let shown = |points: &mut Points| match points.changes() {
+        Ok(changes) => changes.iter().map(|c| format!("{}: -{:?} +{:?}", c.point, c.gone, c.come)).collect::<String>(),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(points.begin(5), Ok(0));
+    assert!(insert(&mut points, 0, 3) && !insert(&mut points, 0, 3) && insert(&mut points, 0, 0));
+    let fault = "division by zero in `(6 / x)` at stamp 5 (time point 0); the formula has no value there";
+    assert_eq!(shown(&mut points), fault);
+    assert_eq!(points.begin(7), Ok(1));
+    insert(&mut points, 1, 2);
+    assert_eq!(shown(&mut points), fault);
+    assert_eq!(points.withdraw(0, "p", &[Value::Int(0)]), Ok(true));
+    assert_eq!(points.withdraw(0, "p", &[Value::Int(0)]), Ok(false));
+    assert_eq!(shown(&mut points), "0: -[] +[[Int(3), Int(2)]]1: -[] +[[Int(2), Int(3)]]");
+    points.finish().unwrap();
+    insert(&mut points, 1, 0);
+    assert!(shown(&mut points).contains("at stamp 7 (time point 1)"));
+    points.withdraw(1, "p", &[Value::Int(0)]).unwrap();
+    assert_eq!(shown(&mut points), "");
+    // The sum is what it is, not what it was on the way; and it is back as soon as it fits.
+    let mut points =
+        Points::new(&parse_formula("n <- SUM x; y r(x, y)").unwrap(), &parse_signature("r(int,int)").unwrap());
+    let points = points.as_mut().unwrap();
+    let mut log = LogReader::default();
+    let large = i128::MAX - 1;
+    let text = format!("@1 r({large},1) r(1,1) r(2,1) r(-7,1); @2 r({large},1) r(5,1); @3 r(5,1);");
+    points.feed(&mut log, text.as_bytes(), true).unwrap();
+    assert!(shown(points).starts_with("a sum of more than 127 bits at stamp 2 (time point 1)"), "{}", shown(points));
+    points.withdraw(1, "r", &[Value::Int(5), Value::Int(1)]).unwrap();
+    let ends: Vec<String> = points.relation().unwrap().iter().map(|v| v.tuples[0][0].to_string()).collect();
+    assert_eq!(ends.len(), 3);
+}
+
+#[test]
+fn a_stream_says_what_is_final_before_a_term_without_a_value() {
+    let signature = parse_signature("p(int) q(int)").unwrap();
+    let formula = parse_formula("q(x) OR (EXISTS y. (EVENTUALLY[0,2] p(y)) AND x = 6 / y)").unwrap();
+    let mut points = Points::new(&formula, &signature).unwrap();
+    points.stream(Some(0));
+    let mut log = LogReader::default();
+    points.feed(&mut log, b"@1 q(1);\n\n@4 q(2);\n@5 q(3);\n@7 p(0);\n@20 q(4);\n", true).unwrap();
+    points.finish().unwrap();
+    let mut out = Vec::new();
+    points.write_final(&mut out).unwrap();
+    assert_eq!(String::from_utf8(out).unwrap(), "@1 (time point 0): (1)\n", "the second looks at the third");
+    let fault = points.final_verdicts().unwrap_err();
+    assert_eq!((fault.place, log.line_of(2)), (Some((2, 5)), Some(4)));
+    assert_eq!(points.write_final(&mut Vec::new()), Err(fault));
+}
+
+#[test]
+fn whole_numbers_of_64_bits_stay_whole() {
+    let signature = parse_signature("p(int)").unwrap();
+    let formula = parse_formula("p(x) AND NOT x = -9223372036854775808 AND y = x + 1").unwrap();
+    let mut points = Points::new(&formula, &signature).unwrap();
+    points.begin(0).unwrap();
+    for x in [i64::MIN, i64::MAX, 1 << 62, (1 << 62) - 1] {
+        points.insert(0, "p", &[Value::Int(x)]).unwrap();
+    }
+    let rows = points.relation().unwrap().remove(0).tuples;
+    let large = Value::Decimal(Ratio::whole(i128::from(i64::MAX) + 1));
+    let row = |x: i64, y: Value| vec![Value::Int(x), y];
+    let half: i64 = 1 << 62;
+    assert_eq!(rows, [row(half - 1, half.into()), row(half, (half + 1).into()), row(i64::MAX, large)]);
+}
+
+/// Texts that nothing holds any more are let go with the rows that held them.
+#[test]
+fn a_stream_of_new_texts_stays_small() {
+    let signature = parse_signature("s(string, int) t(string)").unwrap();
+    let formula = parse_formula("n <- CNT x; y (s(x, y) AND NOT ONCE[1,5] s(x, y))").unwrap();
+    let mut points = Points::new(&formula, &signature).unwrap();
+    points.stream(Some(0));
+    let mut log = LogReader::default();
+    let mut bytes = Vec::new();
+    for stamp in 0..60_000 {
+        let line = format!("@{stamp} s(\"the {stamp}th\",{}) t(\"of {stamp}\");\n", stamp % 7);
+        points.feed(&mut log, line.as_bytes(), false).unwrap();
+        if stamp % 100 == 99 {
+            points.write_final(&mut Vec::new()).unwrap();
+            bytes.push(points.bytes());
+        }
+    }
+    let (early, late) = (bytes[..300].iter().max().unwrap(), bytes[300..].iter().max().unwrap());
+    assert!(late < &(early + early / 4), "{early} bytes, later {late}");
+}
+
+#[test]
 fn names() {
     let log = "@0 r(1,2) q(2); @1 p(3);";
     // What LET names hides the predicate of the signature, and sees what it hides.

@@ -72,11 +72,11 @@ impl Engine for Points {
     }
 
     fn insert(&mut self, point: u32, (name, args): &(Name, Vec<Value>)) -> Result<(), String> {
-        self.insert(point, name, args).map_err(|error| error.to_string())
+        self.insert(point, name, args).map(drop).map_err(|error| error.to_string())
     }
 
     fn withdraw(&mut self, point: u32, (name, args): &(Name, Vec<Value>)) -> Result<(), String> {
-        self.withdraw(point, name, args).map_err(|error| error.to_string())
+        self.withdraw(point, name, args).map(drop).map_err(|error| error.to_string())
     }
 
     fn finish(&mut self) -> Result<(), String> {
@@ -427,7 +427,13 @@ fn told<E: Engine>(world: &World, steps: &[Step], short: bool) -> Result<Option<
                 }
                 Step::Finish => engine.finish()?,
                 Step::Ask => {
-                    replay(&mut replayed, engine.changes()?);
+                    let last = i == steps.len();
+                    let changes = match engine.changes() {
+                        // Where a term has no value there is no answer, until the facts that cause it are withdrawn.
+                        Err(_) if !last => continue,
+                        changes => changes?,
+                    };
+                    replay(&mut replayed, changes);
                     let mut held = engine.relation()?;
                     assert_eq!(replayed, held, "changes do not add up to what holds");
                     if short && let Ok(mut expected) = naive(&so_far) {
@@ -620,7 +626,13 @@ fn each_world_in_order<E: Engine>() {
 fn each_history<E: Engine>() {
     each_world(World::draw, seeds(), |world, chance| {
         let steps = history(&mut chance.clone(), world);
-        (judged(told::<E>(world, &steps, true), by_naive(world), world), steps_shown(&steps))
+        let found = told::<E>(world, &steps, true);
+        // Whether there is an answer hangs on the facts that are left as well.
+        let alone = in_order::<E>(world);
+        if found.is_ok() && alone.is_ok() && found != alone {
+            return (Said::Differs(format!("  found {found:?}\n  in order {alone:?}")), steps_shown(&steps));
+        }
+        (judged(found, by_naive(world), world), steps_shown(&steps))
     });
 }
 
@@ -678,6 +690,8 @@ fn what_is_drawn_is_of_every_kind_and_reads_back() {
         assert!(size(&world.formula) <= 40);
         let text = written(&world.formula);
         assert_eq!(parse_formula(&text).as_ref(), Ok(&world.formula), "{text}");
+        let shown = world.formula.to_string();
+        assert_eq!(parse_formula(&shown).as_ref(), Ok(&world.formula), "{shown}");
     }
     assert_eq!(all.len(), 24, "{all:?}");
 }

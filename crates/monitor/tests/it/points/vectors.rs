@@ -122,7 +122,7 @@ fn engine(case: &Json, log: &[Moment]) -> Result<Points, String> {
     let mut points = Points::new(&formula, &signature).map_err(|refusal| refusal.to_string())?;
     for moment in log {
         let point = points.begin(moment.stamp).expect("a point");
-        moment.events.iter().for_each(|(name, args)| points.insert(point, name, args).expect("a fact"));
+        moment.events.iter().for_each(|(name, args)| assert!(points.insert(point, name, args).expect("a fact")));
     }
     points.finish().expect("an end");
     Ok(points)
@@ -164,10 +164,11 @@ fn the_engine_gives_the_revised_verdicts() {
             let event = format!("@0 {};", text(change, "event"));
             let (name, args) = moments(&event, &signature).remove(0).events.pop_first().unwrap();
             let point = change["time_point"].as_u64().unwrap() as u32;
-            match text(change, "op") {
-                "insert" => points.insert(point, &name, &args).expect("a fact"),
-                _ => points.withdraw(point, &name, &args).expect("a fact"),
-            }
+            let done = match text(change, "op") {
+                "insert" => points.insert(point, &name, &args),
+                _ => points.withdraw(point, &name, &args),
+            };
+            assert!(done.expect("a fact"), "{change}");
         }
         let mut now = before.clone();
         for delta in points.changes().expect("no division by zero") {
