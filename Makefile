@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit e2e console console-size bless bench-monitor docs deny clean tools chromium
+.PHONY: help demo test lint unit e2e console console-size bless bench-monitor fuzz-monitor docs deny clean tools chromium
 
 CARGO ?= cargo
+CASES ?= 100000
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 HAMSAYA := $(TARGET)/debug/hamsaya
 
@@ -66,6 +67,10 @@ bless: ## Accepts the verdicts, snapshots and references that the tests now prod
 
 bench-monitor: ## The monitor's workloads; numbers mean something on a quiet machine only.
 	@$(CARGO) bench --locked -p hamsaya-monitor --bench workloads
+
+fuzz-monitor: ## The monitor over points against the naive evaluator: CASES (100000) pairs, histories and streams, and as many of any bytes.
+	@echo "make: seeds 0 to $$(( $(CASES) - 1 )) each: pairs, histories, streams, foreign bytes (1 in 20: long ones)"
+	@HAMSAYA_CASES=$(CASES) $(CARGO) test --locked --release -p hamsaya-monitor --test it -- --nocapture --skip oracle --skip other_words points::random foreign
 
 docs: ## The guide as a book in docs/book.
 	@command -v mdbook >/dev/null || { echo "make: installing mdbook (cargo, several minutes)"; $(CARGO) install --locked --quiet mdbook; }

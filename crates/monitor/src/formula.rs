@@ -220,6 +220,8 @@ impl fmt::Display for Term {
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.to {
+            // Empty, as it can be written.
+            Upper::Fixed(to) if *to < 0 => write!(f, "[{},{})", self.from, to + 1),
             Upper::Fixed(to) => write!(f, "[{},{to}]", self.from),
             Upper::Var(name) => write!(f, "[{},{name}]", self.from),
             Upper::Unbounded => write!(f, "[{},*)", self.from),
@@ -267,7 +269,7 @@ fn joined<T: fmt::Display>(f: &mut fmt::Formatter<'_>, items: &[T], between: &st
 /// A constant, so that it reads back as the same fraction: a decimal if it is one.
 fn exactly(f: &mut fmt::Formatter<'_>, ratio: Ratio) -> fmt::Result {
     let (mut power, mut digits) = (1i128, 0);
-    while power % ratio.under() != 0 && digits < 37 {
+    while power % ratio.under() != 0 && digits < 38 {
         power *= 10;
         digits += 1;
     }
@@ -277,7 +279,11 @@ fn exactly(f: &mut fmt::Formatter<'_>, ratio: Ratio) -> fmt::Result {
             let sign = if ratio.over() < 0 { "-" } else { "" };
             let power = power.unsigned_abs();
             let (whole, fraction) = (number / power, number % power);
-            write!(f, "{sign}{whole}.{fraction:0width$}", width = digits.max(1))
+            // Of the largest numbers not even a zero more fits.
+            match digits {
+                0 if whole >= 10u128.pow(37) => write!(f, "{sign}{whole}."),
+                _ => write!(f, "{sign}{whole}.{fraction:0width$}", width = digits.max(1)),
+            }
         }
         _ => write!(f, "({}.0 / {}.0)", ratio.over(), ratio.under()),
     }

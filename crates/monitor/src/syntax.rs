@@ -14,6 +14,36 @@ use crate::formula::{Aggregation, Comparison, Formula, Name, Signature, Term, Ty
 use crate::ratio::Ratio;
 use std::fmt;
 
+/// Words that no variable of a term may be.
+const RESERVED: [&str; 26] = [
+    "SINCE",
+    "UNTIL",
+    "TRIGGER",
+    "RELEASE",
+    "AND",
+    "OR",
+    "IMPLIES",
+    "EQUIV",
+    "IN",
+    "NOT",
+    "ONCE",
+    "HISTORICALLY",
+    "PAST_ALWAYS",
+    "EVENTUALLY",
+    "SOMETIMES",
+    "ALWAYS",
+    "DUR",
+    "PREVIOUS",
+    "PREV",
+    "NEXT",
+    "EXISTS",
+    "FORALL",
+    "LET",
+    "LETPAST",
+    "TRUE",
+    "FALSE",
+];
+
 /// Parentheses and operators that may stand inside each other.
 const NESTING: usize = 200;
 
@@ -711,7 +741,7 @@ impl Parser {
                 self.step();
                 Ok(Term::Any)
             }
-            Token::Word(word) => {
+            Token::Word(word) if !RESERVED.contains(&&*word) => {
                 self.step();
                 Ok(Term::Var(word.into()))
             }

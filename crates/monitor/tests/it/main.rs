@@ -4,6 +4,7 @@ mod accord;
 mod cases;
 mod checked;
 mod feed;
+mod foreign;
 mod oracle;
 mod points;
 mod random;

@@ -1,0 +1,9 @@
+//! Signatures of the monitor: any bytes are read or refused.
+#![no_main]
+#[allow(dead_code)] // Each target takes one function.
+#[path = "../../crates/monitor/tests/it/foreign.rs"]
+mod foreign;
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| foreign::signature(bytes));
