@@ -79,6 +79,10 @@ struct Piece<'t> {
     last: bool,
 }
 
+fn is_cut(error: std::str::Utf8Error) -> bool {
+    error.valid_up_to() == 0 && error.error_len().is_none()
+}
+
 fn is_plain(byte: u8) -> bool {
     !byte.is_ascii_whitespace() && !b"(),;@\"#".contains(&byte)
 }
@@ -97,6 +101,8 @@ impl Piece<'_> {
         match self.bytes.get(self.at..).and_then(|rest| rest.utf8_chunks().next()) {
             None if self.last => self.bad(self.at, "the end", expected),
             None => Err(Stop::More),
+            // A character whose last bytes have not come.
+            Some(_) if !self.last && std::str::from_utf8(&self.bytes[self.at..]).is_err_and(is_cut) => Err(Stop::More),
             Some(chunk) => {
                 let found =
                     chunk.valid().chars().next().map_or("a byte that is no UTF-8".to_string(), |c| format!("`{c}`"));
