@@ -12,9 +12,11 @@ use crate::annex::{self, Charter, KindRule, Kinds, Table, Type};
 use crate::article::{self, RuleBlock};
 use crate::block::{self, Item};
 use crate::calendar::Seasons;
+use crate::facts;
 use crate::keywords;
 use crate::lower::{self, Program};
 use crate::places::Named;
+use hamsaya_monitor::Value;
 use hamsaya_record::instant::Instant;
 use hamsaya_record::statement::{Act, FieldValue, Statement};
 use sha2::{Digest, Sha256};
@@ -30,6 +32,7 @@ pub struct Agreement {
     commitments: Vec<Commitment>,
     kinds: Vec<Kind>,
     rules: Kinds,
+    tables: Vec<Table>,
     program: Program,
 }
 
@@ -228,7 +231,7 @@ impl Agreement {
             return Err(Diagnostics(problems));
         }
         let kinds = rules.kinds.values().map(KindRule::public).collect();
-        Ok(Agreement { digest: digest(files), charter, articles, commitments, kinds, rules, program })
+        Ok(Agreement { digest: digest(files), charter, articles, commitments, kinds, rules, tables, program })
     }
     /// SHA-256 over the lines `<hex sha256>  <path>\n` of all files, sorted by path: names the agreement.
     pub fn digest(&self) -> [u8; 32] {
@@ -261,6 +264,15 @@ impl Agreement {
     /// All kinds, sorted by name.
     pub fn kinds(&self) -> &[Kind] {
         &self.kinds
+    }
+    /// Rows of an annex's table that rules read, each by column; `None`: there is no such table.
+    pub fn rows(&self, table: &str) -> Option<Vec<BTreeMap<String, String>>> {
+        let table = self.tables.iter().find(|t| t.name == table)?;
+        let row = |values: &Vec<Value>| {
+            let cells = table.columns.iter().zip(values);
+            cells.map(|(column, value)| (column.name.clone(), facts::shown(&column.kind, value))).collect()
+        };
+        Some(table.rows.iter().map(row).collect())
     }
     /// What nodes run: definitions, rules and clocks as text, the same for two texts that say the same in other words.
     pub fn lowering(&self) -> String {

@@ -9,6 +9,7 @@ mod keys;
 mod monitor;
 mod record;
 mod reference;
+mod report;
 mod serve;
 mod simulate;
 mod state;
@@ -41,6 +42,7 @@ enum Command {
     Monitor(monitor::Monitor),
     State(state::State),
     Judge(judge::Judge),
+    Report(report::Report),
     Verify(verify::Verify),
     Simulate(simulate::Simulate),
     Completions(completions::Completions),
@@ -80,6 +82,7 @@ impl Hamsaya {
             Command::Monitor(c) => c.run(out),
             Command::State(c) => c.run(out),
             Command::Judge(c) => c.run(out),
+            Command::Report(c) => c.run(out),
             Command::Verify(c) => c.run(out),
             Command::Simulate(c) => c.run(out),
             Command::Completions(c) => c.run(out),

@@ -19,6 +19,7 @@ mod faults;
 mod folder;
 mod founding;
 mod ged;
+mod report;
 mod verdicts;
 mod words;
 

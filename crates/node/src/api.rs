@@ -11,6 +11,7 @@
 mod agreement;
 mod c2sp;
 mod console;
+
 mod events;
 mod judgments;
 mod openapi;
@@ -18,6 +19,8 @@ mod problem;
 mod record;
 pub mod shapes;
 mod statements;
+
+pub use console::typeface;
 
 use crate::folder::Folder;
 use crate::shell::Shell;

@@ -4,6 +4,7 @@ mod demo;
 mod messages;
 mod monitor;
 mod reference;
+mod report;
 mod simulate;
 mod tidy;
 mod tour;

@@ -68,3 +68,15 @@ fn a_secret_key_is_its_owners_alone() {
         &["error: the key cannot be written", "hint: a key is never written over another"],
     );
 }
+
+#[test]
+fn a_period_that_is_none() {
+    let of = |more: &[&str]| [&["report", "--agreement", "x", "--record", "y"], more].concat();
+    check(&of(&["--month", "2026-13"]), &["error: `2026-13` is no month, allowed is a year and a month like 2026-12"]);
+    check(&of(&["--month", "december"]), &["`december` is no month", "--month"]);
+    check(
+        &of(&["--from", "2026-12-02T00:00:00Z", "--to", "2026-12-01T00:00:00Z"]),
+        &["error: the period from 2026-12-02T00:00:00Z to 2026-12-01T00:00:00Z is empty", "hint: its end is after"],
+    );
+    check(&of(&[]), &["--month"]);
+}

@@ -1,5 +1,5 @@
-//! The commands of docs/guide/tour.md, run on the folders that the demo left.
-use crate::command::{hamsaya, root};
+//! The commands of docs/guide/tour.md and report.md, run on the folders that the demo left.
+use crate::command::{hamsaya, root, scratch};
 use crate::demo::played;
 use std::fs;
 
@@ -15,20 +15,22 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-#[test]
-fn the_tour_runs_as_it_is_written() {
-    let tour = fs::read_to_string(root().join("docs/guide/tour.md")).expect("the tour");
+/// Runs what stands in the blocks `sh` (exit code 0) and `sh exit=1` of a page, and says how many commands that were.
+#[track_caller]
+fn run(page: &str) -> usize {
+    let guide = fs::read_to_string(root().join("docs/guide").join(page)).expect("the page");
     let place = played().place.to_str().expect("UTF-8");
+    let out = scratch(page);
     let agreements = root().join("agreements");
     let (mut ran, mut expected) = (0, None);
-    for line in tour.lines() {
+    for line in guide.lines() {
         match line.strip_prefix("```") {
             Some("sh") => expected = Some(0),
             Some("sh exit=1") => expected = Some(1),
             Some(_) => expected = None,
             None => {
                 let Some(code) = expected else { continue };
-                let filled = line.replace("$DEMO", place);
+                let filled = line.replace("$DEMO", place).replace("$OUT", out.to_str().expect("UTF-8"));
                 let arguments: Vec<String> = words(&filled)
                     .into_iter()
                     .skip(1)
@@ -43,5 +45,17 @@ fn the_tour_runs_as_it_is_written() {
             }
         }
     }
+    ran
+}
+
+#[test]
+fn the_tour_runs_as_it_is_written() {
+    let ran = run("tour.md");
     assert!(ran > 9, "only {ran} commands were found");
+}
+
+#[test]
+fn the_guide_to_reports_runs_as_it_is_written() {
+    let ran = run("report.md");
+    assert!(ran > 1, "only {ran} commands were found");
 }

@@ -10,6 +10,14 @@ use rust_embed::RustEmbed;
 #[allow_missing = true]
 struct Console;
 
+/// The interface's typeface, `arabic` or `latin`, as WOFF2, for pages that are made elsewhere; `None`: the console was not
+/// built in.
+pub fn typeface(subset: &str) -> Option<Vec<u8>> {
+    let is_it = |path: &str| path.contains(&format!("vazirmatn-{subset}-wght")) && path.ends_with(".woff2");
+    let path = Console::iter().find(|path| is_it(path))?;
+    Some(Console::get(&path)?.data.into_owned())
+}
+
 const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Hamsaya</title>\
     <body><h1>Hamsaya</h1><p>This node works; its console was not built into it.</p>\
     <p>Build it with <code>make console</code>, then build the command again.</p>\
