@@ -71,7 +71,9 @@ fn a_secret_key_is_its_owners_alone() {
 
 #[test]
 fn a_period_that_is_none() {
-    let of = |more: &[&str]| [&["report", "--agreement", "x", "--record", "y"], more].concat();
+    fn of<'a>(more: &[&'a str]) -> Vec<&'a str> {
+        [&["report", "--agreement", "x", "--record", "y"], more].concat()
+    }
     check(&of(&["--month", "2026-13"]), &["error: `2026-13` is no month, allowed is a year and a month like 2026-12"]);
     check(&of(&["--month", "december"]), &["`december` is no month", "--month"]);
     check(
