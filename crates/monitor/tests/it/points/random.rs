@@ -492,18 +492,23 @@ fn streamed(world: &World, chance: &mut Chance) -> (Result<Option<Result<Held, S
     (found, format!("horizon {horizon:?}\n{}", steps_shown(&steps)))
 }
 
+/// Takes what became final, until there is nothing more; then a term without a value is told of.
 fn take_final(points: &mut Points, held: &mut Held, world: &World) -> Result<(), String> {
-    let mut written = Vec::new();
-    points.clone().write_final(&mut written).map_err(|error| error.to_string())?;
-    let mut lines = String::new();
-    for verdict in points.final_verdicts().map_err(|error| error.to_string())? {
-        assert!(held.last_key_value().is_none_or(|(last, _)| *last < verdict.point), "final points are in order");
-        assert_eq!(verdict.stamp, world.log[verdict.point as usize].stamp);
-        lines += &line(&verdict, points.types());
-        held.insert(verdict.point, set(points, verdict.tuples));
+    loop {
+        let mut written = Vec::new();
+        points.clone().write_final(&mut written).map_err(|error| error.to_string())?;
+        let mut lines = String::new();
+        for verdict in points.final_verdicts().map_err(|error| error.to_string())? {
+            assert!(held.last_key_value().is_none_or(|(last, _)| *last < verdict.point), "final points are in order");
+            assert_eq!(verdict.stamp, world.log[verdict.point as usize].stamp);
+            lines += &line(&verdict, points.types());
+            held.insert(verdict.point, set(points, verdict.tuples));
+        }
+        assert_eq!(String::from_utf8(written).expect("UTF-8"), lines);
+        if lines.is_empty() {
+            return Ok(());
+        }
     }
-    assert_eq!(String::from_utf8(written).expect("UTF-8"), lines);
-    Ok(())
 }
 
 /// A verdict as MonPoly prints it.
