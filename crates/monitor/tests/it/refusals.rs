@@ -34,7 +34,7 @@ fn each_reason_is_named() {
     check(one(p(), "x", atom("r(x)")), "C1: `r(x)` has 1 columns");
     check(one(p(), "x", atom("n_n(x)")), "C1: `x` in `n_n(x)` is a text");
     check(one(p(), "x", atom("q(3)")), "C1: `3` in `q(3)` is a int");
-    check(one(p(), "x", eventually(-1, atom("q(x)"))), "C1: the window [0,-1] of `EVENTUALLY[0,-1] q(x)` is empty");
+    check(one(p(), "x", eventually(-1, atom("q(x)"))), "C1: the window [0,0) of `EVENTUALLY[0,0) q(x)` is empty");
     check(one(eventually(3, p()), "x", atom("q(x)")), "C1: `EVENTUALLY[0,3] p(x)` looks ahead");
     check(one(p(), "x", once(eventually(3, p()))), "C1: `EVENTUALLY[0,3] p(x)` looks ahead");
     check(
