@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit e2e console console-size bless bench-monitor fuzz-monitor docs deny clean tools chromium
+.PHONY: help demo test lint unit e2e build-tests console console-size bless bench-monitor fuzz-monitor docs deny clean tools chromium
 
 CARGO ?= cargo
 CASES ?= 100000
@@ -17,7 +17,8 @@ demo: console ## Five nodes on loopback play the golden scenario. ONCE=1 exits a
 	@$(CARGO) build --quiet --locked -p hamsaya
 	@$(HAMSAYA) demo $(if $(ONCE),--once) $(if $(KILL),--kill $(KILL)) $(if $(GED),--ged $(GED)) $(if $(KEEP),--keep) $(DEMO_FLAGS)
 
-test: lint unit e2e ## Everything that must hold: formatting, lints, all tests, the console in a browser.
+test: lint build-tests chromium ## Everything that must hold: formatting, lints, all tests, the console in a browser.
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit e2e
 	@echo "make: all tests passed"
 
 tools:
@@ -29,7 +30,12 @@ lint: tools ## Formatting and clippy, warnings are errors.
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
 
-unit: console ## Rust tests and the console's unit tests.
+# The tests' own build has the command too: the browser tests play that one, so that it is built once.
+build-tests: console
+	@echo "make: building the tests"
+	@$(CARGO) test --quiet --locked --workspace --no-run
+
+unit: build-tests ## Rust tests and the console's unit tests.
 	@echo "make: Rust tests"
 	@$(CARGO) test --locked --workspace
 	@echo "make: the console's unit tests"
@@ -57,9 +63,8 @@ chromium:
 	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
 	  else echo "make: chromium was not found: the browser tests will be skipped. hint: apt-get install chromium"; fi; fi
 
-e2e: console chromium ## The console in Chromium, against a real demo.
+e2e: build-tests chromium ## The console in Chromium, against a real demo.
 	@echo "make: the console in Chromium"
-	@$(CARGO) build --quiet --locked -p hamsaya
 	@cd console && HAMSAYA_BIN="$(abspath $(HAMSAYA))" npm run --silent e2e
 
 bless: ## Accepts the verdicts, snapshots and references that the tests now produce; read the diff before you commit.
