@@ -136,6 +136,13 @@ fn end_of(script: &Case) -> Instant {
     steps.chain(script.expected.iter().map(|b| b.as_of)).max().unwrap_or(script.start)
 }
 
+/// How long a node is waited for to say why verdicts moved at step `n`. One that begins, or begins again, has no judgment from
+/// before to compare with. That nothing was open before does not mean that: the entry that opens the first verdicts is their
+/// reason.
+fn patience(n: usize, killed: bool) -> Duration {
+    if killed || n == 0 { Duration::ZERO } else { REASONS_PATIENCE }
+}
+
 /// The play, as it goes on.
 struct Play<'a> {
     demo: &'a Demo,
@@ -160,7 +167,7 @@ impl Play<'_> {
             while let Some(block) = blocks.next_if(|b| b.as_of < step.at) {
                 self.compare(town, block)?;
             }
-            self.step(town, step, kill_at == Some(n), &mut before)?;
+            self.step(town, n, step, kill_at == Some(n), &mut before)?;
             std::thread::sleep(Duration::from_secs_f64(self.demo.pace));
         }
         for block in blocks {
@@ -186,7 +193,7 @@ impl Play<'_> {
         candidates.get(candidates.len() / 2).copied()
     }
 
-    fn step(&mut self, town: &mut Town, step: &Step, kill: bool, before: &mut Vec<Row>) -> Result<()> {
+    fn step(&mut self, town: &mut Town, n: usize, step: &Step, kill: bool, before: &mut Vec<Row>) -> Result<()> {
         town.set_clock(step.at)?;
         let receipt = town.say(step)?;
         let hour = hours(step.at, self.script.start);
@@ -200,9 +207,7 @@ impl Play<'_> {
         town.settle(receipt.as_ref(), step.at)?;
         let after = town.verdicts("P1", step.at, step.at)?;
         let all = moved(before, &after);
-        // A node that begins, or begins again, has no judgment from before to compare with.
-        let patience = if kill || before.is_empty() { Duration::ZERO } else { REASONS_PATIENCE };
-        let changes = town.changes("P1", &all, self.since, patience);
+        let changes = town.changes("P1", &all, self.since, patience(n, kill));
         self.since = step.at;
         let because = Because { changes: &changes, labels: &town.labels, withdraws: withdraws(step) };
         for moved in all {
@@ -308,5 +313,17 @@ impl Play<'_> {
             self.faults.push("the digests differed and no longer do: a node was not at rest".into());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing is open before the scenario's second step, which opens the first four verdicts.
+    #[test]
+    fn reasons_are_waited_for_also_when_nothing_was_open_before() {
+        assert_eq!([patience(0, false), patience(1, true)], [Duration::ZERO; 2]);
+        assert_eq!([patience(1, false), patience(2, false)], [REASONS_PATIENCE; 2]);
     }
 }

@@ -66,6 +66,7 @@ fn the_demo_plays_the_golden_scenario() {
     assert_eq!(ran.code, 0, "{}\n{}", ran.out, ran.err);
     for expected in [
         "C14(A1, P1) pending -> kept",
+        "(P2 lodged #2)",
         "C32.lane(K1, P2) breached -> kept (late evidence: ",
         "C12(A1, P1) disputed -> kept",
         "C18.plan(A1, P1) pending -> kept",
