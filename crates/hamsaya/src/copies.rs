@@ -76,9 +76,9 @@ impl Copies {
         let missing = || Complaint::new(format!("{origin} has no entry {index}")).at(self.dir.display());
         let leaf = copy.leaf(index)?.ok_or_else(missing)?;
         let mut notes = exhibit::notes(self.logs.entries().iter().map(|e| &**e));
-        // What was published last may not be logged yet.
-        let published = fs::read(self.dir.join(&copy.place).join("checkpoint")).ok();
-        notes.extend(published.and_then(|bytes| Note::parse(&bytes).ok()));
+        // What was published last may not be logged yet. A copy keeps all its lines in `lock`, the own log in `cosigned`.
+        let published = ["checkpoint", "cosigned", "lock"].map(|name| fs::read(self.dir.join(&copy.place).join(name)));
+        notes.extend(published.into_iter().filter_map(|bytes| Note::parse(&bytes.ok()?).ok()));
         let parts = Parts {
             origin,
             index,

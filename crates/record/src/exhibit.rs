@@ -38,6 +38,9 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 /// No exhibit is longer, in bytes.
 pub const EXHIBIT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Bytes of a salt.
+const SALT_BYTES: usize = 16;
+
 const STATEMENT: &str = "statement.dsse.json";
 const PROOF: &str = "proof.tlog-proof";
 const BEFORE: &str = "before.note";
@@ -597,9 +600,13 @@ fn check_disclosures(bytes: &[u8], statement: &Statement) -> Result<Vec<(String,
         }
         type Disclosure = (String, String, serde_json::Value);
         let read = |bytes: Vec<u8>| serde_json::from_slice::<Disclosure>(&bytes).ok();
-        let Some((_salt, name, value)) = URL_SAFE_NO_PAD.decode(line).ok().and_then(read) else {
+        let Some((salt, name, value)) = URL_SAFE_NO_PAD.decode(line).ok().and_then(read) else {
             return refuse(line, "base64url of [salt,name,value]");
         };
+        // Behind a shorter salt the value could have been guessed all the time.
+        if URL_SAFE_NO_PAD.decode(&salt).map(|salt| salt.len()) != Ok(SALT_BYTES) {
+            return refuse(line, "a salt of 16 bytes in base64url");
+        }
         disclosed.push((name, value.to_string()));
     }
     Ok(disclosed)

@@ -69,7 +69,7 @@ impl<S: Store> Follower<S> {
         let mut tiles = Tiles::open(store, &key, visit)?;
         // A crash between the two leaves the copy longer than the checkpoint that readers get.
         if let Some(lock) = tiles.lock().cloned()
-            && tiles.public("checkpoint")? != Some(lock.to_text().into_bytes())
+            && tiles.public("checkpoint")? != Some(lock.newest().to_text().into_bytes())
         {
             tiles.publish(&lock)?;
         }

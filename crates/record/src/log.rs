@@ -102,12 +102,23 @@ impl<S: Store> Log<S> {
     /// Opens the log; `visit` sees every entry in order. Heals what a crash left, or refuses with the key that does not
     /// fit.
     pub fn open(store: S, key: SecretKey, visit: impl FnMut(u64, &[u8])) -> Result<Log<S>, TilesError> {
-        let tiles = Tiles::open(store, key.vkey(), visit)?;
-        let published = match tiles.store().read("checkpoint")? {
-            // Its form and place were checked when the tiles were opened.
-            Some((bytes, _)) => Note::parse(&bytes).ok(),
-            None => None,
+        let mut tiles = Tiles::open(store, key.vkey(), visit)?;
+        // Its form and place were checked when the tiles were opened.
+        let read = |key: &str| -> Result<Option<Note>, TilesError> {
+            Ok(tiles.store().read(key)?.and_then(|(bytes, _)| Note::parse(&bytes).ok()))
         };
+        let mut published = read("checkpoint")?;
+        if let (Some(note), Some(kept)) = (&mut published, read("cosigned")?)
+            && kept.text == note.text
+        {
+            let shown = note.clone();
+            kept.signatures.into_iter().for_each(|line| note.add(line));
+            note.thin();
+            // A crash between the two leaves readers without the latest lines.
+            if note.newest() != shown {
+                tiles.publish(note)?;
+            }
+        }
         // A clock behind what witnesses cosigned lies, whoever set it.
         let times = published.iter().flat_map(|note| &note.signatures).filter_map(cosignature::time);
         let latest = times.filter_map(|time| i64::try_from(time).ok()).max().map(|t| Instant(t).plus(-SKEW_S_MAX));
@@ -134,7 +145,8 @@ impl<S: Store> Log<S> {
         self.tiles.lock()
     }
 
-    /// The checkpoint that others may rest on, with its cosignatures.
+    /// The checkpoint that others may rest on, with each witness's earliest and latest cosignature. `checkpoint` shows one
+    /// line of each key, see [`Note::newest`]; `cosigned` keeps all while there are more.
     pub fn published(&self) -> Option<&Note> {
         self.published.as_ref()
     }
@@ -222,6 +234,9 @@ impl<S: Store> Log<S> {
         }
         note.thin();
         if self.published.as_ref() != Some(&note) {
+            if note.newest() != note {
+                self.tiles.keep_cosigned(&note)?;
+            }
             self.tiles.publish(&note)?;
             self.published = Some(note);
         }

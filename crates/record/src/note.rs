@@ -13,7 +13,7 @@ use crate::cosignature;
 use crate::key::{Algorithm, SecretKey, Vkey, is_key_name};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// No note is longer, in bytes.
@@ -179,6 +179,22 @@ impl Note {
         });
     }
 
+    /// The note with one line of each key, as readers elsewhere want it: of several cosignatures the latest, which says how
+    /// fresh it is.
+    pub fn newest(&self) -> Note {
+        let mut newest: BTreeMap<(&str, u32), (Option<u64>, usize)> = BTreeMap::new();
+        for (n, signature) in self.signatures.iter().enumerate() {
+            let time = cosignature::time(signature);
+            let kept = newest.entry((&signature.name, signature.id)).or_insert((time, n));
+            if time > kept.0 {
+                *kept = (time, n);
+            }
+        }
+        let kept: BTreeSet<usize> = newest.into_values().map(|(_, n)| n).collect();
+        let signatures = kept.into_iter().filter_map(|n| self.signatures.get(n).cloned()).collect();
+        Note { text: self.text.clone(), signatures }
+    }
+
     /// Verifies every line of a known key: all must fit, and there must be one. Lines of unknown keys are ignored.
     /// The verified lines come in the order of the note; one key may cosign at several times.
     pub fn verify<'k>(&self, known: impl IntoIterator<Item = &'k Vkey>) -> Result<Vec<Verified<'k>>, NoteError> {
@@ -332,6 +348,11 @@ mod tests {
         let kept: Vec<(&str, Option<u64>)> =
             note.signatures.iter().map(|s| (s.name.as_str(), cosignature::time(s))).collect();
         assert_eq!(kept, [("l", None), ("v", Some(5)), ("w", Some(9)), ("v", Some(7)), ("w", Some(3))]);
+        let newest = note.newest();
+        let shown: Vec<(&str, Option<u64>)> =
+            newest.signatures.iter().map(|s| (s.name.as_str(), cosignature::time(s))).collect();
+        assert_eq!(shown, [("l", None), ("w", Some(9)), ("v", Some(7))], "one line of each key");
+        assert_eq!((newest.newest(), &newest.text), (newest.clone(), &note.text));
     }
 
     proptest! {

@@ -301,14 +301,23 @@ impl<S: Store> Tiles<S> {
         Ok(())
     }
 
-    /// Writes the published checkpoint.
+    /// Writes the published checkpoint, with one line of each key: readers elsewhere refuse two.
     pub(crate) fn publish(&mut self, note: &Note) -> Result<(), TilesError> {
+        self.put("checkpoint", &note.newest())
+    }
+
+    /// Writes the published checkpoint with all lines that are kept of it.
+    pub(crate) fn keep_cosigned(&mut self, note: &Note) -> Result<(), TilesError> {
+        self.put("cosigned", note)
+    }
+
+    fn put(&mut self, key: &str, note: &Note) -> Result<(), TilesError> {
         if self.unknown {
             return Err(TilesError::Unknown);
         }
-        let old = self.store.read("checkpoint")?.map(|(_, version)| version);
+        let old = self.store.read(key)?.map(|(_, version)| version);
         self.unknown = true;
-        self.store.swap("checkpoint", old, note.to_text().as_bytes())?;
+        self.store.swap(key, old, note.to_text().as_bytes())?;
         self.unknown = false;
         Ok(())
     }

@@ -299,8 +299,8 @@ fn read_log(
             return Err(faults);
         }
     };
-    for name in ["lock", "checkpoint"] {
-        if let Err(fault) = check_lines(tiles.store(), name, founding, &origin, name == "checkpoint") {
+    for name in ["lock", "checkpoint", "cosigned"] {
+        if let Err(fault) = check_lines(tiles.store(), name, founding, &origin, name != "lock") {
             faults.push(Fault { key: at(&fault.key), ..fault });
         }
     }
@@ -561,6 +561,17 @@ mod tests {
                 own.append(&entries[..2], Instant(100)).unwrap();
                 own.append(&entries[2..], Instant(100)).unwrap();
                 own.publish(&published).unwrap();
+                // A heartbeat later; what the checkpoint shows of it is less than what the log keeps.
+                let mut later = own.signed().unwrap().clone();
+                for witness in &mut witnesses {
+                    let body = witness::request(4, &[], own.signed().unwrap());
+                    let WitnessAnswer::Cosigned(line) = witness.add_checkpoint(&body, Instant(262)).unwrap() else {
+                        panic!("cosigned")
+                    };
+                    later.add(line);
+                }
+                own.publish(&later).unwrap();
+                assert!(root.join("log/cosigned").exists());
             } else {
                 let mut copy = Follower::open(
                     Folder::open(&root.join(place)).unwrap(),

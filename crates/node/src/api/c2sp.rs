@@ -5,7 +5,7 @@
 //! GET  /log/tile/0/000.p/7          application/octet-stream    immutable
 //! POST /witness/add-checkpoint      200 400 403 404 409 422
 //! ```
-//! Holding a question for news (RFC 7240) is ours; who does not ask for it never meets it.
+//! A checkpoint is shown with one line of each key, its latest: readers elsewhere refuse two. Holding a question for news (RFC 7240) is ours; who does not ask for it never meets it.
 use super::Api;
 use super::problem::Problem;
 use crate::node::Answer;
@@ -72,7 +72,7 @@ async fn checkpoint(api: &Api, origin: String, headers: &HeaderMap) -> Result<Re
     loop {
         hints.borrow_and_update();
         let wanted = origin.clone();
-        let note = api.shell.ask(move |node| node.published(&wanted).map(|n| n.to_text())).await?;
+        let note = api.shell.ask(move |node| node.published(&wanted).map(|n| n.newest().to_text())).await?;
         let etag = note.as_ref().map(|note| format!("\"{}\"", hex(&StatementId::of(note.as_bytes()).0)));
         let is_news = etag.is_some() && etag != known;
         let news = async {

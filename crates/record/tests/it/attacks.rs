@@ -1,11 +1,31 @@
-//! The attack table of the record's design, a test for each that the record itself must stop.
-use crate::world::{P1, START, Writer, cosign};
+//! The attack table of the record's design, a test for each that the record itself must stop, named by its row.
+//!
+//! ```text
+//! split view, party and one witness   here
+//! backdating, backfill                here
+//! reading removed, replayed           here
+//! false reading                       here: keys of devices; sensors of both sides are the agreement's to ask for
+//! withholding, veto by silence        here, and in the node's tests
+//! stolen key, old disk                here, and in the node's tests
+//! verdicts split                      here by late cosignatures; by private data in the node's tests
+//! flood, guessed salts                here, and in the node's tests
+//! ```
+use crate::world::{P1, START, World, Writer, cosign, uuid};
+use hamsaya_record::accept::{Acceptance, Accepted, Reason, Refusal};
 use hamsaya_record::checkpoint::Checkpoint;
+use hamsaya_record::envelope::{Envelope, INTAKE_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use hamsaya_record::exhibit::{self, Parts, Step, WriteError};
+use hamsaya_record::follower::{FollowError, Follower};
 use hamsaya_record::instant::Instant;
+use hamsaya_record::key::Vkey;
+use hamsaya_record::log::{Confirmation, Log, LogError};
 use hamsaya_record::logs::{Head, Logged, Logs, VerifiedLog};
-use hamsaya_record::note::Note;
+use hamsaya_record::note::{Note, SIGNATURES_MAX};
+use hamsaya_record::statement::{Act, FieldValue, ITEMS_MAX, Occurred, Precision, Statement, StatementId};
 use hamsaya_record::store::Memory;
+use hamsaya_record::tiles::TilesError;
 use hamsaya_record::verify::Replay;
+use hamsaya_record::witness::{self, Witness, WitnessAnswer};
 use std::sync::Arc;
 
 /// The log as a reader holds it, under its newest head.
@@ -29,7 +49,7 @@ fn within(logs: &Logs, index: u64) -> Option<(i64, i64)> {
 
 /// A log that shows two trees: what witnesses saw of the other one times nothing here, whichever way it would move.
 #[test]
-fn cosignatures_on_another_tree_time_nothing() {
+fn split_view_cosignatures_on_another_tree_time_nothing() {
     let mut writer = Writer::new(Memory::new());
     let index = writer.notice(START + 10);
     let honest = writer.cosigned(&[("p2", START + 30), ("g1", START + 31), ("g2", START + 32)]);
@@ -53,10 +73,10 @@ fn cosignatures_on_another_tree_time_nothing() {
     assert_eq!(within(&found.cut(&[head]), index), None);
 }
 
-/// Backdating: the log's own clock and what it says of itself move nothing, and a checkpoint without the entry says since
+/// The log's own clock and what it says of itself move nothing, and a checkpoint without the entry says since
 /// when it can have been there.
 #[test]
-fn an_entry_is_not_logged_before_the_witnesses_last_saw_the_log_without_it() {
+fn backdating_an_entry_is_not_logged_before_the_witnesses_last_saw_the_log_without_it() {
     let mut writer = Writer::new(Memory::new());
     let without = writer.cosigned(&[("p2", START + 500), ("g1", START + 501), ("g2", START + 502)]);
     // It says that it was stated at the beginning, and the log's clock agrees.
@@ -68,7 +88,7 @@ fn an_entry_is_not_logged_before_the_witnesses_last_saw_the_log_without_it() {
 
 /// More witnesses lie than the policy bears: no interval is made up, and the judge is told so.
 #[test]
-fn times_that_cross_are_disputed() {
+fn backdating_times_that_cross_are_disputed() {
     let mut writer = Writer::new(Memory::new());
     let without = writer.cosigned(&[("g1", START + 90), ("g2", START + 91), ("o1", START + 92)]);
     let index = writer.notice(START + 10);
@@ -82,4 +102,334 @@ fn times_that_cross_are_disputed() {
     // While the later times are not known yet, nothing crosses.
     assert_eq!(within(&found, index), None);
     assert!(matches!(found.logged(n, Instant(START + 50)), Logged::Within(at) if at.hi == Instant(START + 32)));
+}
+
+/// A log of P1 with the founding and one more entry.
+fn log_with(world: &World, leaf: &[u8]) -> Log<Memory> {
+    let mut log = Log::open(Memory::new(), world.key(P1).clone(), |_, _| ()).unwrap();
+    log.append(&[world.founding_leaf.clone(), leaf.to_vec()], Instant(START)).unwrap();
+    log
+}
+
+fn witness_of(world: &World, name: &str) -> Witness<Memory> {
+    let key = world.key(&format!("{name}.example/witness")).clone();
+    Witness::open(Memory::new(), key, [world.key(P1).vkey().clone()]).unwrap()
+}
+
+/// P1 shows one tree to some and another to the rest, and P2's witness signs whatever it gets. However the three honest
+/// witnesses are won, and though all are asked for both, no two trees meet a quorum.
+#[test]
+fn split_view_of_a_party_and_one_witness_never_meets_two_quorums() {
+    let world = World::new();
+    let trees = [log_with(&world, b"shown to P2"), log_with(&world, b"shown to G1")];
+    let policy = world.founding.policy(P1).unwrap();
+    let numbers = policy.numbers().unwrap();
+    assert!(2 * numbers.q > numbers.n + numbers.f, "two readers' quorums share an honest witness");
+    for shown_first in 0..8 {
+        let liar = world.key("p2.example/witness").vkey().clone();
+        let mut met: [Vec<Vkey>; 2] = [vec![liar.clone()], vec![liar]];
+        for (n, name) in ["g1", "g2", "o1"].into_iter().enumerate() {
+            let mut witness = witness_of(&world, name);
+            let first = shown_first >> n & 1;
+            for (old, tree) in [(0, first), (2, 1 - first)] {
+                let body = witness::request(old, &[], trees[tree].signed().unwrap());
+                match witness.add_checkpoint(&body, Instant(START)).unwrap() {
+                    WitnessAnswer::Cosigned(_) => met[tree].push(witness.vkey().clone()),
+                    answer => assert!(matches!(answer, WitnessAnswer::Unproven(_)), "{answer:?}"),
+                }
+            }
+        }
+        let quorums = met.iter().filter(|keys| policy.is_quorum(keys.iter())).count();
+        assert!(quorums <= 1, "{shown_first:03b}");
+    }
+}
+
+const DEVICE: &str = "p1.example/post-07";
+
+/// Number `seq` of what P1's post 7 says, after `prev`.
+fn reading(world: &World, seq: u64, prev: Option<StatementId>) -> Statement {
+    let at = Instant(START + 60 * seq as i64);
+    let id = uuid(0x0700 + seq);
+    let mut s = Statement::new(world.founding.agreement(), Act::Observe, "reading", &id, "P1", P1, at);
+    s.source = "p1/post-07".to_owned();
+    (s.seq, s.prev) = (seq, prev);
+    s.occurred_at = Some(Occurred { from: at, to: at, precision: Precision::Second, edtf: None });
+    s.fields.insert("what".to_owned(), FieldValue::Text(format!("shot {seq}")));
+    s
+}
+
+fn signed(world: &World, statement: &Statement, key: &str) -> Envelope {
+    Envelope::sign(statement.to_payload(), &[world.key(key)])
+}
+
+/// Three readings, each naming the one before.
+fn three_readings(world: &World) -> [Envelope; 3] {
+    let one = signed(world, &reading(world, 0, None), DEVICE);
+    let two = signed(world, &reading(world, 1, Some(one.statement_id())), DEVICE);
+    let three = signed(world, &reading(world, 2, Some(two.statement_id())), DEVICE);
+    [one, two, three]
+}
+
+fn take(acceptance: &mut Acceptance, envelope: &Envelope) -> Result<Accepted, Refusal> {
+    let accepted = acceptance.check(envelope)?;
+    acceptance.apply(&accepted);
+    Ok(accepted)
+}
+
+fn reason(found: Result<Accepted, Refusal>) -> Reason {
+    found.expect_err("refused").reason
+}
+
+/// P1 holds a reading back, and later wants another in its place.
+#[test]
+fn backfill_must_be_what_the_hole_was_left_by_and_is_logged_when_it_came() {
+    let mut writer = Writer::new(Memory::new());
+    let [one, two, three] = three_readings(&writer.world);
+    let log = |writer: &mut Writer<Memory>, envelope: &Envelope, now: i64| {
+        let accepted = take(&mut writer.acceptance, envelope).unwrap();
+        writer.log.append(&[envelope.to_leaf()], Instant(now)).unwrap();
+        accepted
+    };
+    assert!(!log(&mut writer, &one, START).hole);
+    assert!(log(&mut writer, &three, START + 120).hole, "what is missing is seen at once");
+    let mut another = reading(&writer.world, 1, Some(one.statement_id()));
+    another.fields.insert("what".to_owned(), FieldValue::Text("nothing".to_owned()));
+    let another = signed(&writer.world, &another, DEVICE);
+    assert_eq!(reason(writer.acceptance.check(&another)), Reason::SourceEquivocates);
+    let times = |at: i64| [("p2", START + at), ("g1", START + at), ("g2", START + at)];
+    let without = writer.cosigned(&times(900));
+    let filler = log(&mut writer, &two, START + 901);
+    assert!(!filler.hole);
+    let with = writer.cosigned(&times(960));
+    writer.carry(&[&without, &with], START + 961);
+    // It says that it was stated 60 s after the start.
+    assert_eq!(within(&logs(&writer), filler.index), Some((900, 960)));
+}
+
+#[test]
+fn reading_removed_or_rewritten_is_seen() {
+    let world = World::new();
+    let [one, two, three] = three_readings(&world);
+    // At intake: a number that is left out is a hole, a number used twice is shown.
+    let mut acceptance = Acceptance::found(P1, &world.founding_leaf).unwrap();
+    assert!(!take(&mut acceptance, &one).unwrap().hole);
+    assert!(acceptance.check(&three).unwrap().hole);
+    let rewritten = Statement { id: uuid(0x0799), ..reading(&world, 0, None) };
+    let rewritten = take(&mut acceptance, &signed(&world, &rewritten, DEVICE)).unwrap();
+    assert_eq!(rewritten.source_equivocates, Some(1), "both are kept, and point at each other");
+    // Afterwards: who holds a copy takes no log without it.
+    let leaves = [&one, &two, &three].map(Envelope::to_leaf);
+    let mut log = Log::open(Memory::new(), world.key(P1).clone(), |_, _| ()).unwrap();
+    log.append(&[&world.founding_leaf], Instant(START)).unwrap();
+    let note = log.append(&leaves, Instant(START)).unwrap().checkpoint.to_text();
+    let copy = || Follower::open(Memory::new(), world.key(P1).vkey().clone(), |_, _| ()).unwrap();
+    let without = [&world.founding_leaf, &leaves[0], &leaves[2], &leaves[2]];
+    let refused = copy().advance(note.as_bytes(), &without);
+    assert!(matches!(refused, Err(FollowError::Tiles(TilesError::OtherRoot { .. }))), "{refused:?}");
+    let short = copy().advance(note.as_bytes(), &[&world.founding_leaf, &leaves[0], &leaves[2]]);
+    assert!(matches!(short, Err(FollowError::Count { found: 3, expected: 4 })), "{short:?}");
+    let with = [&world.founding_leaf, &leaves[0], &leaves[1], &leaves[2]];
+    assert!(copy().advance(note.as_bytes(), &with).is_ok());
+}
+
+#[test]
+fn reading_replayed_counts_once_and_nowhere_else() {
+    let world = World::new();
+    let [one, two, _] = three_readings(&world);
+    let mut acceptance = Acceptance::found(P1, &world.founding_leaf).unwrap();
+    take(&mut acceptance, &one).unwrap();
+    take(&mut acceptance, &two).unwrap();
+    assert_eq!(take(&mut acceptance, &one).unwrap().already, Some(1), "the first copy counts");
+    // In another's log, and in the log of another agreement.
+    let elsewhere = Acceptance::found("p2.example/hamsaya/1", &world.founding_leaf).unwrap();
+    assert_eq!(reason(elsewhere.check(&one)), Reason::WrongHome);
+    let other = Statement { agreement: [0x5A; 32], ..reading(&world, 2, Some(two.statement_id())) };
+    assert_eq!(reason(acceptance.check(&signed(&world, &other, DEVICE))), Reason::WrongAgreement);
+    // The same id on other bytes.
+    let again = Statement { seq: 2, prev: Some(two.statement_id()), ..reading(&world, 0, None) };
+    assert_eq!(reason(acceptance.check(&signed(&world, &again, DEVICE))), Reason::BadField);
+}
+
+/// Whoever is not the post cannot make its readings, nor change one on the way.
+#[test]
+fn false_reading_needs_the_key_of_the_device() {
+    let world = World::new();
+    let acceptance = Acceptance::found(P1, &world.founding_leaf).unwrap();
+    let honest = reading(&world, 0, None);
+    let check = |key: &str| acceptance.check(&signed(&world, &honest, key));
+    assert!(check(DEVICE).is_ok());
+    assert_eq!(reason(check("stranger.example")), Reason::UnknownKey);
+    for key in ["p2.example/post-07", "g1.example/node", "p2.example/chair"] {
+        assert_eq!(reason(check(key)), Reason::NotAuthor, "{key}");
+    }
+    assert_eq!(reason(check(P1)), Reason::KeyNotInForce, "the log's own key states nothing");
+    let mut forged = signed(&world, &honest, "stranger.example");
+    forged.signatures[0].keyid = signed(&world, &honest, DEVICE).signatures[0].keyid.clone();
+    assert_eq!(reason(acceptance.check(&forged)), Reason::BadSignature);
+    // What the device signed, with another number, time or word in it.
+    let (mut changed, genuine) = (0, signed(&world, &honest, DEVICE));
+    for at in 0..genuine.payload.len() {
+        let mut touched = genuine.clone();
+        touched.payload[at] = match touched.payload[at] {
+            digit @ b'0'..=b'8' => digit + 1,
+            letter @ b'a'..=b'y' => letter + 1,
+            _ => continue,
+        };
+        changed += 1;
+        assert!(acceptance.check(&touched).is_err(), "byte {at}");
+    }
+    assert!(changed > 100, "{changed}");
+}
+
+/// One witness of four that is silent holds up no proof; two do, and that is known.
+#[test]
+fn veto_by_silence_of_one_witness_holds_nothing_up() {
+    for (silent, expected) in [("", true), ("o1", true), ("p2", true), ("p2 o1", false)] {
+        let mut writer = Writer::new(Memory::new());
+        let index = writer.notice(START);
+        let all = [("p2", START + 10), ("g1", START + 11), ("g2", START + 12), ("o1", START + 13)];
+        let heard: Vec<(&str, i64)> = all.into_iter().filter(|(name, _)| !silent.contains(name)).collect();
+        let note = writer.cosigned(&heard);
+        writer.carry(&[&note], START + 20);
+        assert_eq!(within(&logs(&writer), index).is_some(), expected, "without {silent}");
+    }
+}
+
+/// A thief signs with P1's log key. Whoever has seen the true log signs nothing of his, and can prove it.
+#[test]
+fn stolen_key_gets_no_cosignature_on_another_log_and_is_proven() {
+    let world = World::new();
+    let (log, thief) = (log_with(&world, b"what P1 said"), log_with(&world, b"what the thief says"));
+    let mut larger = log_with(&world, b"what the thief says");
+    larger.append(&[b"and more"], Instant(START)).unwrap();
+    let mut copy = Follower::open(Memory::new(), world.key(P1).vkey().clone(), |_, _| ()).unwrap();
+    let leaves = log.tiles().entries(0, 2).unwrap();
+    copy.advance(log.signed().unwrap().to_text().as_bytes(), &leaves).unwrap();
+    let stolen = thief.signed().unwrap();
+    for name in ["p2", "g1", "g2", "o1"] {
+        let mut witness = witness_of(&world, name);
+        let ask = |witness: &mut Witness<Memory>, old, proof: &[_], note: &Note| {
+            witness.add_checkpoint(&witness::request(old, proof, note), Instant(START)).unwrap()
+        };
+        assert!(matches!(ask(&mut witness, 0, &[], log.signed().unwrap()), WitnessAnswer::Cosigned(_)));
+        assert!(matches!(ask(&mut witness, 2, &[], stolen), WitnessAnswer::Unproven(_)));
+        let proof = larger.tiles().prove_consistency(2, 3).unwrap().unwrap();
+        assert!(matches!(ask(&mut witness, 2, &proof, larger.signed().unwrap()), WitnessAnswer::Unproven(_)));
+        assert!(matches!(ask(&mut witness, 0, &[], stolen), WitnessAnswer::Conflict { size: 2 }));
+        let evidence = witness.contradiction(stolen).expect("both were signed");
+        assert!(evidence.is_proven(world.key(P1).vkey()));
+    }
+    let shown = copy.advance(stolen.to_text().as_bytes(), &[] as &[Vec<u8>]);
+    assert!(matches!(shown, Err(FollowError::Inconsistent { .. })), "{shown:?}");
+}
+
+/// A disk is put back as it was: the log signs nothing before enough witnesses say that they know of nothing newer.
+#[test]
+fn old_disk_signs_nothing_before_the_witnesses_are_heard() {
+    let world = World::new();
+    let store = Memory::new();
+    let mut log = Log::open(store.clone(), world.key(P1).clone(), |_, _| ()).unwrap();
+    log.append(&[&world.founding_leaf], Instant(START)).unwrap();
+    let old = store.copy();
+    log.append(&[b"acknowledged"], Instant(START)).unwrap();
+    let newest = log.signed().unwrap().to_text();
+    let witness = |name: &str| world.key(&format!("{name}.example/witness")).vkey().clone();
+
+    let mut log = Log::open(old, world.key(P1).clone(), |_, _| ()).unwrap();
+    log.ask_first(world.founding.policy(P1).unwrap().numbers().unwrap().v);
+    let refused = log.append(&[b"another"], Instant(START));
+    assert!(matches!(refused, Err(LogError::Unconfirmed { found: 0, needed: 3 })), "{refused:?}");
+    for name in ["g1", "g1", "g2"] {
+        // The same witness twice is one; two know nothing.
+        log.confirm(&witness(name), None).unwrap();
+        assert!(matches!(log.append(&[b"another"], Instant(START)), Err(LogError::Unconfirmed { .. })));
+    }
+    let told = log.confirm(&witness("o1"), Some(newest.as_bytes())).unwrap();
+    assert!(matches!(told, Confirmation::Ahead(_)), "{told:?}");
+    assert!(matches!(log.append(&[b"another"], Instant(START)), Err(LogError::Unconfirmed { .. })), "still");
+    log.restore(newest.as_bytes(), &[b"acknowledged"]).unwrap();
+    log.confirm(&witness("o1"), Some(newest.as_bytes())).unwrap();
+    log.append(&[b"another"], Instant(START)).unwrap();
+    assert_eq!(log.tiles().entry(1).unwrap().as_deref(), Some(&b"acknowledged"[..]));
+}
+
+/// A cosignature that one reader has and another has not moves no verdict: it counts once it is logged, for everybody, and
+/// at no earlier heads.
+#[test]
+fn verdicts_split_by_late_cosignatures_are_not() {
+    let mut writer = Writer::new(Memory::new());
+    let index = writer.notice(START);
+    let three = writer.cosigned(&[("p2", START + 30), ("g1", START + 31), ("g2", START + 32)]);
+    let fourth = writer.cosigned(&[("o1", START + 20)]);
+    writer.carry(&[&three], START + 33);
+    let head = read(&writer).head;
+    let (before, others) = (logs(&writer), logs(&writer));
+    // Our node has the fourth, by hand or published; the other has not.
+    writer.log.publish(&three).unwrap();
+    writer.log.publish(&fourth).unwrap();
+    let ours = logs(&writer);
+    assert_eq!(within(&ours, index), Some((i64::MIN, 32)));
+    assert_eq!(ours.cosigned(Instant(i64::MAX)), others.cosigned(Instant(i64::MAX)));
+    writer.carry(&[&fourth], START + 40);
+    let later = logs(&writer);
+    assert_eq!(within(&later, index), Some((i64::MIN, 31)), "a third of four is earlier now, for all");
+    let cut = later.cut(&[head]);
+    assert_eq!((within(&cut, index), cut.heads()), (within(&before, index), before.heads()));
+}
+
+/// Whatever anybody sends is bounded before it costs anything.
+#[test]
+fn flood_is_bounded_in_every_direction() {
+    let world = World::new();
+    let too_large = |refusal: Refusal| assert_eq!(refusal.reason, Reason::TooLarge, "{refusal}");
+    too_large(Envelope::parse_intake(&vec![b'['; INTAKE_BYTES_MAX + 1]).unwrap_err());
+    let acceptance = Acceptance::found(P1, &world.founding_leaf).unwrap();
+    let mut long = reading(&world, 0, None);
+    long.fields.insert("what".to_owned(), FieldValue::Text("x".repeat(PAYLOAD_BYTES_MAX)));
+    let envelope = signed(&world, &long, DEVICE);
+    too_large(Envelope::parse_intake(&envelope.to_leaf()).unwrap_err());
+    let mut wide = reading(&world, 0, None);
+    wide.to = (0..=ITEMS_MAX).map(|n| format!("P{n}")).collect();
+    assert!(acceptance.check(&signed(&world, &wide, DEVICE)).is_err());
+    let mut signatures = signed(&world, &reading(&world, 0, None), DEVICE);
+    signatures.signatures = vec![signatures.signatures[0].clone(); 9];
+    assert!(Envelope::parse_intake(&signatures.to_leaf()).is_err());
+    let deep = format!("{}1{}", "[".repeat(60_000), "]".repeat(60_000));
+    assert!(Envelope::parse_intake(deep.as_bytes()).is_err());
+
+    let log = log_with(&world, b"one");
+    let note = log.signed().unwrap().to_text();
+    let lines = note.lines().last().unwrap().to_owned() + "\n";
+    let many = note.clone() + &lines.repeat(SIGNATURES_MAX);
+    assert!(Note::parse(many.as_bytes()).is_err());
+    let mut witness = witness_of(&world, "g1");
+    let proof = vec![[7; 32]; 64];
+    let body = witness::request(0, &proof, log.signed().unwrap());
+    let answer = witness.add_checkpoint(&body, Instant(START)).unwrap();
+    assert!(matches!(answer, WitnessAnswer::Malformed(_)), "{answer:?}");
+}
+
+/// A field is hidden by its salt: 16 random bytes, or whoever guesses the value can prove that he did.
+#[test]
+fn guessed_salts_a_disclosure_with_a_short_salt_is_refused() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use sha2::{Digest as _, Sha256};
+    for (salt, holds) in [("16 random bytes!", true), ("short", false), ("", false), ("15 random bytes", false)] {
+        let mut writer = Writer::new(Memory::new());
+        let salt = URL_SAFE_NO_PAD.encode(salt);
+        let disclosure = URL_SAFE_NO_PAD.encode(format!(r#"["{salt}","words","near the old mill"]"#));
+        let mut said = writer.statement(Act::Notify, "op_notice");
+        said.salted = vec![Sha256::digest(&disclosure).into()];
+        let index = writer.say(&said, START);
+        let notes = [writer.cosigned(&[("p2", START + 30), ("g1", START + 31), ("g2", START + 32)])];
+        let tiles = writer.log.tiles();
+        let leaf = tiles.entry(index).unwrap().unwrap();
+        let disclosures = [disclosure];
+        let founding_leaf = &writer.world.founding_leaf;
+        let parts = Parts { origin: P1, index, leaf: &leaf, founding_leaf, notes: &notes, disclosures: &disclosures };
+        let written = exhibit::write(&parts, |level, n| tiles.hash(level, n));
+        let refused = matches!(&written, Err(WriteError::Parts(error)) if error.step == Step::Disclosures);
+        assert_eq!((written.is_ok(), refused), (holds, !holds), "{salt:?}: {written:?}");
+    }
 }

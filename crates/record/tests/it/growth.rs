@@ -1,5 +1,6 @@
 //! A log that grows, crashes and is tampered with; a copy that follows it; a witness that watches it.
 use hamsaya_record::checkpoint::Checkpoint;
+use hamsaya_record::cosignature;
 use hamsaya_record::equivocation::Equivocation;
 use hamsaya_record::follower::{Follow, FollowError, Follower};
 use hamsaya_record::instant::Instant;
@@ -567,4 +568,62 @@ impl<S: Store> Grow for Log<S> {
     fn grow(&mut self, leaves: &[Vec<u8>]) {
         self.append(leaves, Instant(1)).expect("appended");
     }
+}
+
+/// Readers elsewhere refuse two lines of one key, so they get the latest, which says how fresh the log is; the earliest, which
+/// says since when its entries are there, is kept, whatever crashes.
+#[test]
+fn readers_get_one_line_of_each_key_and_the_log_keeps_the_earliest_and_the_latest() {
+    let times = |note: &Note| -> Vec<u64> { note.signatures.iter().filter_map(cosignature::time).collect() };
+    let cosigned = |note: &Note, at: &[u64]| {
+        let mut note = note.clone();
+        for time in at {
+            note.add(cosignature::sign(&note.text, *time, &witness_key()).expect("signed"));
+        }
+        note
+    };
+    let shown = |store: &Memory| {
+        let (bytes, _) = store.read("checkpoint").expect("read").expect("there");
+        times(&Note::parse(&bytes).expect("a note"))
+    };
+    for write in 0.. {
+        let mut came = false;
+        for kind in [Crash::Before, Crash::After] {
+            let store = Memory::new();
+            let mut log = open(&store).expect("an empty log");
+            let signed = log.append(&leaves(0, 3), Instant(1)).expect("appended").checkpoint;
+            log.publish(&cosigned(&signed, &[100])).expect("published");
+            assert_eq!((shown(&store), store.read("cosigned").expect("read")), (vec![100], None));
+            store.crash_at(write, kind);
+            let published = [160, 220].map(|time| log.publish(&cosigned(&signed, &[time])));
+            came |= store.has_crashed();
+            assert_eq!(published.iter().all(Result::is_ok), !store.has_crashed());
+            store.restart_without(|_| true);
+            let mut log = open(&store).expect("heals");
+            let kept = times(log.published().expect("published"));
+            assert_eq!(kept.iter().min(), Some(&100), "write {write}, {kind:?}: {kept:?}");
+            assert_eq!(shown(&store).len(), 1);
+            log.publish(&cosigned(&signed, &[220])).expect("published");
+            assert_eq!((times(log.published().expect("published")), shown(&store)), (vec![220, 100], vec![220]));
+            // What was kept of a smaller tree is no part of the next.
+            let next = log.append(&leaves(3, 5), Instant(301)).expect("appended").checkpoint;
+            log.publish(&cosigned(&next, &[300])).expect("published");
+            let log = open(&store).expect("opens");
+            assert_eq!((times(log.published().expect("published")), shown(&store)), (vec![300], vec![300]));
+        }
+        if !came {
+            assert!(write >= 3, "{write} writes");
+            break;
+        }
+    }
+    let store = Memory::new();
+    let mut copy = Follower::open(store.clone(), key().vkey().clone(), |_, _| ()).expect("an empty copy");
+    let signed = open(&Memory::new()).expect("a log").append(&leaves(0, 3), Instant(1)).expect("appended").checkpoint;
+    for time in [100, 160, 220] {
+        let note = cosigned(&signed, &[time]).to_text();
+        copy.advance(note.as_bytes(), &leaves(copy.size(), 3)).expect("followed");
+    }
+    assert_eq!((times(copy.checkpoint().expect("held")), shown(&store)), (vec![100, 220], vec![220]));
+    let copy = Follower::open(store.clone(), key().vkey().clone(), |_, _| ()).expect("opens");
+    assert_eq!((times(copy.checkpoint().expect("held")), shown(&store)), (vec![100, 220], vec![220]));
 }
