@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit e2e build-tests console console-size bless bench-monitor fuzz-monitor docs deny clean tools chromium
+.PHONY: help demo test test-interop lint unit e2e build-tests console console-size bless bench-monitor fuzz-monitor docs deny clean tools chromium
 
 CARGO ?= cargo
 CASES ?= 100000
@@ -66,6 +66,10 @@ chromium:
 e2e: build-tests chromium ## The console in Chromium, against a real demo.
 	@echo "make: the console in Chromium"
 	@cd console && HAMSAYA_BIN="$(abspath $(HAMSAYA))" npm run --silent e2e
+
+test-interop: console ## Programs that are not ours read our logs, cosign them and ask our witness: Go's sumdb, PyPI's aics-tlog and aics-witness. Skips aloud.
+	@$(CARGO) build --quiet --locked -p hamsaya
+	@interop/run.sh $(HAMSAYA) $(TARGET)/interop
 
 bless: ## Accepts the verdicts, snapshots and references that the tests now produce; read the diff before you commit.
 	@HAMSAYA_BLESS=1 INSTA_UPDATE=always $(CARGO) test --locked --workspace --quiet
