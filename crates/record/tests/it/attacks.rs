@@ -5,10 +5,10 @@
 //! backdating, backfill                here
 //! reading removed, replayed           here
 //! false reading                       here: keys of devices; sensors of both sides are the agreement's to ask for
-//! withholding, veto by silence        here, and in the node's tests
+//! withholding, veto by silence        silence here and in the node's tests; withholding has none yet
 //! stolen key, old disk                here, and in the node's tests
-//! verdicts split                      here by late cosignatures; by private data in the node's tests
-//! flood, guessed salts                here, and in the node's tests
+//! verdicts split                      here by late cosignatures; by private data none yet
+//! flood, guessed salts                here
 //! ```
 use crate::world::{P1, START, World, Writer, cosign, uuid};
 use hamsaya_record::accept::{Acceptance, Accepted, Reason, Refusal};
