@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-interop lint unit e2e build-tests console console-size bless bench-monitor fuzz-monitor docs deny clean tools chromium
+.PHONY: help demo test test-interop lint unit e2e build-tests console console-size bless bench-monitor bench-agreement fuzz-monitor histories docs deny clean tools chromium
 
 CARGO ?= cargo
 CASES ?= 100000
@@ -80,6 +80,13 @@ bench-monitor: ## The monitor's workloads; numbers mean something on a quiet mac
 fuzz-monitor: ## The monitor over points against the naive evaluator: CASES (100000) pairs, histories and streams, and as many of any bytes.
 	@echo "make: seeds 0 to $$(( $(CASES) - 1 )) each: pairs, histories, streams, foreign bytes (1 in 20: long ones)"
 	@HAMSAYA_CASES=$(CASES) $(CARGO) test --locked --release -p hamsaya-monitor --test it -- --nocapture --skip oracle --skip other_words points::random foreign
+
+bench-agreement: ## A made-up year of the Accord, judged; numbers mean something on a quiet machine only.
+	@$(CARGO) bench --locked -p hamsaya-agreement --bench year
+
+HISTORIES ?= 10000
+histories: ## 10,000 random histories: any order of arrival and any growth give one judgment. HISTORIES=n for more or fewer.
+	@HAMSAYA_HISTORIES=$(HISTORIES) $(CARGO) test --locked -p hamsaya-agreement --test it histories -- --nocapture
 
 docs: ## The guide as a book in docs/book.
 	@command -v mdbook >/dev/null || { echo "make: installing mdbook (cargo, several minutes)"; $(CARGO) install --locked --quiet mdbook; }

@@ -51,7 +51,7 @@ pub(crate) struct Facts<'a> {
     /// Extensions that count, and tolls with their acceptance (R5), as positions in `known`.
     pub extensions: Vec<usize>,
     pub tolls: Vec<(usize, usize)>,
-    lower: Monitor,
+    asserted: Asserted,
     /// What stands behind assertions, as far as it was asked: explaining one costs more than judging.
     assertions: RefCell<BTreeMap<FactId, Vec<usize>>>,
 }
@@ -59,6 +59,11 @@ pub(crate) struct Facts<'a> {
 impl Facts<'_> {
     /// Entries behind a fact, as positions in `known`, sorted.
     pub(crate) fn entries_behind(&self, fact: &FactId) -> Vec<usize> {
+        // A fact that came back has a number behind its name.
+        let fact = match fact.0.split_once(AGAIN) {
+            Some((name, _)) => &FactId::new(name),
+            None => fact,
+        };
         if let Some(entries) = self.behind.get(fact) {
             return entries.clone();
         }
@@ -76,16 +81,29 @@ impl Facts<'_> {
         self.behind.insert(fact, entries);
     }
 
-    /// An assertion: what made its formula hold in the lower stratum.
+    /// An assertion: what made its formula hold in the lower stratum. Explaining costs as much as there are facts, so the
+    /// facts that speak of what it speaks of are asked first, and all only if those do not make it hold.
     fn behind_assertion(&self, fact: &FactId) -> Vec<usize> {
-        let instances = self.lower.relation().iter().map(|i| &i.key);
-        let own = instances.filter(|key| assertion_id(&key.rule, &key.valuation) == *fact);
-        let mut all = BTreeSet::new();
-        for explanation in own.filter_map(|key| self.lower.explain(key)) {
-            let facts = explanation.opened_by.iter().chain(&explanation.present);
-            all.extend(facts.filter_map(|f| self.behind.get(f)).flatten());
+        let Asserted { stratum, told, args, judged_at } = &self.asserted;
+        let near = args.get(fact).map(|args| self.asserted.near(args)).unwrap_or_default();
+        for facts in [near, told.clone()] {
+            if facts.is_empty() {
+                continue;
+            }
+            let mut lower = monitor(stratum, facts);
+            lower.advance(*judged_at);
+            let instances = lower.relation().iter().map(|i| &i.key);
+            let own = instances.filter(|key| assertion_id(&key.rule, &key.valuation) == *fact);
+            let mut all = BTreeSet::new();
+            for explanation in own.filter_map(|key| lower.explain(key)) {
+                let facts = explanation.opened_by.iter().chain(&explanation.present);
+                all.extend(facts.filter_map(|f| self.behind.get(f)).flatten());
+            }
+            if !all.is_empty() {
+                return all.into_iter().collect();
+            }
         }
-        all.into_iter().collect()
+        Vec::new()
     }
 
     /// Known entries of a kind with these values in these fields.
@@ -100,6 +118,50 @@ impl Facts<'_> {
     }
 }
 
+/// What it takes to say what stands behind an assertion.
+struct Asserted {
+    /// The rules of assertions, and nothing else.
+    stratum: Stratum,
+    /// The facts that they read.
+    told: Vec<(FactId, Fact)>,
+    args: BTreeMap<FactId, Vec<Value>>,
+    judged_at: i64,
+}
+
+impl Asserted {
+    /// Facts that share an id with an assertion, or a statement with such a fact, and those that hold whatever is said.
+    /// Empty if it speaks of members only, whom every statement names.
+    fn near(&self, args: &[Value]) -> Vec<(FactId, Fact)> {
+        let constant = |id: &FactId| id.0.starts_with('=');
+        let members: BTreeSet<&Value> =
+            self.told.iter().filter(|(id, _)| constant(id)).flat_map(|(_, f)| &f.args).collect();
+        let mut values: BTreeSet<&Value> =
+            args.iter().filter(|v| matches!(v, Value::Text(_)) && !members.contains(v)).collect();
+        if values.is_empty() {
+            return Vec::new();
+        }
+        let is_statement = |v: &&Value| matches!(v, Value::Text(t) if t.len() == 64);
+        let mut near: BTreeSet<usize> = BTreeSet::new();
+        loop {
+            let before = near.len();
+            for (n, (_, fact)) in self.told.iter().enumerate() {
+                if !near.contains(&n) && fact.args.iter().any(|v| values.contains(v)) {
+                    near.insert(n);
+                    values.extend(fact.args.iter().filter(is_statement));
+                }
+            }
+            if near.len() == before {
+                break;
+            }
+        }
+        let chosen = self.told.iter().enumerate().filter(|(n, (id, _))| near.contains(n) || constant(id));
+        chosen.map(|(_, told)| told.clone()).collect()
+    }
+}
+
+/// Stands between the name of a fact and how often it came back.
+pub(crate) const AGAIN: char = '\u{1}';
+
 /// `backed("A1", "P1")` asserted and `backed.admitted("A1", "P1")` are one fact.
 fn assertion_id(rule: &str, valuation: &[Value]) -> FactId {
     let name = rule.trim_start_matches("assert ").trim_end_matches(".admitted");
@@ -112,24 +174,34 @@ pub(crate) fn facts<'a>(agreement: &'a Agreement, logs: &'a Logs, as_of: Instant
     let by_id = first_copies(&known);
     let program = agreement.program();
 
-    let mut lower = Emission::new(&program.lower);
+    // Named by log and index, so that a fact has one name whatever else is known.
+    let names: Vec<String> = known.iter().map(|k| format!("{} {:012}", k.entry.origin, k.entry.index)).collect();
+    let mut lower = Emission::new(&program.lower, &names);
     record_facts(agreement, &known, &by_id, &mut lower);
     said_facts(&known, &by_id, &BTreeMap::new(), &mut lower);
     // Silence after what is known; never before what is judged.
     let judged_at = as_of.max(known_by).0;
+    let Stratum { rules: asserting, signature: reads } = program.lower.only(|rule| rule.starts_with("assert "));
+    let read = |facts: &[(FactId, Fact)]| -> Vec<(FactId, Fact)> {
+        facts.iter().filter(|(_, f)| reads.contains_key(&f.predicate)).cloned().collect()
+    };
+    let mut told = read(&lower.facts);
     let mut stratum = monitor(&program.lower, std::mem::take(&mut lower.facts));
     stratum.advance(judged_at);
     // Which statements speak of one thing is asked of those that count at all.
     let absent = Terms { known: &known, by_id: &by_id, lower: &stratum, judged_at }.entries("absent");
     let alike = alike(&known, &by_id, &absent);
     alike_facts(&known, &alike, &mut lower);
+    told.extend(read(&lower.facts));
+    let stratum_of_asserts = Stratum { rules: asserting, signature: reads };
+    let mut asserted = Asserted { stratum: stratum_of_asserts, told, args: BTreeMap::new(), judged_at };
     if !lower.facts.is_empty() {
         tell(&mut stratum, std::mem::take(&mut lower.facts));
         stratum.advance(judged_at);
     }
     let (lower, lower_behind) = (stratum, lower.behind);
 
-    let mut upper = Emission::new(&program.upper);
+    let mut upper = Emission::new(&program.upper, &names);
     upper.open = (0..known.len()).filter(|n| !known[*n].timed).collect();
     alike_facts(&known, &alike, &mut upper);
     let terms = Terms { known: &known, by_id: &by_id, lower: &lower, judged_at };
@@ -154,6 +226,7 @@ pub(crate) fn facts<'a>(agreement: &'a Agreement, logs: &'a Logs, as_of: Instant
         for args in lower.derived(&assert.name, judged_at, Reading::Possible) {
             let id = assertion_id(&assert.name, &args);
             let admitted = admitted.contains(&args);
+            asserted.args.insert(id.clone(), args.clone());
             upper.always(id, &assert.name, args, admitted);
         }
     }
@@ -169,7 +242,7 @@ pub(crate) fn facts<'a>(agreement: &'a Agreement, logs: &'a Logs, as_of: Instant
     let mut behind = upper.behind;
     behind.extend(lower_behind);
     let facts = upper.facts;
-    Facts { known, facts, behind, agreed, withdrawals, extensions, tolls, lower, assertions: RefCell::default() }
+    Facts { known, facts, behind, agreed, withdrawals, extensions, tolls, asserted, assertions: RefCell::default() }
 }
 
 /// What Article 1 says of statements.
@@ -293,6 +366,8 @@ fn order<'k>(k: &'k Known<'_>) -> (Instant, &'k str, u64) {
 /// Facts on their way into a monitor: only predicates that it watches.
 struct Emission<'p> {
     stratum: &'p Stratum,
+    /// Of the entries that are known.
+    names: &'p [String],
     facts: Vec<(FactId, Fact)>,
     behind: BTreeMap<FactId, Vec<usize>>,
     /// Entries of which nothing is settled: what rests on them is asserted only.
@@ -300,8 +375,8 @@ struct Emission<'p> {
 }
 
 impl<'p> Emission<'p> {
-    fn new(stratum: &'p Stratum) -> Self {
-        Emission { stratum, facts: Vec::new(), behind: BTreeMap::new(), open: BTreeSet::new() }
+    fn new(stratum: &'p Stratum, names: &'p [String]) -> Self {
+        Emission { stratum, names, facts: Vec::new(), behind: BTreeMap::new(), open: BTreeSet::new() }
     }
 
     fn watches(&self, predicate: &str) -> bool {
@@ -320,8 +395,17 @@ impl<'p> Emission<'p> {
         let Some((name, _)) = self.stratum.signature.get_key_value(predicate) else { return };
         // Entries are in the order of origin and index, so ids sort as they do.
         let admitted = admitted && !behind.iter().any(|n| self.open.contains(n));
-        let places = behind.iter().map(|n| format!("{n:012}")).collect::<Vec<_>>().join("+");
-        let id = FactId::new(format!("{places} {predicate}{mark}"));
+        let mut id = String::new();
+        for n in &behind {
+            if !id.is_empty() {
+                id.push('+');
+            }
+            id += &self.names[*n];
+        }
+        id.push(' ');
+        id += predicate;
+        id += mark;
+        let id = FactId::new(id);
         self.facts.push((id.clone(), Fact { predicate: name.clone(), args, from: at.0, to: at.0, admitted }));
         self.behind.insert(id, behind);
     }

@@ -199,36 +199,55 @@ pub fn judge_explaining(
     known_by: Instant,
     wanted: impl Fn(&Verdict) -> bool,
 ) -> Result<Judgment, JudgeError> {
-    let foundings = logs.entries().iter().filter(|e| e.statement.kind == "founding");
-    if let Some(other) = foundings.map(|e| e.statement.agreement).find(|a| *a != agreement.digest()) {
-        return Err(JudgeError::OtherAgreement { found: hex(&other), allowed: hex(&agreement.digest()) });
-    }
+    belongs(agreement, logs)?;
     let mut facts = facts::facts(agreement, logs, as_of, known_by);
     let told = std::mem::take(&mut facts.facts);
     let mut monitor = facts::monitor(&agreement.program().upper, told);
     monitor.advance(as_of.0);
     moves::apply(agreement, &mut facts, &mut monitor, as_of);
     let bench = Bench { agreement, program: agreement.program(), facts: &facts, monitor: &monitor };
-    let mut verdicts = bench.verdicts(&wanted);
-    crate::digest::sort(agreement, &mut verdicts);
-    let withdrawn = facts.withdrawals.iter().map(|(target, by)| (*target, bench.cite(*by))).collect();
-    let ticks = agreement.program().ticks.values();
-    let after = as_of.plus(1).max(agreement.in_force().unwrap_or(as_of));
-    let next_tick = ticks.filter_map(|t| t.first_from(agreement.seasons(), after)).map(|b| b.at).min();
-    let (agreement, heads) = (agreement.digest(), logs.heads().to_vec());
-    Ok(Judgment { agreement, heads, as_of, known_by, verdicts, next_tick, withdrawn })
+    let verdicts = bench.verdicts(&wanted);
+    Ok(bench.judgment(logs, as_of, known_by, verdicts))
+}
+
+/// Fails if the record was founded under another agreement.
+pub(crate) fn belongs(agreement: &Agreement, logs: &Logs) -> Result<(), JudgeError> {
+    let foundings = logs.entries().iter().filter(|e| e.statement.kind == "founding");
+    match foundings.map(|e| e.statement.agreement).find(|a| *a != agreement.digest()) {
+        Some(other) => Err(JudgeError::OtherAgreement { found: hex(&other), allowed: hex(&agreement.digest()) }),
+        None => Ok(()),
+    }
 }
 
 /// What stands on the table while verdicts are written.
-struct Bench<'a> {
-    agreement: &'a Agreement,
-    program: &'a Program,
-    facts: &'a Facts<'a>,
-    monitor: &'a Monitor,
+pub(crate) struct Bench<'a> {
+    pub agreement: &'a Agreement,
+    /// Whose clocks are looked at: others that the monitor watches are left out.
+    pub program: &'a Program,
+    pub facts: &'a Facts<'a>,
+    pub monitor: &'a Monitor,
 }
 
 impl Bench<'_> {
-    fn verdicts(&self, wanted: &dyn Fn(&Verdict) -> bool) -> Vec<Verdict> {
+    /// A judgment of these verdicts, in order.
+    pub(crate) fn judgment(
+        &self,
+        logs: &Logs,
+        as_of: Instant,
+        known_by: Instant,
+        mut verdicts: Vec<Verdict>,
+    ) -> Judgment {
+        let agreement = self.agreement;
+        crate::digest::sort(agreement, &mut verdicts);
+        let withdrawn = self.facts.withdrawals.iter().map(|(target, by)| (*target, self.cite(*by))).collect();
+        let ticks = agreement.program().ticks.values();
+        let after = as_of.plus(1).max(agreement.in_force().unwrap_or(as_of));
+        let next_tick = ticks.filter_map(|t| t.first_from(agreement.seasons(), after)).map(|b| b.at).min();
+        let (agreement, heads) = (agreement.digest(), logs.heads().to_vec());
+        Judgment { agreement, heads, as_of, known_by, verdicts, next_tick, withdrawn }
+    }
+
+    pub(crate) fn verdicts(&self, wanted: &dyn Fn(&Verdict) -> bool) -> Vec<Verdict> {
         // Columns that no reader knows can split what is one instance to people, as when two statements open it at the
         // same instant. The one that still has its ground stands for both.
         type Seen = (usize, String, Vec<Value>, Instant);

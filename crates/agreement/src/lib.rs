@@ -14,7 +14,8 @@
 //!
 //! `article`, `annex` and `block` read the folder; `lower` turns rules into the monitor's; `facts` turns a record into
 //! facts by the agreement's own Article 1, `calendar` and `places` add what no statement says; `moves` finds the clocks
-//! that were extended or tolled; `judgment` asks the monitor and names what it answers.
+//! that were extended or tolled; `judgment` asks the monitor and names what it answers; `standing` does so again when the
+//! record has grown. `check` looks for faults of a text before anybody signs it.
 #![deny(clippy::float_arithmetic)]
 
 mod annex;
@@ -22,6 +23,7 @@ mod article;
 mod block;
 mod calendar;
 pub mod case;
+pub mod check;
 mod digest;
 pub mod distance;
 mod facts;
@@ -31,6 +33,8 @@ mod lower;
 mod moves;
 mod places;
 mod source;
+mod standing;
+pub mod year;
 
 pub use digest::{Child, Difference, Hash};
 pub use judgment::{
@@ -40,3 +44,4 @@ pub use keywords::translated;
 pub use source::{
     Agreement, Article, Commitment, Diagnostic, Diagnostics, Kind, Member, MemberRole, Misfit, Paragraph, Speech,
 };
+pub use standing::Standing;

@@ -102,6 +102,80 @@ impl fmt::Display for Program {
     }
 }
 
+impl Program {
+    /// The rules of some parts, those whose breach they name, and the definitions that they rest on.
+    pub(crate) fn only(&self, parts: &BTreeSet<String>) -> Program {
+        let mut program = self.clone();
+        program.upper = self.upper.only(|rule| rule.split('~').next().is_some_and(|name| parts.contains(name)));
+        let rules = &program.upper.rules.rules;
+        program.clocks.retain(|name, _| rules.iter().any(|r| r.name == *name));
+        let signature = &program.upper.signature;
+        program.ticks.retain(|predicate, _| signature.contains_key(predicate.as_str()));
+        program
+    }
+}
+
+impl Stratum {
+    /// The rules that are wanted, those whose breach they name, and what they rest on.
+    pub(crate) fn only(&self, wanted: impl Fn(&str) -> bool) -> Stratum {
+        let Rules { definitions, rules } = &self.rules;
+        let mut kept: BTreeSet<&str> = BTreeSet::new();
+        let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
+        let mut queue: Vec<&Formula> = Vec::new();
+        for rule in rules.iter().filter(|r| wanted(&r.name)) {
+            kept.insert(&rule.name);
+            queue.extend([&rule.opens, &rule.must].into_iter().chain(&rule.lapses));
+        }
+        while let Some(formula) = queue.pop() {
+            let mut atoms = Vec::new();
+            names_of(formula, &mut atoms);
+            for (name, is_rule) in atoms {
+                if is_rule {
+                    for rule in rules.iter().filter(|r| r.name == name) {
+                        if kept.insert(&rule.name) {
+                            queue.extend([&rule.opens, &rule.must].into_iter().chain(&rule.lapses));
+                        }
+                    }
+                } else if names.insert(name.clone()) {
+                    queue.extend(definitions.iter().filter(|d| d.name == name).map(|d| &d.body));
+                }
+            }
+        }
+        // A seen kind has several positions: whoever reads one is told by its bare name.
+        let base = |name: &str| name.split('.').next().unwrap_or(name).to_string();
+        let bases: BTreeSet<String> = names.iter().map(|n| base(n)).collect();
+        let mut stratum = self.clone();
+        stratum.rules.rules.retain(|r| kept.contains(&*r.name));
+        stratum.rules.definitions.retain(|d| names.contains(&d.name));
+        stratum.signature.retain(|name, _| bases.contains(&base(name)));
+        stratum
+    }
+}
+
+/// Names of predicates and definitions in a formula, and of the rules whose breach it asks for.
+fn names_of(formula: &Formula, into: &mut Vec<(Arc<str>, bool)>) {
+    match formula {
+        Formula::Atom { name, .. } => into.push((name.clone(), false)),
+        Formula::Breached { rule, .. } => into.push((rule.clone(), true)),
+        Formula::Not(f)
+        | Formula::Exists(_, f)
+        | Formula::Once(_, f)
+        | Formula::Historically(_, f)
+        | Formula::Eventually(_, f)
+        | Formula::Always(_, f)
+        | Formula::Previous(_, f)
+        | Formula::Next(_, f)
+        | Formula::Aggregate { formula: f, .. }
+        | Formula::Duration { formula: f, .. } => names_of(f, into),
+        Formula::And(all) | Formula::Or(all) => all.iter().for_each(|f| names_of(f, into)),
+        Formula::Since(_, a, b) | Formula::Until(_, a, b) | Formula::Let { formula: a, within: b, .. } => {
+            names_of(a, into);
+            names_of(b, into);
+        }
+        Formula::True | Formula::Reached(_) | Formula::Ts(_) | Formula::Compare { .. } => {}
+    }
+}
+
 /// One column of a predicate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Column {
@@ -2225,7 +2299,7 @@ fn first_ahead(formula: &Expr) -> Option<&'static str> {
     ahead
 }
 
-fn rule_name(block: &CommitmentBlock, clauses: &Clauses) -> String {
+pub(crate) fn rule_name(block: &CommitmentBlock, clauses: &Clauses) -> String {
     match &clauses.part {
         Some(part) => format!("{}.{}", block.id.name, part.name),
         None => block.id.name.clone(),
@@ -2294,12 +2368,12 @@ fn variants<'p>(part: &'p Part<'_>) -> Vec<Variant<'p>> {
     all
 }
 
-fn lets<'b>(block: &'b CommitmentBlock, clauses: &'b Clauses) -> Vec<(&'b str, &'b Expr)> {
+pub(crate) fn lets<'b>(block: &'b CommitmentBlock, clauses: &'b Clauses) -> Vec<(&'b str, &'b Expr)> {
     block.lets.iter().chain(&clauses.lets).map(|(n, f)| (n.name.as_str(), f)).collect()
 }
 
 /// Puts `let`s in where they are named: a `let` sees only those above it. `None` if that makes too much of it.
-fn put_in(formula: &Expr, lets: &[(&str, &Expr)]) -> Option<Expr> {
+pub(crate) fn put_in(formula: &Expr, lets: &[(&str, &Expr)]) -> Option<Expr> {
     let mut budget = 10_000usize;
     put_in_within(formula, lets, 200, &mut budget)
 }

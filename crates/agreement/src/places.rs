@@ -32,6 +32,11 @@ impl Named {
         self.points.is_empty() && self.lines.is_empty()
     }
 
+    /// Some point of it, in degrees of 1e-7.
+    pub(crate) fn first_point(&self) -> Option<(i64, i64)> {
+        self.lines.iter().flatten().chain(&self.points).next().copied()
+    }
+
     pub(crate) fn add_point(&mut self, lat_e7: i64, lon_e7: i64) {
         self.points.push((lat_e7, lon_e7));
     }

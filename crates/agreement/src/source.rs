@@ -20,7 +20,7 @@ use hamsaya_monitor::Value;
 use hamsaya_record::instant::Instant;
 use hamsaya_record::statement::{Act, FieldValue, Statement};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A parsed, checked and compiled agreement.
@@ -33,6 +33,7 @@ pub struct Agreement {
     kinds: Vec<Kind>,
     rules: Kinds,
     tables: Vec<Table>,
+    items: Vec<lower::Source>,
     program: Program,
 }
 
@@ -231,7 +232,7 @@ impl Agreement {
             return Err(Diagnostics(problems));
         }
         let kinds = rules.kinds.values().map(KindRule::public).collect();
-        Ok(Agreement { digest: digest(files), charter, articles, commitments, kinds, rules, tables, program })
+        Ok(Agreement { digest: digest(files), charter, articles, commitments, kinds, rules, tables, items, program })
     }
     /// SHA-256 over the lines `<hex sha256>  <path>\n` of all files, sorted by path: names the agreement.
     pub fn digest(&self) -> [u8; 32] {
@@ -277,6 +278,23 @@ impl Agreement {
     /// What nodes run: definitions, rules and clocks as text, the same for two texts that say the same in other words.
     pub fn lowering(&self) -> String {
         self.program.to_string()
+    }
+    /// The formulas that nodes run for a commitment or one part of it, as the monitor writes them: one for each exception,
+    /// bearer and moved clock.
+    pub fn formulas(&self, commitment: &Commitment) -> Vec<String> {
+        let of = self.commitments.iter().position(|c| c == commitment);
+        let rules = self.program.upper.rules.rules.iter();
+        let ours = rules.filter(|r| self.program.clocks.get(&r.name).is_some_and(|c| Some(c.commitment) == of));
+        ours.map(|r| {
+            let lapses = r.lapses.as_ref().map(|f| format!("\n  lapses {f}")).unwrap_or_default();
+            format!("{}({})\n  opens {}\n  must {}{lapses}", r.name, r.key.join(", "), r.opens, r.must)
+        })
+        .collect()
+    }
+    /// This text in the place of another: it judges the other's record as if that had been made under it. For asking what
+    /// would be otherwise; no record is ever judged so.
+    pub fn in_place_of(&self, other: &Agreement) -> Agreement {
+        Agreement { digest: other.digest, ..self.clone() }
     }
     /// Whether a statement's kind, act and fields fit the annexes. Asked at intake and again when judging.
     pub fn fits(&self, statement: &Statement) -> Result<(), Misfit> {
@@ -373,6 +391,18 @@ impl Agreement {
     }
     pub(crate) fn rules(&self) -> &Kinds {
         &self.rules
+    }
+    pub(crate) fn charter(&self) -> &Charter {
+        &self.charter
+    }
+    /// The same agreement with the rules of some parts only, and of those whose breach they name. It judges these parts as
+    /// the whole does.
+    pub(crate) fn only(&self, parts: &BTreeSet<String>) -> Agreement {
+        Agreement { program: self.program.only(parts), articles: Vec::new(), items: Vec::new(), ..self.clone() }
+    }
+    /// All definitions and commitments, as they were read.
+    pub(crate) fn items(&self) -> &[lower::Source] {
+        &self.items
     }
     pub(crate) fn program(&self) -> &Program {
         &self.program

@@ -1,5 +1,6 @@
 //! Every case under `agreements/cases` says what the judge or the compiler says. `HAMSAYA_BLESS=1` writes it down.
 use crate::{accord, agreements, files};
+use hamsaya_agreement::Agreement;
 use hamsaya_agreement::case::{BadCase, Case};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -111,4 +112,25 @@ fn bad_cases() {
             assert_eq!(case.expected, found, "{name}");
         }
     }
+}
+
+/// The second agreement and its cases: nothing is tied to the Accord.
+#[test]
+fn the_river_ceasefire() {
+    let river = Agreement::parse(&files(&agreements().join("river-ceasefire"))).unwrap_or_else(|e| panic!("{e}"));
+    let mut judged = 0;
+    for path in pages("cases/river/") {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let source = std::fs::read_to_string(&path).unwrap();
+        let case = Case::parse(name, &source).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(case.agreement, "river-ceasefire");
+        let logs = case.play(name, &river).unwrap_or_else(|e| panic!("{e}"));
+        if std::env::var_os("HAMSAYA_BLESS").is_some() {
+            std::fs::write(&path, case.blessed(&source, &river, &logs).unwrap()).unwrap();
+            continue;
+        }
+        assert_eq!(case.check(&river, &logs).unwrap(), [], "{name}");
+        judged += case.expected.iter().map(|e| e.lines.len()).sum::<usize>();
+    }
+    assert!(judged >= 15 || std::env::var_os("HAMSAYA_BLESS").is_some(), "{judged}");
 }

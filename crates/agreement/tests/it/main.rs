@@ -1,9 +1,11 @@
 //! The agreement crate from outside.
 #![allow(clippy::unwrap_used)]
 mod cases;
+mod check;
 mod digest;
 mod fits;
 mod golden;
+mod histories;
 mod keywords;
 mod language;
 mod random;

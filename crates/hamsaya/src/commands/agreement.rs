@@ -1,20 +1,24 @@
-//! `hamsaya agreement show|check|cases`.
+//! `hamsaya agreement show|check|diff|export|new|cases`.
+mod check;
+mod diff;
+mod export;
+mod show;
+
 use super::{Format, Outcome};
 use crate::agreements;
 use crate::complaint::Complaint;
 use crate::words::Language;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use hamsaya_agreement::Commitment;
 use hamsaya_agreement::case::Case;
-use serde_json::{Value, json};
+use hamsaya_record::Instant;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Read an agreement, check it, run its cases
+/// Read an agreement, check it, compare two, run its cases
 #[derive(Args)]
 pub struct Agreement {
     #[command(subcommand)]
@@ -23,23 +27,85 @@ pub struct Agreement {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Show its commitments: text in one language, with the rule that a machine runs
+    /// Show its commitments: text in one language, with the rule that a machine runs beside it
     Show {
         /// Folder of the agreement
         dir: PathBuf,
-        /// Only this commitment, e.g. C14
+        /// Only this commitment, e.g. C14, or part, e.g. C16.access
         #[arg(long, value_name = "ID")]
         commitment: Option<String>,
-        /// Language of the text
+        /// Language of the text and of the rule's keywords
         #[arg(long, value_enum, default_value_t)]
         lang: Language,
+        /// Also the formula that nodes run
+        #[arg(long)]
+        formula: bool,
         /// For people or for scripts
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Check that it can be read, compiled and judged; what is wrong is printed with its place
+    /// Look for what is wrong before anybody signs: numbers, deadlines, conflicts, loopholes
+    ///
+    /// What does not compile is an error, exit code 2. Everything else is a warning with its place, and where it takes one
+    /// with a trace that shows it, which the judge has confirmed. The search is bounded: what was searched is printed.
     Check {
         /// Folder of the agreement
+        dir: PathBuf,
+        /// Only these commitments or parts, e.g. C14 or C16.access
+        #[arg(long, value_name = "ID")]
+        only: Vec<String>,
+        /// How many statements are added to the trace that opens a duty
+        #[arg(long, default_value_t = 8)]
+        depth: usize,
+        /// Look for no loopholes
+        #[arg(long)]
+        no_loopholes: bool,
+        /// Exit code 1 if there is a warning
+        #[arg(long)]
+        strict: bool,
+        /// For people or for scripts
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Say what differs between two texts, and which verdicts on a record would be otherwise
+    ///
+    /// Exit code 1 if something differs. The record is the old text's; under the new one it is judged as if it had been made
+    /// under it. Nothing is changed by that.
+    Diff {
+        /// Folder of the old text
+        old: PathBuf,
+        /// Folder of the new text
+        new: PathBuf,
+        /// Folder of a node, or of a copied log, made under the old text; give it again for more
+        #[arg(long, value_name = "DIR")]
+        record: Vec<PathBuf>,
+        /// A made-up year of the Accord in place of a record
+        #[arg(long, value_name = "SEED", conflicts_with = "record")]
+        year: Option<u64>,
+        /// Statements a day of the made-up year
+        #[arg(long, value_name = "N", default_value_t = 330, requires = "year")]
+        per_day: usize,
+        /// Days of the made-up year
+        #[arg(long, value_name = "N", default_value_t = 365, requires = "year")]
+        days: i64,
+        /// Judge as of this instant; default: a day after the last entry
+        #[arg(long, value_name = "T")]
+        as_of: Option<Instant>,
+        /// For people or for scripts
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+    /// Write the agreement as one JSON document for machines, with its digest
+    Export {
+        /// Folder of the agreement
+        dir: PathBuf,
+        /// File to write; default: standard output
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+    /// Begin an agreement of your own from a template that compiles
+    New {
+        /// Folder to make
         dir: PathBuf,
     },
     /// Play literate cases and compare the verdicts; exit code 1 if one is not as expected
@@ -53,34 +119,44 @@ enum Verb {
 impl Agreement {
     pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
         match &self.verb {
-            Verb::Show { dir, commitment, lang, format } => {
-                let agreement = agreements::read(dir)?;
-                let wanted = |c: &&Commitment| commitment.as_ref().is_none_or(|id| *id == c.id);
-                let shown: Vec<&Commitment> = agreement.commitments().iter().filter(wanted).collect();
-                match format {
-                    Format::Json => {
-                        let values: Vec<Value> = shown.iter().map(|c| as_json(c)).collect();
-                        writeln!(out, "{:#}", json!(values))?;
-                    }
-                    Format::Text => {
-                        for commitment in shown {
-                            write!(out, "{}", as_text(commitment, lang.tag()))?;
-                        }
-                    }
-                }
+            Verb::Show { dir, commitment, lang, formula, format } => {
+                show::show(&agreements::read(dir)?, commitment.as_deref(), *lang, *formula, *format, out)?;
             }
-            Verb::Check { dir } => {
-                let agreement = agreements::read(dir)?;
-                let title = agreement.title().get("en").cloned().unwrap_or_default();
-                let parts = agreement.commitments().len();
-                let kinds = agreement.kinds().len();
-                writeln!(out, "{title}: {parts} commitments and parts, {kinds} kinds of statements, nothing is wrong")?;
-                writeln!(out, "digest {}", crate::verdicts::hex(&agreement.digest()))?;
+            Verb::Check { dir, only, depth, no_loopholes, strict, format } => {
+                let bounds = hamsaya_agreement::check::Bounds {
+                    depth: *depth,
+                    loopholes: !no_loopholes,
+                    only: only.clone(),
+                    ..Default::default()
+                };
+                return check::check(dir, &bounds, *strict, *format, out);
             }
+            Verb::Diff { old, new, record, year, per_day, days, as_of, format } => {
+                let on = diff::On { record, year: *year, per_day: *per_day, days: *days, as_of: *as_of };
+                return diff::diff(&agreements::read(old)?, &agreements::read(new)?, &on, *format, out);
+            }
+            Verb::Export { dir, out: file } => export::export(dir, file.as_deref(), out)?,
+            Verb::New { dir } => begin(dir, out)?,
             Verb::Cases { paths } => return cases(paths, out),
         }
         Ok(Outcome::NoBreach)
     }
+}
+
+/// Copies the template that the binary carries.
+fn begin(dir: &Path, out: &mut dyn Write) -> Result<()> {
+    if dir.exists() {
+        return Err(Complaint::new("the folder is there already")
+            .at(dir.display())
+            .hint("name a folder that does not exist yet")
+            .into());
+    }
+    agreements::write(&agreements::shipped("template")?, dir)?;
+    let digest = crate::verdicts::hex(&agreements::read(dir)?.digest());
+    writeln!(out, "{}: an agreement with one duty between two parties and a guarantor", dir.display())?;
+    writeln!(out, "digest {digest}")?;
+    writeln!(out, "hint: change 02-duties.md, then run `hamsaya agreement check {}`", dir.display())?;
+    Ok(())
 }
 
 /// Plays every case; says what differs, line by line.
@@ -140,39 +216,4 @@ fn beside_cases(case: &Path, name: &str) -> Result<PathBuf> {
         Complaint::new(format!("the case lies in no folder `cases`, so `{name}` cannot be found beside it"))
             .at(case.display())
     })?)
-}
-
-fn name(commitment: &Commitment) -> String {
-    match &commitment.part {
-        Some(part) => format!("{}.{part}", commitment.id),
-        None => commitment.id.clone(),
-    }
-}
-
-fn as_text(commitment: &Commitment, language: &str) -> String {
-    // A text that is missing in this language is shown in English with its tag, never silently.
-    let text = match (commitment.text.get(language), commitment.text.get("en")) {
-        (Some(text), _) => text.trim().to_string(),
-        (None, Some(text)) => format!("[en] {}", text.trim()),
-        (None, None) => String::new(),
-    };
-    let title = commitment.title.get(language).or(commitment.title.get("en")).map(String::as_str).unwrap_or_default();
-    let indented = |text: &str| text.lines().map(|l| format!("  {l}\n")).collect::<String>();
-    format!(
-        "{}  {title}\n{}, severity {}, {}\n\n{}\n{}\n",
-        name(commitment),
-        commitment.nature,
-        commitment.severity,
-        commitment.address,
-        indented(&text),
-        indented(commitment.rule.trim_end()),
-    )
-}
-
-fn as_json(commitment: &Commitment) -> Value {
-    json!({
-        "id": commitment.id, "part": commitment.part, "address": commitment.address, "title": commitment.title,
-        "text": commitment.text, "rule": commitment.rule, "nature": commitment.nature,
-        "severity": commitment.severity, "remedies": commitment.remedies,
-    })
 }

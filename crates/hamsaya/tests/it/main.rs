@@ -1,4 +1,5 @@
 //! The command's tests, in one binary.
+mod agreement;
 mod command;
 mod demo;
 mod messages;

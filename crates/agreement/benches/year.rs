@@ -1,0 +1,98 @@
+//! A made-up year of the Accord: judged cold, after one more entry, after the withdrawal of an old one.
+//!
+//! `cargo bench -p hamsaya-agreement --bench year`; `DAYS=30 PER_DAY=330` for another size. Numbers mean something on a quiet
+//! machine only.
+#![allow(clippy::unwrap_used)]
+use hamsaya_agreement::year::Year;
+use hamsaya_agreement::{Agreement, Standing, State, judge_explaining};
+use hamsaya_record::logs::{Entry, LoggedAt, Logs};
+use hamsaya_record::statement::{Reference, Rel, StatementId};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Instant as Clock;
+
+fn files(folder: &Path, prefix: &str, into: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.path().is_dir() {
+            files(&entry.path(), &format!("{name}/"), into);
+        } else {
+            into.insert(name, std::fs::read(entry.path()).unwrap());
+        }
+    }
+}
+
+fn number(name: &str, default: i64) -> i64 {
+    std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
+}
+
+/// Most memory that this process has used, in MB.
+fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|l| l.starts_with("VmHWM")).unwrap_or_default().to_string();
+    line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+fn main() {
+    let mut all = BTreeMap::new();
+    files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../agreements/hamsaya-accord"), "", &mut all);
+    let accord = Agreement::parse(&all).unwrap();
+    let year = Year { seed: 7, days: number("DAYS", 365), per_day: number("PER_DAY", 330) as usize };
+    let end = year.end(&accord);
+    let mut entries: Vec<(Entry, LoggedAt)> = year.entries(&accord);
+    println!("{} entries, {} days", entries.len(), year.days);
+    let before = memory();
+
+    let logs = Logs::with_times(entries.clone());
+    let clock = Clock::now();
+    let judgment = judge_explaining(&accord, &logs, end, end, |_| false).unwrap();
+    println!("cold, without reasons: {} ms", clock.elapsed().as_millis());
+    let count = |s| judgment.verdicts.iter().filter(|v| v.state == s).count();
+    println!(
+        "{} verdicts: {} kept, {} breached, {} pending, {} disputed",
+        judgment.verdicts.len(),
+        count(State::Kept),
+        count(State::Breached),
+        count(State::Pending),
+        count(State::Disputed)
+    );
+    println!("most memory: {} MB, of which {before} MB are the entries", memory());
+
+    let mut standing = Standing::new(&accord);
+    let clock = Clock::now();
+    let first = standing.judge(&logs, end, end, |_| false).unwrap();
+    println!("standing, cold: {} ms", clock.elapsed().as_millis());
+    assert_eq!(first.digest(), judgment.digest());
+
+    let newest = |kind: &str, entries: &[(Entry, LoggedAt)]| {
+        entries.iter().rev().find(|(e, _)| e.statement.kind == kind).unwrap().clone()
+    };
+    let mut again = |what: &str, new: (Entry, LoggedAt)| {
+        entries.push(new);
+        let logs = Logs::with_times(entries.clone());
+        let clock = Clock::now();
+        let grown = standing.judge(&logs, end, end, |_| false).unwrap();
+        let (ms, judged) = (clock.elapsed().as_millis(), standing.judged());
+        println!("{what}: {ms} ms, {judged} commitments judged again");
+        if number("COMPARE", 0) == 1 {
+            let whole = judge_explaining(&accord, &logs, end, end, |_| false).unwrap();
+            assert_eq!(grown.digest(), whole.digest());
+        }
+    };
+    let mut fresh = newest("ack", &year.entries(&accord));
+    fresh.0.statement_id = StatementId([1; 32]);
+    fresh.0.index += 1_000_000;
+    fresh.1 = LoggedAt { lo: end, hi: end };
+    again("one new entry (an acknowledgement)", fresh);
+    let all = year.entries(&accord);
+    let old = all.iter().find(|(e, _)| e.statement.kind == "ack").unwrap().clone();
+    let mut withdrawal = newest("withdraw", &all);
+    withdrawal.0.statement.party = old.0.statement.party.clone();
+    withdrawal.0.statement.refs = vec![Reference { rel: Rel::Withdraws, id: old.0.statement_id }];
+    withdrawal.0.statement_id = StatementId([2; 32]);
+    withdrawal.0.index += 2_000_000;
+    withdrawal.1 = LoggedAt { lo: end, hi: end };
+    again("an entry of last year withdrawn", withdrawal);
+    println!("most memory: {} MB", memory());
+}

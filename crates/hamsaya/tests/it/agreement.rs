@@ -1,0 +1,181 @@
+//! `hamsaya agreement …`, and docs/guide/agreement.md as it is written.
+use crate::command::{Ran, hamsaya, root, scratch};
+use crate::demo::played;
+use std::fs;
+use std::path::Path;
+
+fn accord() -> String {
+    root().join("agreements/hamsaya-accord").to_str().expect("UTF-8").to_string()
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).expect("a copy");
+        }
+    }
+}
+
+/// Whether the lines of an answer stand in what was printed, in order; `…` is anything, also at the end of a line.
+fn answers(printed: &str, answer: &str) -> Result<(), String> {
+    let mut lines = printed.lines();
+    for wanted in answer.lines().filter(|l| *l != "…" && !l.trim().is_empty()) {
+        let fits = |line: &str| match wanted.strip_suffix(" …") {
+            Some(begin) => line.starts_with(begin),
+            None => line == wanted,
+        };
+        if !lines.any(fits) {
+            return Err(format!("`{wanted}` is not printed, or not there:\n{printed}"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_guide_to_agreements_runs_as_it_is_written() {
+    let guide = fs::read_to_string(root().join("docs/guide/agreement.md")).expect("the guide");
+    let dir = scratch("agreement-guide");
+    copy(&root().join("agreements"), &dir.join("agreements"));
+    let mut open: Option<(usize, String, String)> = None;
+    let (mut ran, mut answered): (Option<Ran>, usize) = (None, 0);
+    for line in guide.lines() {
+        let ticks = line.len() - line.trim_start_matches('`').len();
+        match &mut open {
+            None if ticks >= 3 => open = Some((ticks, line.trim_matches('`').to_string(), String::new())),
+            Some((fence, ..)) if ticks == *fence && line.len() == ticks => {
+                let Some((_, kind, text)) = open.take() else { continue };
+                if let Some(name) = kind.strip_prefix("text file=") {
+                    fs::write(dir.join(name), text).expect("a file of the guide");
+                } else if let Some(name) = kind.strip_prefix("text append=") {
+                    let before = fs::read_to_string(dir.join(name)).expect("a file of the guide");
+                    fs::write(dir.join(name), before + &text).expect("a file of the guide");
+                } else if let Some(rest) = kind.strip_prefix("sh") {
+                    let code = rest.trim().strip_prefix("exit=").map_or(0, |c| c.parse().expect("an exit code"));
+                    let arguments: Vec<&str> = text.split_whitespace().skip(1).collect();
+                    let output = std::process::Command::new(env!("CARGO_BIN_EXE_hamsaya"))
+                        .args(arguments)
+                        .current_dir(&dir)
+                        .output()
+                        .expect("the built command");
+                    let found = Ran {
+                        code: output.status.code().unwrap_or(-1),
+                        out: String::from_utf8(output.stdout).expect("UTF-8"),
+                        err: String::from_utf8(output.stderr).expect("UTF-8"),
+                    };
+                    assert_eq!(found.code, code, "{text}{}{}", found.out, found.err);
+                    ran = Some(found);
+                } else if let Some(found) = ran.take().filter(|_| kind == "text") {
+                    answers(&found.out, &text).unwrap_or_else(|e| panic!("{e}"));
+                    answered += 1;
+                }
+            }
+            Some((.., text)) => *text += &format!("{line}\n"),
+            None => {}
+        }
+    }
+    assert!(answered >= 5, "only {answered} answers were compared");
+}
+
+#[test]
+fn one_json_document_that_names_the_agreement() {
+    let ran = hamsaya(&["agreement", "export", &accord()]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let document: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    // The digest follows from the files' hashes, as README.md of the agreements says.
+    let files = document["files"].as_object().expect("files");
+    let lines: String =
+        files.iter().map(|(name, hash)| format!("{}  {name}\n", hash.as_str().unwrap_or_default())).collect();
+    use sha2::Digest as _;
+    let digest: String = sha2::Sha256::digest(lines.as_bytes()).iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(document["digest"].as_str(), Some(digest.as_str()));
+    assert_eq!(document["articles"].as_array().map(Vec::len), Some(10));
+    let c14 = document["commitments"].as_array().expect("commitments").iter().find(|c| c["id"] == "C14").expect("C14");
+    assert!(c14["text"]["ps"].as_str().is_some_and(|t| t.contains("شپږو")), "{c14}");
+    assert!(c14["formulas"][0].as_str().is_some_and(|f| f.contains("must")), "{c14}");
+}
+
+/// C14 changed from 6 hours to 3: what changes in words, and which verdicts of a made-up year would be otherwise.
+#[test]
+fn a_shorter_deadline_over_a_made_up_year() {
+    let dir = scratch("agreement-diff");
+    copy(Path::new(&accord()), &dir.join("new"));
+    let article = dir.join("new/04-territory.md");
+    let text = fs::read_to_string(&article).expect("article 4");
+    fs::write(&article, text.replace("ack(allegation: a, by: y)  within 6 h", "ack(allegation: a, by: y)  within 3 h"))
+        .expect("article 4");
+    let new = dir.join("new");
+    let new = new.to_str().expect("UTF-8");
+    let ran = hamsaya(&["agreement", "diff", &accord(), new, "--year", "7", "--per-day", "60", "--days", "30"]);
+    assert_eq!(ran.code, 1, "{}", ran.err);
+    let becomes =
+        "  must ack(allegation: a, by: y) within 6 h\n    becomes  must ack(allegation: a, by: y) within 3 h\n";
+    assert!(ran.out.contains(becomes), "{}", ran.out);
+    let flips: Vec<&str> = ran.out.lines().filter(|l| l.contains(", would be ")).collect();
+    let c14: Vec<&&str> = flips.iter().filter(|l| l.trim_start().starts_with("C14(")).collect();
+    assert!(c14.len() > 5, "{}", ran.out);
+    // Acknowledged between 3 and 6 hours: kept by less than 180 minutes, and by nobody else.
+    for line in &c14 {
+        let margin = line.split("kept, ").nth(1).and_then(|l| l.split(' ').next()).and_then(|m| m.parse::<i64>().ok());
+        assert!(margin.is_some_and(|m| m < 180) && line.contains("would be breached since"), "{line}");
+    }
+    // The breach of C14 ends the complainant's silence, and opens paragraph 15 at another hour: nothing else hangs on it.
+    for line in &flips {
+        let label = line.trim_start().split('(').next().unwrap_or_default();
+        assert!(["C14", "C15", "C13.embargo"].contains(&label), "{line}");
+    }
+    let json = hamsaya(&["agreement", "diff", &accord(), new, "--format", "json"]);
+    let value: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
+    assert_eq!(value["changed"][0]["id"], "C14");
+    assert_eq!(hamsaya(&["agreement", "diff", &accord(), &accord()]).code, 0);
+}
+
+/// One breached, one disputed and one pending verdict, explained in four languages.
+#[test]
+fn explained_in_four_languages() {
+    let record = played().place.join("g1");
+    let record = record.to_str().expect("UTF-8");
+    let at = |as_of: &str, label: &str, lang: &str| {
+        let fixed = ["judge", "--agreement", &accord(), "--record", record, "--as-of", as_of];
+        hamsaya(&[&fixed[..], &["--explain", label, "--lang", lang]].concat())
+    };
+    let (h48, h620) = ("2026-11-26T20:00:00Z", "2026-12-20T16:00:00Z");
+    let asked = [
+        ("state-breached", h620, "C32.lane(K1, P2)"),
+        ("state-disputed", h48, "C12(A1, P1)"),
+        ("state-pending", h48, ""),
+    ];
+    for lang in ["en", "fa-AF", "ps", "ur"] {
+        let words = fs::read_to_string(root().join(format!("locales/{lang}/verdicts.ftl"))).expect("the locale");
+        let word = |id: &str| {
+            let line = words.lines().find_map(|l| l.strip_prefix(&format!("{id} = "))).expect("a word");
+            line.split('{').next().unwrap_or_default().trim().to_string()
+        };
+        for (state, as_of, label) in asked {
+            let label = match label {
+                // Whatever is pending at that hour.
+                "" => {
+                    let table = hamsaya(&["judge", "--agreement", &accord(), "--record", record, "--as-of", as_of]);
+                    let line =
+                        table.out.lines().find(|l| l.contains("  pending ")).expect("a pending verdict").to_string();
+                    line.split(')').next().map(|l| format!("{l})")).expect("a label")
+                }
+                label => label.to_string(),
+            };
+            let ran = at(as_of, &label, lang);
+            assert!(ran.code < 2, "{}", ran.err);
+            assert!(
+                ran.out.contains(&word(state)) && ran.out.contains(&word("explain-opened-by")),
+                "{lang} {state}: {}",
+                ran.out
+            );
+            let english =
+                ["opened by", "because of", "breached since", "acts count"].iter().any(|w| ran.out.contains(w));
+            assert_eq!(english, lang == "en", "{lang} {state}: {}", ran.out);
+        }
+    }
+}
