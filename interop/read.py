@@ -49,7 +49,7 @@ for old in range(1, size + 1):
     proof = consistency_proof_from_tiles(reader, old, size)
     # Tiles of an older tree are complete subtrees of the newer one's.
     was = tree_root_from_tiles(reader, old, size)
-    assert verify_consistency(old, was, size, root, proof), old
+    assert verify_consistency(old, size, was, root, proof), old
 expect(True, f"consistency from our tiles: all {size} older trees")
 report = audit_tiles(reader, size, root)
 expect(True, f"audit_tiles: {report}")
