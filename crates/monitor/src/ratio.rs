@@ -24,6 +24,9 @@ impl Ratio {
         if under == 0 {
             return None;
         }
+        if under == 1 {
+            return Some(Ratio { over, under });
+        }
         let common = i128::try_from(gcd(over.unsigned_abs(), under.unsigned_abs())).ok()?;
         let (over, under) = (over.checked_div(common)?, under.checked_div(common)?);
         if under < 0 {
@@ -45,6 +48,9 @@ impl Ratio {
     }
     /// The sum; `None` if it does not fit.
     pub fn plus(self, other: Ratio) -> Option<Ratio> {
+        if (self.under, other.under) == (1, 1) {
+            return self.over.checked_add(other.over).map(Ratio::whole);
+        }
         let left = self.over.checked_mul(other.under)?;
         Ratio::new(left.checked_add(other.over.checked_mul(self.under)?)?, self.under.checked_mul(other.under)?)
     }

@@ -7,12 +7,11 @@
 //! A piece may end anywhere: what is not complete stays with the caller until there is more of it. Nothing is allocated for
 //! a token; texts are looked up by their bytes.
 use super::words::Word;
-use super::{Points, PointsError};
+use super::{Points, PointsError, Predicate};
 use crate::fact::Value;
 use crate::formula::Type;
 use crate::ratio::Ratio;
 use crate::syntax::{SyntaxError, shortened};
-use smallvec::SmallVec;
 use std::collections::VecDeque;
 
 /// Where reading stands between two pieces.
@@ -27,6 +26,8 @@ pub struct LogReader {
     predicate: Option<usize>,
     /// Points and the lines on which they begin; those between follow line by line.
     lines: VecDeque<(u32, usize)>,
+    /// Of the tuple that is read.
+    words: Vec<Word>,
     /// Facts read.
     pub facts: u64,
     /// Time-points read.
@@ -35,7 +36,16 @@ pub struct LogReader {
 
 impl Default for LogReader {
     fn default() -> LogReader {
-        LogReader { line: 1, before: 0, point: None, predicate: None, lines: VecDeque::new(), facts: 0, points: 0 }
+        LogReader {
+            line: 1,
+            before: 0,
+            point: None,
+            predicate: None,
+            lines: VecDeque::new(),
+            words: Vec::new(),
+            facts: 0,
+            points: 0,
+        }
     }
 }
 
@@ -77,14 +87,57 @@ struct Piece<'t> {
     bytes: &'t [u8],
     at: usize,
     last: bool,
+    /// Whether a token went over the end of a line.
+    crossed: bool,
 }
 
 fn is_cut(error: std::str::Utf8Error) -> bool {
     error.valid_up_to() == 0 && error.error_len().is_none()
 }
 
+/// What may stand in a bare word, by byte.
+const PLAIN: [bool; 256] = {
+    let mut plain = [true; 256];
+    let mut stops: &[u8] = b" \t\n\x0c\r(),;@\"#";
+    while let [stop, rest @ ..] = stops {
+        plain[*stop as usize] = false;
+        stops = rest;
+    }
+    plain
+};
+
 fn is_plain(byte: u8) -> bool {
-    !byte.is_ascii_whitespace() && !b"(),;@\"#".contains(&byte)
+    PLAIN[usize::from(byte)]
+}
+
+/// A run of digits at the start, as a number, and its length; more than 18 digits may not fit.
+#[inline]
+fn decimal(bytes: &[u8]) -> (i64, usize) {
+    let (mut number, mut count) = (0i64, 0);
+    if let Some(&first) = bytes.first_chunk::<8>() {
+        // Eight at a time: neighbours are added up two, four and eight digits wide.
+        let digits = u64::from_le_bytes(first) ^ 0x3030_3030_3030_3030;
+        let others = (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & 0x8080_8080_8080_8080;
+        count = others.trailing_zeros() as usize / 8;
+        if count > 0 {
+            let eight = digits << (64 - 8 * count);
+            let two = (eight.wrapping_mul(10) + (eight >> 8)) & 0x00ff_00ff_00ff_00ff;
+            let four = (two.wrapping_mul(100) + (two >> 16)) & 0x0000_ffff_0000_ffff;
+            number = (four.wrapping_mul(10_000) + (four >> 32)) as u32 as i64;
+        }
+        if count < 8 {
+            return (number, count);
+        }
+    }
+    for byte in &bytes[count..] {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        number = number.wrapping_mul(10).wrapping_add(i64::from(digit));
+        count += 1;
+    }
+    (number, count)
 }
 
 impl Piece<'_> {
@@ -116,6 +169,7 @@ impl Piece<'_> {
             if !byte.is_ascii_whitespace() {
                 return;
             }
+            self.crossed |= byte == b'\n';
             self.at += 1;
         }
     }
@@ -123,44 +177,59 @@ impl Piece<'_> {
     /// Bytes of a bare word; it ends before the piece does, or the piece is the last.
     fn word(&mut self) -> Result<(usize, usize), Stop> {
         let from = self.at;
-        while let Some(byte) = self.peek() {
-            if !is_plain(byte) {
-                return Ok((from, self.at));
-            }
-            self.at += 1;
-        }
-        if self.last { Ok((from, self.at)) } else { Err(Stop::More) }
+        let length = self.bytes[from..].iter().position(|&byte| !is_plain(byte));
+        self.at = length.map_or(self.bytes.len(), |length| from + length);
+        if length.is_some() || self.last { Ok((from, self.at)) } else { Err(Stop::More) }
     }
 
-    /// A whole number if there is one that fits 62 bits and something stands behind it.
+    /// A whole number if there is one of at most 18 digits and a comma or parenthesis stands behind it.
+    #[inline]
     fn small(&mut self) -> Option<Word> {
-        let (mut at, mut number) = (self.at, 0i64);
-        let negative = self.bytes.get(at) == Some(&b'-');
-        at += usize::from(negative);
-        let from = at;
-        while let Some(digit) = self.bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10) {
-            number = number.wrapping_mul(10).wrapping_add(i64::from(digit));
-            at += 1;
-        }
-        if at == from || at - from > 18 || !matches!(self.bytes.get(at), Some(b',' | b')')) {
+        let rest = self.bytes.get(self.at..)?;
+        let negative = rest.first() == Some(&b'-');
+        let digits = &rest[usize::from(negative)..];
+        let (number, count) = decimal(digits);
+        if !(1..=18).contains(&count) || !matches!(digits.get(count), Some(b',' | b')')) {
             return None;
         }
-        self.at = at;
-        Word::small(if negative { -number } else { number })
+        self.at += usize::from(negative) + count;
+        Some(Word::short(if negative { -number } else { number }))
     }
 
     /// A stamp of at most 18 digits with a blank or semicolon behind it.
+    #[inline]
     fn digits(&mut self) -> Option<i64> {
-        let (mut at, mut number) = (self.at, 0i64);
-        while let Some(digit) = self.bytes.get(at).map(|byte| byte.wrapping_sub(b'0')).filter(|&digit| digit < 10) {
-            number = number.wrapping_mul(10).wrapping_add(i64::from(digit));
-            at += 1;
-        }
-        if at == self.at || at - self.at > 18 || !matches!(self.bytes.get(at), Some(b' ' | b';' | b'\n')) {
+        let rest = self.bytes.get(self.at..)?;
+        let (number, count) = decimal(rest);
+        if !(1..=18).contains(&count) || !matches!(rest.get(count), Some(b' ' | b';' | b'\n')) {
             return None;
         }
-        self.at = at;
+        self.at += count;
         Some(number)
+    }
+
+    /// A tuple of whole numbers without blanks, from its opening parenthesis on; most are such.
+    #[inline]
+    fn tuple(&mut self, width: usize, words: &mut Vec<Word>) -> bool {
+        let from = self.at;
+        words.clear();
+        for _ in 0..width {
+            // Behind the parenthesis or comma.
+            self.at += 1;
+            match self.small() {
+                Some(word) => words.push(word),
+                None => break,
+            }
+            if self.peek() == Some(b')') {
+                break;
+            }
+        }
+        if words.len() == width && self.peek() == Some(b')') {
+            self.at += 1;
+            return true;
+        }
+        self.at = from;
+        false
     }
 
     fn text(&self, (from, to): (usize, usize)) -> Result<&str, Stop> {
@@ -175,29 +244,29 @@ impl Points {
     /// Takes a piece of a log, and gives how many bytes of it were taken: the rest, an unfinished token, comes again at the
     /// start of the next piece. `last`: nothing follows.
     pub fn feed(&mut self, reader: &mut LogReader, bytes: &[u8], last: bool) -> Result<usize, BadLine> {
-        let mut piece = Piece { bytes, at: 0, last };
+        let mut piece = Piece { bytes, at: 0, last, crossed: false };
         // Where the current line begins, and up to where everything is taken.
         let mut line_start = 0;
         let mut safe;
         let outcome = loop {
             // Spaces and comments, counting lines.
-            match piece.peek() {
-                None => {
-                    safe = piece.at;
-                    break Ok(());
-                }
-                Some(b'\n') => {
+            let Some(byte) = piece.peek() else {
+                safe = piece.at;
+                break Ok(());
+            };
+            match byte {
+                b'\n' => {
                     piece.at += 1;
                     reader.line += 1;
                     reader.before = 0;
                     line_start = piece.at;
                     continue;
                 }
-                Some(byte) if byte.is_ascii_whitespace() => {
+                byte if byte.is_ascii_whitespace() => {
                     piece.at += 1;
                     continue;
                 }
-                Some(b'#') => {
+                b'#' => {
                     let end = piece.bytes[piece.at..].iter().position(|&byte| byte == b'\n');
                     safe = piece.at;
                     match end {
@@ -207,12 +276,15 @@ impl Points {
                     }
                     continue;
                 }
-                Some(_) => {}
+                _ => {}
             }
             safe = piece.at;
-            match self.token(reader, &mut piece) {
+            match self.token(byte, reader, &mut piece) {
                 Ok(()) => {
                     // A tuple may go over lines.
+                    if !std::mem::take(&mut piece.crossed) {
+                        continue;
+                    }
                     let crossed = &piece.bytes[safe..piece.at];
                     if let Some(end) = crossed.iter().rposition(|&byte| byte == b'\n') {
                         reader.line += crossed.iter().filter(|&&byte| byte == b'\n').count();
@@ -255,40 +327,38 @@ impl Points {
         Some(end + 1)
     }
 
-    fn token(&mut self, reader: &mut LogReader, piece: &mut Piece<'_>) -> Result<(), Stop> {
+    fn token(&mut self, byte: u8, reader: &mut LogReader, piece: &mut Piece<'_>) -> Result<(), Stop> {
         let from = piece.at;
-        match (piece.peek(), reader.point) {
-            (Some(b'@'), _) => {
-                piece.at += 1;
-                let stamp = match piece.digits() {
-                    Some(stamp) => stamp,
-                    None => {
-                        let word = piece.word()?;
-                        let text = piece.text(word)?;
-                        let Ok(stamp) = text.parse::<i64>() else {
-                            return piece.bad(from, format!("`@{text}`"), "`@` and a stamp in seconds");
-                        };
-                        stamp
-                    }
-                };
-                let point = self.begin(stamp).map_err(|error| refused(from, error))?;
-                reader.note_line(point, self.sink.printed());
-                reader.point = Some(point);
-                reader.predicate = None;
-                reader.points += 1;
-                Ok(())
-            }
-            (Some(b';'), Some(_)) => {
+        if byte == b'@' {
+            piece.at += 1;
+            let stamp = match piece.digits() {
+                Some(stamp) => stamp,
+                None => {
+                    let word = piece.word()?;
+                    let text = piece.text(word)?;
+                    let Ok(stamp) = text.parse::<i64>() else {
+                        return piece.bad(from, format!("`@{text}`"), "`@` and a stamp in seconds");
+                    };
+                    stamp
+                }
+            };
+            let point = self.begin(stamp).map_err(|error| refused(from, error))?;
+            reader.note_line(point, self.sink.printed());
+            reader.point = Some(point);
+            reader.predicate = None;
+            reader.points += 1;
+            return Ok(());
+        }
+        let Some(point) = reader.point else { return piece.unexpected("`@` and a stamp") };
+        match (byte, reader.predicate) {
+            (b';', _) => {
                 piece.at += 1;
                 reader.point = None;
                 reader.predicate = None;
                 Ok(())
             }
-            (Some(b'('), Some(point)) if reader.predicate.is_some() => {
-                let predicate = reader.predicate.unwrap_or_default();
-                self.read_tuple(reader, piece, point, predicate)
-            }
-            (Some(byte), Some(point)) if is_plain(byte) => {
+            (b'(', Some(predicate)) => self.read_tuple(reader, piece, point, predicate),
+            (byte, _) if is_plain(byte) => {
                 let word = piece.word()?;
                 let name = &piece.bytes[word.0..word.1];
                 let Some(predicate) = self.predicates.iter().position(|known| known.name.as_bytes() == name) else {
@@ -303,11 +373,12 @@ impl Points {
                 reader.predicate = Some(predicate);
                 Ok(())
             }
-            (_, open) => piece.unexpected(if open.is_some() { "a predicate, `@` or `;`" } else { "`@` and a stamp" }),
+            _ => piece.unexpected("a predicate, `@` or `;`"),
         }
     }
 
     /// The values of a tuple, from its opening parenthesis on.
+    #[inline]
     fn read_tuple(
         &mut self,
         reader: &mut LogReader,
@@ -316,16 +387,26 @@ impl Points {
         predicate: usize,
     ) -> Result<(), Stop> {
         let from = piece.at;
+        let Predicate { ref types, whole, .. } = self.predicates[predicate];
+        if !(whole && piece.tuple(types.len(), &mut reader.words)) {
+            self.read_values(reader, piece, predicate)?;
+        }
+        reader.facts += 1;
+        self.put(predicate, point, &reader.words, true).map_err(|error| refused(from, error))
+    }
+
+    /// Values of any kind, with blanks between them.
+    fn read_values(&mut self, reader: &mut LogReader, piece: &mut Piece<'_>, predicate: usize) -> Result<(), Stop> {
         piece.at += 1;
         let width = self.predicates[predicate].types.len();
-        let mut words: SmallVec<[Word; 8]> = SmallVec::new();
+        reader.words.clear();
         for i in 0..width {
             let whole = self.predicates[predicate].types[i] == Type::Int;
             if let Some(word) = whole.then(|| piece.small()).flatten() {
-                words.push(word);
+                reader.words.push(word);
             } else {
                 piece.spaces();
-                words.push(self.value(piece, predicate, i)?);
+                reader.words.push(self.value(piece, predicate, i)?);
                 piece.spaces();
             }
             let wanted = if i + 1 < width { b',' } else { b')' };
@@ -344,8 +425,7 @@ impl Points {
             }
             piece.at += 1;
         }
-        reader.facts += 1;
-        self.put(predicate, point, &words, true).map_err(|error| refused(from, error))
+        Ok(())
     }
 
     fn value(&mut self, piece: &mut Piece<'_>, predicate: usize, column: usize) -> Result<Word, Stop> {
@@ -365,6 +445,7 @@ impl Points {
             }
             let word = self.pool.text(text);
             piece.at += end + 2;
+            piece.crossed = true;
             return Ok(word);
         }
         let span = piece.word()?;

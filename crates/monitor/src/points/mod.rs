@@ -129,6 +129,8 @@ pub struct Points {
 struct Predicate {
     name: Name,
     types: Vec<Type>,
+    /// All columns are whole numbers.
+    whole: bool,
     /// `None`: the formula does not read it.
     node: Option<usize>,
 }
@@ -144,6 +146,7 @@ impl Points {
             .map(|(name, types)| Predicate {
                 name: name.clone(),
                 types: types.clone(),
+                whole: types.iter().all(|&kind| kind == Type::Int),
                 node: plan.facts.get(name).copied(),
             })
             .collect();
@@ -515,8 +518,22 @@ impl Points {
             return;
         }
         let space = &self.spaces[self.nodes[self.root].core.space];
+        let mut buffer = [0u8; 128];
         for &row in rows {
             let words = space.row(row);
+            // A few small numbers are put together from the right, as their digits come.
+            let mut columns = self.order.iter().rev().map(|&column| words[column].as_small());
+            let put = |(at, end): (usize, u8), number: Option<i64>| {
+                buffer[at - 1] = end;
+                Some((digits(&mut buffer, at - 1, number?), b','))
+            };
+            if self.order.len() <= 6
+                && let Some((at, _)) = columns.try_fold((128, b')'), put)
+            {
+                buffer[at - 2..at].copy_from_slice(b" (");
+                out.extend_from_slice(&buffer[at - 2..]);
+                continue;
+            }
             out.extend_from_slice(b" (");
             for (i, &column) in self.order.iter().enumerate() {
                 if i > 0 {
@@ -597,42 +614,27 @@ impl Points {
             for &i in &members {
                 self.nodes[i].trim_default(needs[i].0, needs[i].1);
             }
-            if self.spaces[space].arity == 0 {
-                for &i in &members {
-                    self.nodes[i].let_go(0, needs[i].0, needs[i].1);
-                }
+            let mut gone: Vec<bool> = self.spaces[space].alive().to_vec();
+            for &i in &members {
+                self.nodes[i].let_go(needs[i].0, needs[i].1, &mut gone);
+            }
+            for node in &self.nodes {
+                node.children().iter().filter(|child| members.contains(child)).for_each(|&i| node.keep(i, &mut gone));
+            }
+            if self.spaces[space].arity == 0 || !gone.contains(&true) {
                 continue;
             }
-            let mut gone = vec![false; self.spaces[space].bound()];
-            let mut any = false;
-            for row in 0..gone.len() as u32 {
-                if !self.spaces[space].is_alive(row) {
-                    continue;
-                }
-                let mut all = true;
-                for &i in &members {
-                    all &= self.nodes[i].let_go(row, needs[i].0, needs[i].1);
-                }
-                gone[row as usize] = all;
-                any |= all;
-            }
-            if !any {
-                continue;
-            }
-            let is_gone = |row: u32| gone.get(row as usize).copied().unwrap_or(false);
             for i in 0..self.nodes.len() {
                 for child in self.nodes[i].children() {
                     if members.contains(&child) {
-                        self.nodes[i].forget(child, &is_gone);
+                        self.nodes[i].forget(child, &gone);
                     }
                 }
             }
-            for row in (0..gone.len() as u32).filter(|&row| is_gone(row)) {
-                for &i in &members {
-                    self.nodes[i].drop_row(row);
-                }
-                self.spaces[space].remove(row);
+            for &i in &members {
+                self.nodes[i].drop_rows(&gone);
             }
+            self.spaces[space].remove(&gone);
         }
         let oldest = needs.iter().map(|need| need.0).min().unwrap_or(0);
         self.time.forget(oldest.saturating_sub(1).min(self.seen.saturating_sub(1)));
@@ -646,21 +648,41 @@ fn odd(borders: &[u32]) -> Vec<u32> {
 }
 
 fn write_number(out: &mut Vec<u8>, number: i64) {
-    let mut digits = [0u8; 20];
-    let mut at = digits.len();
+    let mut buffer = [0u8; 20];
+    let at = digits(&mut buffer, 20, number);
+    out.extend_from_slice(&buffer[at..]);
+}
+
+/// All numbers of two digits.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut i = 0;
+    while i < 100 {
+        pairs[i] = [b'0' + i as u8 / 10, b'0' + i as u8 % 10];
+        i += 1;
+    }
+    pairs
+};
+
+/// Writes a number into a buffer so that it ends before `at`, and gives where it begins; that is at most 20 bytes before.
+fn digits(buffer: &mut [u8], mut at: usize, number: i64) -> usize {
+    let end = at;
     let mut rest = number.unsigned_abs();
-    loop {
+    while rest >= 10 {
+        at -= 2;
+        buffer[at..at + 2].copy_from_slice(&PAIRS[(rest % 100) as usize]);
+        rest /= 100;
+    }
+    // A single digit is left over, or none.
+    if rest > 0 || at == end {
         at -= 1;
-        digits[at] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
+        buffer[at] = b'0' + rest as u8;
     }
     if number < 0 {
-        out.push(b'-');
+        at -= 1;
+        buffer[at] = b'-';
     }
-    out.extend_from_slice(&digits[at..]);
+    at
 }
 
 fn refusal(found: String, allowed: &str) -> PointsError {

@@ -11,7 +11,7 @@
 //! is kept as `OPEN`; what the clock alone ends is waited for in [`Timers`].
 use super::rows::{Filing, NONE, Rows, Side};
 use super::set::{
-    ALL, Change, Set, Span, both, clip, clip_not, contains, either, hull, push, replace, run, seek, trim,
+    ALL, Change, Set, Span, Spans, both, clip, clip_not, contains, either, hull, push, replace, run, seek, trim,
 };
 use super::timeline::{OPEN, Point, Timeline};
 use super::timers::Timers;
@@ -72,16 +72,25 @@ impl Core {
         if open_ended { SmallVec::from_slice(&[UNTOUCHED]) } else { Set::new() }
     }
     /// Makes a row's set what it is on a span, and passes on where it differed.
+    #[inline]
     fn settle(&mut self, row: u32, within: Span, new: &[Span]) {
-        if let ([span], false) = (new, row == NONE) {
-            let span = *span;
-            // One interval at the end: most changes are.
-            let set = self.touch(row);
-            if set.last().is_none_or(|last| last.1 < within.0) && within.0 < within.1 {
-                set.push(span);
-                return self.changes.push(Change { row, span });
+        // Nothing where nothing was, or one interval at the end: most changes are.
+        if !self.open_ended && row != NONE {
+            let set = self.sets.get_mut(row as usize);
+            let at_end = set.as_ref().is_none_or(|set| set.last().is_none_or(|last| last.1 < within.0));
+            match (set, new) {
+                (_, []) if at_end => return,
+                (Some(set), &[span]) if at_end => {
+                    set.push(span);
+                    return self.changes.push(Change { row, span });
+                }
+                _ => {}
             }
         }
+        self.replace(row, within, new);
+    }
+    #[inline(never)]
+    fn replace(&mut self, row: u32, within: Span, new: &[Span]) {
         let mut changes = std::mem::take(&mut self.changes);
         let before = changes.len();
         replace(self.touch(row), within, new, |span| changes.push(Change { row, span }));
@@ -95,24 +104,29 @@ impl Core {
         }
         self.changes = changes;
     }
-    /// Drops what is before `point`; true if the row then says no more than the default.
-    fn trim(&mut self, row: u32, point: Point, keep: Option<Point>) -> bool {
-        let Some(set) = self.sets.get_mut(row as usize) else { return true };
-        if set.first() == Some(&UNTOUCHED) {
-            return true;
+    /// Drops what is before `point`; rows that say more than the default after it are struck from `gone`.
+    fn trim(&mut self, point: Point, keep: Option<Point>, gone: &mut [bool]) {
+        let mut default = Spans::new();
+        clip(&self.default, (point, OPEN), &mut default);
+        for (set, gone) in self.sets.iter_mut().zip(gone) {
+            match set.last() {
+                Some(&UNTOUCHED) => continue,
+                None if self.default.is_empty() => continue,
+                Some(last) if last.1 > point || keep.is_some() => trim(set, point, keep),
+                _ => *set = Set::new(),
+            }
+            if self.default.is_empty() {
+                *gone &= set.is_empty();
+            } else if *gone {
+                let mut own = Spans::new();
+                clip(set, (point, OPEN), &mut own);
+                *gone = own == default;
+            }
         }
-        trim(set, point, keep);
-        if self.default.is_empty() {
-            return set.is_empty();
-        }
-        let (mut a, mut b) = (Vec::new(), Vec::new());
-        clip(set, (point, OPEN), &mut a);
-        clip(&self.default, (point, OPEN), &mut b);
-        a == b
     }
-    fn drop_row(&mut self, row: u32) {
+    fn drop_rows(&mut self, gone: &[bool]) {
         let open_ended = self.open_ended;
-        if let Some(set) = self.sets.get_mut(row as usize) {
+        for (set, _) in self.sets.iter_mut().zip(gone).filter(|(set, gone)| **gone && (open_ended || !set.is_empty())) {
             *set = Core::untouched(open_ended);
         }
     }
@@ -220,22 +234,15 @@ pub(crate) struct Zip {
     pub(crate) reach: Reach,
     /// Columns of the driver that are the other's, in the other's order.
     pub(crate) key: Vec<usize>,
-    keys: Rows,
-    slots: Vec<Slot>,
+    /// For each row of the other, which is the key, the drivers that meet it; such a row may be there for their sake only.
+    drivers: Vec<Side>,
     of_driver: Vec<u32>,
-    of_other: Vec<u32>,
     filing: Filing,
     hints: Hints,
     timers: Timers,
     /// Rows to be looked at again with the next point.
     again: Vec<u32>,
     open: OpenRows,
-}
-
-#[derive(Clone, Debug)]
-struct Slot {
-    other: u32,
-    drivers: Side,
 }
 
 /// A union of two with the same variables.
@@ -299,17 +306,32 @@ pub(crate) struct Aggregate {
     filing: Filing,
     /// By group.
     faults: BTreeMap<u32, Vec<GroupFault>>,
+    scratch: Scratch,
+}
+
+/// Lists that are used again.
+#[derive(Clone, Debug, Default)]
+struct Scratch {
+    borders: Vec<(Point, bool, Word)>,
+    pieces: Vec<Piece>,
+    turned: Vec<(u32, Span)>,
+    words: Vec<Word>,
+    one: Spans,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Group {
     members: Side,
     /// Row of the result by span; sorted.
-    pieces: Vec<(Point, Point, u32)>,
+    pieces: SmallVec<[Piece; 2]>,
+    /// Where in a round's list of spans its last one is.
+    fresh: u32,
 }
 
 /// Where a group has no value, and why.
 type GroupFault = (Span, String);
+
+type Piece = (Point, Point, u32);
 
 /// What one round may use.
 pub(crate) struct Round<'e> {
@@ -436,17 +458,17 @@ impl Unary {
                         _ => i64::MAX,
                     };
                     let stamp = begins.min(ended);
-                    let from = time.first_from(stamp, &mut self.hints.a);
+                    let from = time.first_from(stamp, &mut self.hints.low);
                     if from >= n {
                         self.timers.set(row, stamp);
                     }
                     from
                 };
-                let to = if high >= n { OPEN } else { beyond(time, high - 1, self.reach.far, &mut self.hints.b) };
+                let to = if high >= n { OPEN } else { beyond(time, high - 1, self.reach.far, &mut self.hints.high) };
                 (from, if to >= n { OPEN } else { to })
             }
             Step::Future => {
-                let mut from = if low >= n { low } else { back(time, low, self.reach.far, &mut self.hints.a) };
+                let mut from = if low >= n { low } else { back(time, low, self.reach.far, &mut self.hints.low) };
                 if self.reach.near > 0 && low > 0 && low <= n {
                     let stamp = time.stamp(low - 1).saturating_sub(self.reach.near);
                     from = from.min(time.first_after(stamp, &mut self.hints.b));
@@ -465,11 +487,11 @@ impl Unary {
         if within.0 >= within.1 {
             return;
         }
-        let mut new: Vec<Span> = Vec::new();
+        let mut new = Spans::new();
         let set = child.set(row);
         let n = time.len();
         // The dual reads what is not, as far as the window can see.
-        let mut turned: Vec<Span> = Vec::new();
+        let mut turned = Spans::new();
         let set = if self.dual {
             let from = match self.step {
                 Step::Past if n > 0 => back(time, within.0.min(n - 1), self.reach.far, &mut self.hints.a),
@@ -491,7 +513,7 @@ impl Unary {
             }
             Step::Future => future(set, self.reach, within, time, &mut self.hints, &mut new),
             Step::Previous => {
-                let mut all = Vec::new();
+                let mut all = Spans::new();
                 for &(low, high) in &set[seek(set, within.0.saturating_sub(1))..] {
                     if low.saturating_add(1) >= within.1 {
                         break;
@@ -512,7 +534,7 @@ impl Unary {
                 self.near_enough(&all, within, time, &mut new, |point| (point >= 1).then(|| point - 1));
             }
             Step::Next => {
-                let mut all = Vec::new();
+                let mut all = Spans::new();
                 for &(low, high) in &set[seek(set, within.0)..] {
                     if low.saturating_sub(1) >= within.1 {
                         break;
@@ -523,7 +545,7 @@ impl Unary {
             }
         }
         if self.dual {
-            let mut not = Vec::new();
+            let mut not = Spans::new();
             clip_not(&new, within, &mut not);
             new = not;
         }
@@ -536,11 +558,11 @@ impl Unary {
         all: &[Span],
         within: Span,
         time: &Timeline,
-        new: &mut Vec<Span>,
+        new: &mut Spans,
         before: impl Fn(Point) -> Option<Point>,
     ) {
         let n = time.len();
-        let mut inside = Vec::new();
+        let mut inside = Spans::new();
         clip(all, within, &mut inside);
         let shifted = before(1) == Some(0);
         for (low, high) in inside {
@@ -583,11 +605,9 @@ impl Zip {
             other,
             negated,
             reach,
-            keys: Rows::new(key.len()),
             key,
-            slots: Vec::new(),
+            drivers: Vec::new(),
             of_driver: Vec::new(),
-            of_other: Vec::new(),
             filing: Filing::default(),
             hints: Hints::default(),
             timers: Timers::default(),
@@ -596,41 +616,35 @@ impl Zip {
         }
     }
 
-    fn slot(&mut self, key: &[Word]) -> u32 {
-        let slot = self.keys.intern(key);
-        if slot as usize >= self.slots.len() {
-            // The only row of a closed formula is always there.
-            let other = if self.key.is_empty() { 0 } else { NONE };
-            self.slots.push(Slot { other, drivers: Side::default() });
-        }
-        slot
-    }
-
     fn waits(&self) -> bool {
         self.pairing == Pairing::Since && self.reach.near > 0 && self.reach.far != FOREVER
             || self.pairing == Pairing::Until && self.reach.near > 0
     }
 
-    fn link(&mut self, rows: &Rows, row: u32, driver: &Core) -> u32 {
+    /// The other's row that a driver meets; the driver is filed with it.
+    fn link(&mut self, spaces: &mut [Rows], row: u32, driver: &Core, other: &Core) -> u32 {
         let known = *grown(&mut self.of_driver, row, NONE);
-        let slot = if known == NONE {
-            let words = rows.row(row);
+        let with = if known == NONE {
+            let words = spaces[driver.space].row(row);
             let key: SmallVec<[Word; 8]> = self.key.iter().map(|&i| words[i]).collect();
-            let slot = self.slot(&key);
-            self.of_driver[row as usize] = slot;
-            slot
+            let with = spaces[other.space].intern(&key);
+            if self.drivers.len() <= with as usize {
+                self.drivers.resize(with as usize + 1, Side::default());
+            }
+            self.of_driver[row as usize] = with;
+            with
         } else {
             known
         };
-        self.slots[slot as usize].drivers.file(&mut self.filing, row, hull(driver.set(row)));
-        slot
+        self.drivers[with as usize].file(&mut self.filing, row, hull(driver.set(row)));
+        with
     }
 
     fn round(&mut self, core: &mut Core, driver: &Core, other: &Core, round: &mut Round<'_>) {
         let time = round.time;
         if round.first && round.spaces[driver.space].arity == 0 {
-            let slot = self.link(&round.spaces[driver.space], 0, driver);
-            self.recompute(core, driver, other, time, 0, slot, ALL);
+            let with = self.link(round.spaces, 0, driver, other);
+            self.recompute(core, driver, other, time, 0, with, ALL);
         }
         // Before anything is known to end: a row that went on until now has the new distances too.
         if time.len() > round.before && self.waits() && !self.open.rows.is_empty() {
@@ -638,51 +652,40 @@ impl Zip {
         }
         // The other side first, while drivers are filed as they were: one that goes with it is still found.
         for change in &other.changes {
-            if change.row == NONE {
-                for slot in 0..self.slots.len() as u32 {
-                    if self.slots[slot as usize].other == NONE && self.keys.is_alive(slot) {
-                        self.other_changed(core, driver, other, time, slot, change.span);
-                    }
-                }
+            if change.row != NONE {
+                self.other_changed(core, driver, other, time, change.row, change.span);
                 continue;
             }
-            let known = *grown(&mut self.of_other, change.row, NONE);
-            let slot = if known == NONE {
-                let slot = self.slot(round.spaces[other.space].row(change.row));
-                self.of_other[change.row as usize] = slot;
-                self.slots[slot as usize].other = change.row;
-                slot
-            } else {
-                known
-            };
-            self.other_changed(core, driver, other, time, slot, change.span);
+            for with in 0..self.drivers.len() as u32 {
+                if other.is_untouched(with) {
+                    self.other_changed(core, driver, other, time, with, change.span);
+                }
+            }
         }
         for change in &driver.changes {
             if change.row == NONE {
                 continue; // A driver is finite, or closed: then row 0 says all.
             }
-            let slot = self.link(&round.spaces[driver.space], change.row, driver);
+            let with = self.link(round.spaces, change.row, driver, other);
             let set = driver.set(change.row);
             if self.waits() {
                 self.open.note(change.row, goes_on(set, false));
             }
-            let with = self.slots[slot as usize].other;
             let within = self.affected(time, other.set(with), change.span, true);
-            self.recompute(core, driver, other, time, change.row, slot, within);
+            self.recompute(core, driver, other, time, change.row, with, within);
         }
         if time.len() > round.before {
             for row in std::mem::take(&mut self.again) {
-                let slot = self.of_driver[row as usize];
-                let with = self.slots[slot as usize].other;
+                let with = self.link(round.spaces, row, driver, other);
                 let since = round.before.saturating_sub(1);
                 let within = self.affected(time, other.set(with), (since, OPEN), true);
-                self.recompute(core, driver, other, time, row, slot, within);
+                self.recompute(core, driver, other, time, row, with, within);
             }
             let Some(now) = time.last() else { return };
             while let Some((stamp, row)) = self.timers.due(now) {
                 let from = time.first_from(stamp, &mut self.hints.d);
-                let slot = self.of_driver[row as usize];
-                self.recompute(core, driver, other, time, row, slot, (from, OPEN));
+                let with = self.link(round.spaces, row, driver, other);
+                self.recompute(core, driver, other, time, row, with, (from, OPEN));
             }
         }
     }
@@ -700,28 +703,32 @@ impl Zip {
                 } else {
                     let from = time.first_after(time.stamp(point - 1) - self.reach.near, &mut self.hints.d);
                     let to = back(time, point, self.reach.far, &mut self.hints.d);
-                    let slot = self.of_driver[row as usize];
-                    self.recompute(core, driver, other, time, row, slot, (from, to));
+                    let with = self.of_driver[row as usize];
+                    self.recompute(core, driver, other, time, row, with, (from, to));
                 }
             }
         }
     }
 
-    fn other_changed(&mut self, core: &mut Core, driver: &Core, other: &Core, time: &Timeline, slot: u32, span: Span) {
-        if self.slots[slot as usize].drivers.is_empty() {
+    fn other_changed(&mut self, core: &mut Core, driver: &Core, other: &Core, time: &Timeline, with: u32, span: Span) {
+        if self.drivers.get(with as usize).is_none_or(Side::is_empty) {
             return;
         }
-        let with = self.slots[slot as usize].other;
         let within = self.affected(time, other.set(with), span, false);
         // A driver may hold outside of what it reaches.
         let seen = match self.pairing {
-            Pairing::And => within,
+            Pairing::And => {
+                for row in self.drivers[with as usize].near(within) {
+                    meet(core, row, driver.set(row), other.set(with), self.negated, within);
+                }
+                return;
+            }
             Pairing::Since => (0, within.1),
             Pairing::Until => (within.0, OPEN),
         };
-        let rows: SmallVec<[u32; 8]> = self.slots[slot as usize].drivers.near(seen).collect();
+        let rows: SmallVec<[u32; 8]> = self.drivers[with as usize].near(seen).collect();
         for row in rows {
-            self.recompute(core, driver, other, time, row, slot, within);
+            self.recompute(core, driver, other, time, row, with, within);
         }
     }
 
@@ -781,34 +788,19 @@ impl Zip {
         other: &Core,
         time: &Timeline,
         row: u32,
-        slot: u32,
+        with: u32,
         within: Span,
     ) {
         if within.0 >= within.1 {
             return;
         }
         let set = driver.set(row);
-        let with = other.set(self.slots[slot as usize].other);
+        let with = other.set(with);
         if self.pairing == Pairing::And {
-            if within.1 - within.0 == 1 {
-                let holds = contains(set, within.0) && contains(with, within.0) != self.negated;
-                return core.settle(row, within, if holds { std::slice::from_ref(&within) } else { &[] });
-            }
-            let (mut a, mut b, mut new) = (Vec::new(), Vec::new(), Vec::new());
-            clip(set, within, &mut a);
-            if a.is_empty() {
-                return core.settle(row, within, &[]);
-            }
-            if self.negated {
-                clip_not(with, within, &mut b)
-            } else {
-                clip(with, within, &mut b)
-            }
-            both(&a, &b, &mut new);
-            return core.settle(row, within, &new);
+            return meet(core, row, set, with, self.negated, within);
         }
         let n = time.len();
-        let mut runs = Vec::new();
+        let mut runs = Spans::new();
         // Runs that meet the span, whole.
         let wide = if n > 0 && self.pairing == Pairing::Since {
             back(time, within.0.min(n - 1), self.reach.far, &mut self.hints.a).min(within.0)
@@ -825,9 +817,7 @@ impl Zip {
         if (reaches || turns_after(set, n) || turns_after(&runs, n)) && !self.again.contains(&row) {
             self.again.push(row);
         }
-        let mut new = Vec::new();
-        let mut piece = Vec::new();
-        let mut part = Vec::new();
+        let (mut new, mut piece, mut part) = (Spans::new(), Spans::new(), Spans::new());
         for &(low, high) in runs.iter().filter(|span| span.1 > within.0).take_while(|span| span.0 < within.1) {
             piece.clear();
             part.clear();
@@ -843,13 +833,32 @@ impl Zip {
             part.iter().for_each(|&span| push(&mut new, span));
         }
         if self.reach.near == 0 {
-            let (mut own, mut all) = (Vec::new(), Vec::new());
+            let (mut own, mut all) = (Spans::new(), Spans::new());
             clip(set, within, &mut own);
             either(&own, &new, &mut all);
             new = all;
         }
         core.settle(row, within, &new);
     }
+}
+
+/// What a row's set and another, or what the other lacks, have in common.
+fn meet(core: &mut Core, row: u32, set: &[Span], with: &[Span], negated: bool, within: Span) {
+    if within.1 - within.0 == 1 {
+        let holds = contains(set, within.0) && contains(with, within.0) != negated;
+        return core.settle(row, within, if holds { std::slice::from_ref(&within) } else { &[] });
+    }
+    let (mut a, mut b, mut new) = (Spans::new(), Spans::new(), Spans::new());
+    clip(set, within, &mut a);
+    if !a.is_empty() {
+        if negated {
+            clip_not(with, within, &mut b)
+        } else {
+            clip(with, within, &mut b)
+        }
+        both(&a, &b, &mut new);
+    }
+    core.settle(row, within, &new);
 }
 
 impl Or {
@@ -906,7 +915,7 @@ impl Or {
 
     fn recompute(&mut self, core: &mut Core, sides: [&Core; 2], out: u32, within: Span) {
         let rows = if out == NONE { [NONE; 2] } else { self.rows[out as usize] };
-        let (mut a, mut b, mut new) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut a, mut b, mut new) = (Spans::new(), Spans::new(), Spans::new());
         clip(sides[0].set(rows[0]), within, &mut a);
         clip(sides[1].set(rows[1]), within, &mut b);
         either(&a, &b, &mut new);
@@ -967,7 +976,7 @@ impl Join {
             let filing = &mut self.filing[side];
             self.slots[slot as usize][side].file(filing, change.row, hull(from.set(change.row)));
         }
-        let (mut a, mut b, mut new) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut a, mut b, mut new) = (Spans::new(), Spans::new(), Spans::new());
         for change in &from.changes {
             let slot = &self.slots[self.of[side][change.row as usize] as usize];
             for row in slot[1 - side].near(change.span) {
@@ -1082,11 +1091,11 @@ impl Map {
     }
 
     fn recompute(&mut self, core: &mut Core, child: &Core, row: u32, out: u32, within: Span) {
-        let mut new = Vec::new();
+        let mut new = Spans::new();
         if self.injective || out == NONE {
             clip(child.set(row), within, &mut new);
         } else {
-            let (mut one, mut all) = (Vec::new(), Vec::new());
+            let (mut one, mut all) = (Spans::new(), Spans::new());
             for member in self.members[out as usize].near(within) {
                 one.clear();
                 clip(child.set(member), within, &mut one);
@@ -1125,6 +1134,7 @@ impl Aggregate {
             of: Vec::new(),
             filing: Filing::default(),
             faults: BTreeMap::new(),
+            scratch: Scratch::default(),
         }
     }
 
@@ -1137,7 +1147,8 @@ impl Aggregate {
     }
 
     fn round(&mut self, core: &mut Core, child: &Core, round: &mut Round<'_>) {
-        let mut spans: Vec<(u32, Span)> = Vec::new();
+        // Each group's last span stands in `fresh`; spans that touch are taken together.
+        let mut spans: Vec<(u32, Span)> = Vec::with_capacity(child.changes.len());
         if round.first && self.groups.is_empty() {
             let slot = self.slot(&[]);
             spans.push((slot, ALL));
@@ -1155,45 +1166,32 @@ impl Aggregate {
             };
             let members = &mut self.slots[slot as usize].members;
             members.file(&mut self.filing, change.row, hull(child.set(change.row)));
-            spans.push((slot, change.span));
-        }
-        spans.sort_unstable();
-        let mut i = 0;
-        while i < spans.len() {
-            let (slot, mut span) = spans[i];
-            i += 1;
-            while i < spans.len() && spans[i].0 == slot && spans[i].1.0 <= span.1 {
-                span.1 = span.1.max(spans[i].1.1);
-                i += 1;
+            let group = &mut self.slots[slot as usize];
+            match spans.get_mut(group.fresh as usize) {
+                Some((of, span)) if *of == slot && span.0 <= change.span.1 && change.span.0 <= span.1 => {
+                    *span = (span.0.min(change.span.0), span.1.max(change.span.1));
+                }
+                _ => {
+                    group.fresh = spans.len() as u32;
+                    spans.push((slot, change.span));
+                }
             }
+        }
+        for (slot, span) in spans {
             self.recompute(core, child, slot, span, round);
         }
     }
 
-    /// Where a group has no value, inside a span.
-    fn without_value(&mut self, slot: u32, within: Span, new: Vec<GroupFault>) {
-        if new.is_empty() && self.faults.is_empty() {
-            return;
-        }
-        let mut kept = new;
-        for ((low, high), why) in self.faults.remove(&slot).unwrap_or_default() {
-            let outside = [(low, high.min(within.0)), (low.max(within.1), high)];
-            kept.extend(outside.into_iter().filter(|span| span.0 < span.1).map(|span| (span, why.clone())));
-        }
-        if !kept.is_empty() {
-            self.faults.insert(slot, kept);
-        }
-    }
-
     fn recompute(&mut self, core: &mut Core, child: &Core, slot: u32, within: Span, round: &mut Round<'_>) {
+        let Scratch { borders, pieces, turned, words, one } = &mut self.scratch;
+        let group = &mut self.slots[slot as usize];
         // Borders at which members come and go.
-        let mut borders: Vec<(Point, bool, Word)> = Vec::new();
-        let mut one = Vec::new();
-        for row in self.slots[slot as usize].members.near(within) {
+        borders.clear();
+        for row in group.members.near(within) {
             one.clear();
-            clip(child.set(row), within, &mut one);
+            clip(child.set(row), within, one);
             let value = round.spaces[child.space].row(row)[self.over];
-            for &(low, high) in &one {
+            for &(low, high) in one.iter() {
                 borders.push((low, true, value));
                 if high < within.1 {
                     borders.push((high, false, value));
@@ -1201,8 +1199,10 @@ impl Aggregate {
             }
         }
         borders.sort_unstable_by_key(|&(point, comes, value)| (point, comes, value.bits()));
-        let key: SmallVec<[Word; 8]> = SmallVec::from_slice(self.keys.row(slot));
-        let mut pieces: Vec<(Point, Point, u32)> = Vec::new();
+        words.clear();
+        words.push(self.nothing);
+        words.extend_from_slice(self.keys.row(slot));
+        pieces.clear();
         let mut sum = Summary::new(self.op, self.whole);
         let mut faults: Vec<GroupFault> = Vec::new();
         let mut from = within.0;
@@ -1222,8 +1222,8 @@ impl Aggregate {
                 }
             };
             if let Some(value) = value {
-                let words: SmallVec<[Word; 8]> = std::iter::once(value).chain(key.iter().copied()).collect();
-                let row = round.spaces[core.space].intern(&words);
+                words[0] = value;
+                let row = round.spaces[core.space].intern(words);
                 match pieces.last_mut() {
                     Some(last) if last.2 == row && last.1 == from => last.1 = to,
                     _ => pieces.push((from, to, row)),
@@ -1231,33 +1231,55 @@ impl Aggregate {
             }
             from = to;
         }
-        self.without_value(slot, within, faults);
+        without_value(&mut self.faults, slot, within, faults);
         // Rows that were or are there on the span.
-        let old = &mut self.slots[slot as usize].pieces;
+        let old = &mut group.pieces;
         let first = old.partition_point(|piece| piece.1 <= within.0);
         let end = first + old[first..].iter().take_while(|piece| piece.0 < within.1).count();
-        let mut rows: SmallVec<[u32; 8]> = old[first..end].iter().chain(&pieces).map(|piece| piece.2).collect();
-        rows.sort_unstable();
-        rows.dedup();
-        for row in rows {
-            let new: SmallVec<[Span; 4]> =
-                pieces.iter().filter(|piece| piece.2 == row).map(|piece| (piece.0, piece.1)).collect();
-            core.settle(row, within, &new);
+        turned.clear();
+        turned.extend(old[first..end].iter().map(|piece| (piece.2, (0, 0))));
+        turned.extend(pieces.iter().map(|piece| (piece.2, (piece.0, piece.1))));
+        turned.sort_unstable();
+        for of_row in turned.chunk_by(|a, b| a.0 == b.0) {
+            one.clear();
+            of_row.iter().for_each(|&(_, span)| push(one, span));
+            core.settle(of_row[0].0, within, one);
         }
-        let mut middle: Vec<(Point, Point, u32)> = Vec::with_capacity(pieces.len() + 2);
-        let join = |piece: (Point, Point, u32), middle: &mut Vec<(Point, Point, u32)>| match middle.last_mut() {
-            Some(last) if last.2 == piece.2 && last.1 == piece.0 => last.1 = piece.1,
-            _ if piece.0 < piece.1 => middle.push(piece),
-            _ => {}
-        };
+        // What the pieces on the borders have outside of the span stays.
         if let Some(&(low, _, row)) = old[first..end].first().filter(|piece| piece.0 < within.0) {
-            join((low, within.0, row), &mut middle);
+            match pieces.first_mut().filter(|next| next.2 == row && next.0 == within.0) {
+                Some(next) => next.0 = low,
+                None => pieces.insert(0, (low, within.0, row)),
+            }
         }
-        pieces.into_iter().for_each(|piece| join(piece, &mut middle));
         if let Some(&(_, high, row)) = old[first..end].last().filter(|piece| piece.1 > within.1) {
-            join((within.1, high, row), &mut middle);
+            match pieces.last_mut().filter(|last| last.2 == row && last.1 == within.1) {
+                Some(last) => last.1 = high,
+                None => pieces.push((within.1, high, row)),
+            }
         }
-        old.splice(first..end, middle);
+        let kept = pieces.len().min(end - first);
+        old[first..first + kept].copy_from_slice(&pieces[..kept]);
+        if kept < pieces.len() {
+            old.insert_many(end, pieces[kept..].iter().copied());
+        } else if first + kept < end {
+            old.drain(first + kept..end);
+        }
+    }
+}
+
+/// Says where a group has no value, inside a span.
+fn without_value(faults: &mut BTreeMap<u32, Vec<GroupFault>>, slot: u32, within: Span, new: Vec<GroupFault>) {
+    if new.is_empty() && faults.is_empty() {
+        return;
+    }
+    let mut kept = new;
+    for ((low, high), why) in faults.remove(&slot).unwrap_or_default() {
+        let outside = [(low, high.min(within.0)), (low.max(within.1), high)];
+        kept.extend(outside.into_iter().filter(|span| span.0 < span.1).map(|span| (span, why.clone())));
+    }
+    if !kept.is_empty() {
+        faults.insert(slot, kept);
     }
 }
 
@@ -1343,6 +1365,32 @@ impl Summary {
                 }
             }
         }))
+    }
+}
+
+/// Takes the links of rows that are let go away, and tells of each.
+fn unlink(links: &mut [u32], gone: &[bool], with: u32, mut each: impl FnMut(u32)) {
+    for (link, _) in links.iter_mut().zip(gone).filter(|(_, gone)| **gone) {
+        if *link != with {
+            each(std::mem::replace(link, with));
+        }
+    }
+}
+
+/// Takes away the links to what is let go, of rows that hold nowhere.
+fn cut(links: &mut [u32], gone: &[bool]) {
+    for link in links {
+        if *link != NONE && gone[*link as usize] {
+            *link = NONE;
+        }
+    }
+}
+
+/// Takes marked slots away.
+fn let_go_slots<const N: usize>(keys: &mut Rows, gone: &[bool], links: [&mut Vec<u32>; N]) {
+    if gone.contains(&true) {
+        keys.remove(gone);
+        links.into_iter().for_each(|links| cut(links, gone));
     }
 }
 
@@ -1492,21 +1540,32 @@ impl Node {
         }
     }
 
-    /// Whether nothing is waited for on behalf of a row.
-    fn is_quiet(&self, row: u32) -> bool {
-        match &self.kind {
-            Kind::Unary(unary) => !unary.timers.waits(row) && !unary.again.contains(&row),
-            Kind::Zip(zip) => !zip.timers.waits(row) && !zip.again.contains(&row),
-            Kind::Or(or) => or.rows.get(row as usize).is_none_or(|parts| *parts == [NONE; 2]),
-            Kind::Map(map) if map.injective => map.only.get(row as usize).is_none_or(|&only| only == NONE),
-            Kind::Map(map) => map.members.get(row as usize).is_none_or(Side::is_empty),
-            _ => true,
-        }
+    /// Drops what the rows had before `point`; those of which something is still known are struck from `gone`.
+    pub(crate) fn let_go(&mut self, point: Point, keep: Option<Point>, gone: &mut [bool]) {
+        self.core.trim(point, keep, gone);
+        let (timers, again) = match &self.kind {
+            Kind::Unary(unary) => (&unary.timers, &unary.again),
+            Kind::Zip(zip) => (&zip.timers, &zip.again),
+            Kind::Or(or) => return or.rows.iter().zip(gone).for_each(|(parts, gone)| *gone &= *parts == [NONE; 2]),
+            Kind::Map(map) if map.injective => {
+                return map.only.iter().zip(gone).for_each(|(&only, gone)| *gone &= only == NONE);
+            }
+            Kind::Map(map) => {
+                return map.members.iter().zip(gone).for_each(|(members, gone)| *gone &= members.is_empty());
+            }
+            _ => return,
+        };
+        timers.strike(gone);
+        again.iter().filter(|&&row| row != NONE).for_each(|&row| gone[row as usize] = false);
     }
 
-    /// Drops what the row had before `point`; true if nothing more is known of it here.
-    pub(crate) fn let_go(&mut self, row: u32, point: Point, keep: Option<Point>) -> bool {
-        self.core.trim(row, point, keep) && self.is_quiet(row)
+    /// Rows of an input that are there for this operator's sake are struck from `gone`.
+    pub(crate) fn keep(&self, child: usize, gone: &mut [bool]) {
+        if let Kind::Zip(zip) = &self.kind
+            && child == zip.other
+        {
+            zip.drivers.iter().zip(gone).for_each(|(drivers, gone)| *gone &= drivers.is_empty());
+        }
     }
 
     pub(crate) fn trim_default(&mut self, point: Point, keep: Option<Point>) {
@@ -1519,123 +1578,81 @@ impl Node {
         }
     }
 
-    /// The row's number is given away; this operator has it in its own sets.
-    pub(crate) fn drop_row(&mut self, row: u32) {
-        self.core.drop_row(row);
-        match &mut self.kind {
-            Kind::Unary(unary) => unary.open.note(row, false),
-            Kind::Zip(zip) => zip.open.note(row, false),
-            _ => {}
+    /// Numbers of rows are given away; this operator has them in its own sets.
+    pub(crate) fn drop_rows(&mut self, gone: &[bool]) {
+        self.core.drop_rows(gone);
+        let open = match &mut self.kind {
+            Kind::Unary(unary) => &mut unary.open,
+            Kind::Zip(zip) => &mut zip.open,
+            _ => return,
+        };
+        if !open.rows.is_empty() {
+            (0..gone.len()).filter(|&row| gone[row]).for_each(|row| open.note(row as u32, false));
         }
     }
 
-    /// Rows of an input are let go: `gone` tells of which.
-    pub(crate) fn forget(&mut self, child: usize, gone: &dyn Fn(u32) -> bool) {
-        let clear = |links: &mut Vec<u32>, with: u32| {
-            for (row, link) in links.iter_mut().enumerate() {
-                if *link != with && gone(row as u32) {
-                    *link = with;
-                }
-            }
-        };
+    /// Rows of an input are let go.
+    pub(crate) fn forget(&mut self, child: usize, gone: &[bool]) {
         match &mut self.kind {
             Kind::Facts | Kind::Constant | Kind::Unary(_) => {}
             Kind::Zip(zip) => {
-                for slot in 0..zip.slots.len() {
-                    if !zip.keys.is_alive(slot as u32) {
-                        continue;
-                    }
-                    let here = &mut zip.slots[slot];
-                    if child == zip.driver {
-                        here.drivers.forget(&mut zip.filing, gone);
-                    }
-                    if child == zip.other && here.other != NONE && gone(here.other) {
-                        here.other = NONE;
-                    }
-                    if here.other == NONE && here.drivers.is_empty() {
-                        zip.keys.remove(slot as u32);
-                        *here = Slot { other: NONE, drivers: Side::default() };
-                    }
-                }
                 if child == zip.driver {
-                    clear(&mut zip.of_driver, NONE);
+                    let mut touched = vec![false; zip.drivers.len()];
+                    unlink(&mut zip.of_driver, gone, NONE, |with| touched[with as usize] = true);
+                    for (drivers, _) in zip.drivers.iter_mut().zip(&touched).filter(|(_, touched)| **touched) {
+                        drivers.forget(&mut zip.filing, gone);
+                    }
                 }
                 if child == zip.other {
-                    clear(&mut zip.of_other, NONE);
-                }
-                // A slot that went must not be pointed at.
-                let keys = &zip.keys;
-                for link in zip.of_driver.iter_mut().chain(&mut zip.of_other) {
-                    if *link != NONE && !keys.is_alive(*link) {
-                        *link = NONE;
-                    }
+                    cut(&mut zip.of_driver, gone);
                 }
             }
             Kind::Or(or) => {
-                for side in 0..2 {
-                    if or.parts[side] != child {
-                        continue;
-                    }
-                    for parts in &mut or.rows {
-                        if parts[side] != NONE && gone(parts[side]) {
-                            parts[side] = NONE;
-                        }
-                    }
-                    clear(&mut or.links[side], NONE);
+                for side in (0..2).filter(|&side| or.parts[side] == child) {
+                    unlink(&mut or.links[side], gone, NONE, |out| or.rows[out as usize][side] = NONE);
                 }
             }
             Kind::Join(join) => {
-                for side in 0..2 {
-                    if join.parts[side] == child {
-                        for slot in &mut join.slots {
-                            slot[side].forget(&mut join.filing[side], gone);
-                        }
-                        clear(&mut join.of[side], NONE);
+                let mut touched = vec![false; join.slots.len()];
+                for side in (0..2).filter(|&side| join.parts[side] == child) {
+                    let mut here = vec![false; join.slots.len()];
+                    unlink(&mut join.of[side], gone, NONE, |slot| here[slot as usize] = true);
+                    for (slot, _) in here.iter().enumerate().filter(|(_, here)| **here) {
+                        join.slots[slot][side].forget(&mut join.filing[side], gone);
+                        touched[slot] = true;
                     }
                 }
-                for slot in 0..join.slots.len() as u32 {
-                    if join.keys.is_alive(slot) && join.slots[slot as usize].iter().all(Side::is_empty) {
-                        join.keys.remove(slot);
-                        join.slots[slot as usize] = [Side::default(), Side::default()];
-                    }
+                for (slot, touched) in join.slots.iter().zip(&mut touched).filter(|(_, touched)| **touched) {
+                    *touched = slot.iter().all(Side::is_empty);
                 }
-                let keys = &join.keys;
-                for link in join.of.iter_mut().flatten() {
-                    if *link != NONE && !keys.is_alive(*link) {
-                        *link = NONE;
-                    }
-                }
+                let [left, right] = &mut join.of;
+                let_go_slots(&mut join.keys, &touched, [left, right]);
             }
             Kind::Map(map) => {
-                for only in &mut map.only {
-                    if *only != NONE && gone(*only) {
-                        *only = NONE;
-                    }
-                }
-                for side in &mut map.members {
+                let mut touched = vec![false; map.members.len()];
+                unlink(&mut map.links, gone, UNLINKED, |out| match out {
+                    NONE => {}
+                    out if map.injective => map.only[out as usize] = NONE,
+                    out => touched[out as usize] = true,
+                });
+                for (side, _) in map.members.iter_mut().zip(&touched).filter(|(_, touched)| **touched) {
                     side.forget(&mut map.filing, gone);
                 }
-                map.faults.retain(|&row, _| !gone(row));
-                clear(&mut map.links, UNLINKED);
+                map.faults.retain(|&row, _| !gone[row as usize]);
             }
             Kind::Aggregate(aggregate) => {
-                for slot in 0..aggregate.slots.len() {
-                    let here = &mut aggregate.slots[slot];
-                    here.members.forget(&mut aggregate.filing, gone);
-                    let idle = here.members.is_empty() && here.pieces.is_empty();
-                    if idle && !aggregate.groups.is_empty() && aggregate.keys.is_alive(slot as u32) {
-                        aggregate.keys.remove(slot as u32);
-                        aggregate.faults.remove(&(slot as u32));
-                        *here = Group::default();
-                    }
+                let mut touched = vec![false; aggregate.slots.len()];
+                unlink(&mut aggregate.of, gone, NONE, |slot| touched[slot as usize] = true);
+                for (group, _) in aggregate.slots.iter_mut().zip(&touched).filter(|(_, touched)| **touched) {
+                    group.members.forget(&mut aggregate.filing, gone);
                 }
-                clear(&mut aggregate.of, NONE);
-                let keys = &aggregate.keys;
-                for link in &mut aggregate.of {
-                    if *link != NONE && !keys.is_alive(*link) {
-                        *link = NONE;
-                    }
+                // Its pieces may have ended since.
+                let with_key = !aggregate.groups.is_empty();
+                for (group, touched) in aggregate.slots.iter().zip(&mut touched) {
+                    *touched = with_key && group.members.is_empty() && group.pieces.is_empty();
                 }
+                aggregate.faults.retain(|&slot, _| !touched[slot as usize]);
+                let_go_slots(&mut aggregate.keys, &touched, [&mut aggregate.of]);
             }
         }
     }
@@ -1643,7 +1660,6 @@ impl Node {
     /// Values of the keys that it keeps.
     pub(crate) fn keys(&self) -> Option<&Rows> {
         match &self.kind {
-            Kind::Zip(zip) => Some(&zip.keys),
             Kind::Join(join) => Some(&join.keys),
             Kind::Aggregate(aggregate) => Some(&aggregate.keys),
             _ => None,
@@ -1654,9 +1670,8 @@ impl Node {
         let own = match &self.kind {
             Kind::Unary(unary) => unary.timers.bytes(),
             Kind::Zip(zip) => {
-                zip.keys.bytes()
-                    + zip.slots.capacity() * size_of::<Slot>()
-                    + (zip.of_driver.capacity() + zip.of_other.capacity()) * 4
+                zip.drivers.capacity() * size_of::<Side>()
+                    + zip.of_driver.capacity() * 4
                     + zip.filing.bytes()
                     + zip.timers.bytes()
             }

@@ -8,6 +8,7 @@ use super::set::Span;
 use super::timeline::{OPEN, Point};
 use super::words::Word;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use smallvec::SmallVec;
 
 /// No row.
@@ -50,6 +51,10 @@ impl Rows {
     pub(crate) fn is_alive(&self, row: u32) -> bool {
         self.alive[row as usize]
     }
+    /// Which numbers are in use.
+    pub(crate) fn alive(&self) -> &[bool] {
+        &self.alive
+    }
     pub(crate) fn row(&self, row: u32) -> &[Word] {
         let from = row as usize * self.arity;
         &self.words[from..from + self.arity]
@@ -64,12 +69,13 @@ impl Rows {
     }
     /// The row with these words, a new one if there is none.
     pub(crate) fn intern(&mut self, words: &[Word]) -> u32 {
-        let hash_here = hash(words);
         let (arity, all) = (self.arity, &self.words);
         let at = |row: u32| &all[row as usize * arity..(row as usize + 1) * arity];
-        if let Some(&row) = self.table.find(hash_here, |&row| at(row) == words) {
-            return row;
-        }
+        let same = |&row: &u32| at(row).iter().zip(words).all(|(a, b)| a == b);
+        let entry = match self.table.entry(hash(words), same, |&row| hash(at(row))) {
+            Entry::Occupied(entry) => return *entry.get(),
+            Entry::Vacant(entry) => entry,
+        };
         let row = match self.free.pop() {
             Some(row) => {
                 let from = row as usize * arity;
@@ -83,18 +89,18 @@ impl Rows {
                 (self.alive.len() - 1) as u32
             }
         };
-        let all = &self.words;
-        let rehash = |&row: &u32| hash(&all[row as usize * arity..(row as usize + 1) * arity]);
-        self.table.insert_unique(hash_here, row, rehash);
+        entry.insert(row);
         row
     }
-    pub(crate) fn remove(&mut self, row: u32) {
-        let words: SmallVec<[Word; 8]> = SmallVec::from_slice(self.row(row));
-        if let Ok(entry) = self.table.find_entry(hash(&words), |&other| other == row) {
-            entry.remove();
+    /// Lets go of the rows that are marked.
+    pub(crate) fn remove(&mut self, gone: &[bool]) {
+        self.table.retain(|&mut row| !gone[row as usize]);
+        for (row, alive) in self.alive.iter_mut().enumerate() {
+            if gone[row] && *alive {
+                *alive = false;
+                self.free.push(row as u32);
+            }
         }
-        self.alive[row as usize] = false;
-        self.free.push(row);
     }
     pub(crate) fn bytes(&self) -> usize {
         self.words.capacity() * 8 + self.table.capacity() * 5 + self.free.capacity() * 4 + self.alive.capacity()
@@ -190,16 +196,20 @@ impl Side {
     }
 
     /// Takes out the rows that are let go.
-    pub(crate) fn forget(&mut self, filing: &mut Filing, gone: &dyn Fn(u32) -> bool) {
-        for row in self.open.iter().copied().chain(self.ended.iter().map(|&(_, row)| row)) {
-            if gone(row) {
+    pub(crate) fn forget(&mut self, filing: &mut Filing, gone: &[bool]) {
+        let stays = |filing: &mut Filing, row: u32| {
+            if gone[row as usize] {
                 filing.hull[row as usize] = NOWHERE;
             }
-        }
-        self.ended.retain(|entry| !gone(entry.1));
-        self.open.retain(|row| !gone(*row));
+            !gone[row as usize]
+        };
+        self.ended.retain(|entry| stays(filing, entry.1));
+        self.open.retain(|row| stays(filing, *row));
         for (place, &row) in self.open.iter().enumerate() {
             filing.place[row as usize] = place as u32;
+        }
+        if self.is_empty() {
+            *self = Side::default();
         }
     }
 }

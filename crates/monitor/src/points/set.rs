@@ -12,6 +12,9 @@ pub(crate) type Span = (Point, Point);
 /// As kept with a row; two intervals need no allocation.
 pub(crate) type Set = SmallVec<[Span; 2]>;
 
+/// As passed around; a few need no allocation.
+pub(crate) type Spans = SmallVec<[Span; 6]>;
+
 /// That a row may differ on a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
@@ -38,7 +41,7 @@ pub(crate) fn contains(set: &[Span], point: Point) -> bool {
 }
 
 /// Appends an interval that does not begin before the last one.
-pub(crate) fn push(out: &mut Vec<Span>, (low, high): Span) {
+pub(crate) fn push(out: &mut Spans, (low, high): Span) {
     if low >= high {
         return;
     }
@@ -49,7 +52,7 @@ pub(crate) fn push(out: &mut Vec<Span>, (low, high): Span) {
 }
 
 /// The part of a set inside a span, appended.
-pub(crate) fn clip(set: &[Span], within: Span, out: &mut Vec<Span>) {
+pub(crate) fn clip(set: &[Span], within: Span, out: &mut Spans) {
     for &(low, high) in &set[seek(set, within.0)..] {
         if low >= within.1 {
             return;
@@ -59,7 +62,7 @@ pub(crate) fn clip(set: &[Span], within: Span, out: &mut Vec<Span>) {
 }
 
 /// What a span has beside a set, appended.
-pub(crate) fn clip_not(set: &[Span], within: Span, out: &mut Vec<Span>) {
+pub(crate) fn clip_not(set: &[Span], within: Span, out: &mut Spans) {
     let mut from = within.0;
     for &(low, high) in &set[seek(set, within.0)..] {
         if low >= within.1 {
@@ -72,7 +75,7 @@ pub(crate) fn clip_not(set: &[Span], within: Span, out: &mut Vec<Span>) {
 }
 
 /// What two sorted lists have in common, appended.
-pub(crate) fn both(a: &[Span], b: &[Span], out: &mut Vec<Span>) {
+pub(crate) fn both(a: &[Span], b: &[Span], out: &mut Spans) {
     let (mut i, mut j) = (0, 0);
     while i < a.len() && j < b.len() {
         push(out, (a[i].0.max(b[j].0), a[i].1.min(b[j].1)));
@@ -85,7 +88,7 @@ pub(crate) fn both(a: &[Span], b: &[Span], out: &mut Vec<Span>) {
 }
 
 /// What either of two sorted lists has, appended.
-pub(crate) fn either(a: &[Span], b: &[Span], out: &mut Vec<Span>) {
+pub(crate) fn either(a: &[Span], b: &[Span], out: &mut Spans) {
     let (mut i, mut j) = (0, 0);
     while i < a.len() || j < b.len() {
         let left = j >= b.len() || i < a.len() && a[i].0 <= b[j].0;
@@ -126,6 +129,20 @@ pub(crate) fn replace(set: &mut Set, within: Span, new: &[Span], mut changed: im
         return;
     }
     let first = seek(set, within.0);
+    // The end of the last one goes, or all of it: the clock's doing, mostly.
+    let is_last = first + 1 == set.len();
+    if let ([], true, Some(last)) = (new, is_last, set.last_mut())
+        && last.0 < within.1
+        && last.1 <= within.1
+    {
+        let lost = (last.0.max(within.0), last.1);
+        if last.0 < within.0 {
+            last.1 = within.0;
+        } else {
+            set.pop();
+        }
+        return changed(lost);
+    }
     let mut end = first;
     while end < set.len() && set[end].0 < within.1 {
         end += 1;
@@ -201,7 +218,8 @@ pub(crate) fn trim(set: &mut Set, point: Point, keep: Option<Point>) {
         count = count.min(last.unwrap_or(0));
     }
     if count > 0 {
-        set.drain(..count);
+        set.copy_within(count.., 0);
+        set.truncate(set.len() - count);
         if set.spilled() && set.len() <= 2 {
             set.shrink_to_fit();
         }
@@ -216,7 +234,7 @@ mod tests {
     #[test]
     fn replacing_is_what_it_says() {
         let to_set = |bits: u32| {
-            let mut out = Vec::new();
+            let mut out = Spans::new();
             (0..7).filter(|i| bits >> i & 1 == 1).for_each(|i| push(&mut out, (i, i + 1)));
             out
         };
@@ -224,11 +242,11 @@ mod tests {
             for new in 0..128u32 {
                 for (low, high) in (0..8).flat_map(|l| (l..8).map(move |h| (l, h))) {
                     let mask = (0..7).filter(|i| (low..high).contains(i)).fold(0u32, |m, i| m | 1 << i);
-                    let mut set: Set = SmallVec::from_vec(to_set(old));
+                    let mut set: Set = to_set(old).into_iter().collect();
                     let mut flips = 0u32;
                     replace(&mut set, (low, high), &to_set(new & mask), |(a, b)| (a..b).for_each(|i| flips ^= 1 << i));
                     let wanted = old & !mask | new & mask;
-                    assert_eq!(set.to_vec(), to_set(wanted), "{old:b} {new:b} {low} {high}");
+                    assert_eq!(set[..], to_set(wanted)[..], "{old:b} {new:b} {low} {high}");
                     assert_eq!(flips, old ^ wanted, "{old:b} {new:b} {low} {high}");
                 }
             }

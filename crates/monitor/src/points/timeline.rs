@@ -52,7 +52,16 @@ impl Timeline {
     /// First point with a stamp of at least `stamp`; [`Timeline::len`] if there is none yet.
     pub(crate) fn first_from(&self, stamp: i64, hint: &mut Hint) -> Point {
         let stamps = &self.stamps[..];
-        let mut at = (hint.saturating_sub(self.base) as usize).min(stamps.len());
+        let at = (hint.saturating_sub(self.base) as usize).min(stamps.len());
+        if at > 0 && stamps[at - 1] < stamp && stamps.get(at).is_none_or(|&next| next >= stamp) {
+            *hint = self.base + at as Point;
+        } else {
+            *hint = self.base + self.gallop(stamp, at) as Point;
+        }
+        *hint
+    }
+    fn gallop(&self, stamp: i64, mut at: usize) -> usize {
+        let stamps = &self.stamps[..];
         // Gallop away from the hint, then halve.
         let (mut low, mut high);
         if at < stamps.len() && stamps[at] < stamp {
@@ -96,8 +105,7 @@ impl Timeline {
                 high = middle;
             }
         }
-        *hint = self.base + low as Point;
-        *hint
+        low
     }
     /// First point with a stamp of more than `stamp`; [`Timeline::len`] if there is none yet.
     pub(crate) fn first_after(&self, stamp: i64, hint: &mut Hint) -> Point {

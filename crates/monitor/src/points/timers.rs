@@ -59,8 +59,11 @@ impl Timers {
             }
         }
     }
-    pub(crate) fn waits(&self, row: u32) -> bool {
-        self.at.get(row as usize).is_some_and(|&at| at != i64::MAX)
+    /// Rows that wait are struck from a list.
+    pub(crate) fn strike(&self, list: &mut [bool]) {
+        for (at, listed) in self.at.iter().zip(list) {
+            *listed &= *at == i64::MAX;
+        }
     }
     pub(crate) fn bytes(&self) -> usize {
         self.queue.capacity() * 16 + self.heap.capacity() * 16 + self.at.capacity() * 8

@@ -4,7 +4,7 @@
 //! stamps 0 1 2 9 10      past([0,3) , window [1,8])  =  points 1..4  (9 - 2 <= 8; 10 - 2 <= 8 as well: up to 5)
 //! ```
 //! An interval that goes on (`OPEN`) is taken to go on for ever: what the next points do to that is told as they come.
-use super::set::{Span, push, seek};
+use super::set::{Span, Spans, push, seek};
 use super::timeline::{Hint, OPEN, Point, Timeline};
 
 /// Far end of a window without one.
@@ -37,6 +37,9 @@ pub(crate) struct Hints {
     pub(crate) b: Hint,
     pub(crate) c: Hint,
     pub(crate) d: Hint,
+    /// Of what changed.
+    pub(crate) low: Hint,
+    pub(crate) high: Hint,
 }
 
 /// Earliest point whose window back still holds `point`'s stamp less `far`.
@@ -57,7 +60,7 @@ pub(crate) fn past(
     within: Span,
     time: &Timeline,
     hints: &mut Hints,
-    out: &mut Vec<Span>,
+    out: &mut Spans,
 ) -> i64 {
     let n = time.len();
     if n == 0 {
@@ -135,16 +138,11 @@ pub(crate) fn past(
 }
 
 /// Points of `within` that have a point of `source` at most `far` and at least `near` after them, appended to `out`.
-pub(crate) fn future(
-    source: &[Span],
-    reach: Reach,
-    within: Span,
-    time: &Timeline,
-    hints: &mut Hints,
-    out: &mut Vec<Span>,
-) {
+pub(crate) fn future(source: &[Span], reach: Reach, within: Span, time: &Timeline, hints: &mut Hints, out: &mut Spans) {
     let n = time.len();
-    let until = if within.1 >= n { n } else { beyond(time, within.1 - 1, reach.far, &mut hints.a) };
+    // How far what is there may matter.
+    let cut = within.1 < n && source.last().is_some_and(|last| last.1 > within.1);
+    let until = if !cut { n } else { beyond(time, within.1 - 1, reach.far, &mut hints.a) };
     let mut put = |low: Point, high: Point| push(out, (low.max(within.0), high.min(within.1)));
     for &(low, high) in &source[seek(source, within.0)..] {
         let stop = high.min(until);

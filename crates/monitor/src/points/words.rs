@@ -15,6 +15,10 @@ impl Word {
     pub(crate) fn small(number: i64) -> Option<Word> {
         (-SMALL..SMALL).contains(&number).then_some(Word((number as u64) << 1))
     }
+    /// A number of at most 18 digits.
+    pub(crate) fn short(number: i64) -> Word {
+        Word((number as u64) << 1)
+    }
     pub(crate) fn bits(self) -> u64 {
         self.0
     }
@@ -142,13 +146,17 @@ impl Pool {
         }
     }
 
+    #[inline]
     pub(crate) fn order(&self, a: Word, b: Word) -> Ordering {
         match (a.as_small(), b.as_small()) {
             (Some(a), Some(b)) => a.cmp(&b),
-            _ => match (self.ratio(a), self.ratio(b)) {
-                (Some(a), Some(b)) => a.cmp(&b),
-                _ => self.value(a).cmp_text(&self.value(b)),
-            },
+            _ => self.order_of_large(a, b),
+        }
+    }
+    fn order_of_large(&self, a: Word, b: Word) -> Ordering {
+        match (self.ratio(a), self.ratio(b)) {
+            (Some(a), Some(b)) => a.cmp(&b),
+            _ => self.value(a).cmp_text(&self.value(b)),
         }
     }
 
