@@ -609,32 +609,28 @@ impl Points {
                 needs[child] = (needs[child].0.min(point), merged);
             }
         }
-        for space in 0..self.spaces.len() {
-            let members: Vec<usize> = (0..self.nodes.len()).filter(|&i| self.nodes[i].core.space == space).collect();
-            for &i in &members {
-                self.nodes[i].trim_default(needs[i].0, needs[i].1);
-            }
-            let mut gone: Vec<bool> = self.spaces[space].alive().to_vec();
-            for &i in &members {
-                self.nodes[i].let_go(needs[i].0, needs[i].1, &mut gone);
-            }
-            for node in &self.nodes {
-                node.children().iter().filter(|child| members.contains(child)).for_each(|&i| node.keep(i, &mut gone));
-            }
+        let mut gone: Vec<Vec<bool>> = self.spaces.iter().map(|space| space.alive().to_vec()).collect();
+        for (node, need) in self.nodes.iter_mut().zip(&needs) {
+            node.trim_default(need.0, need.1);
+            node.let_go(need.0, need.1, &mut gone[node.core.space]);
+        }
+        // A row that is a key for one that stays has to stay.
+        while (0..self.nodes.len()).any(|i| self.nodes[i].keep(&self.nodes[..i], &mut gone)) {}
+        for (space, gone) in gone.iter().enumerate() {
             if self.spaces[space].arity == 0 || !gone.contains(&true) {
                 continue;
             }
             for i in 0..self.nodes.len() {
                 for child in self.nodes[i].children() {
-                    if members.contains(&child) {
-                        self.nodes[i].forget(child, &gone);
+                    if self.nodes[child].core.space == space {
+                        self.nodes[i].forget(child, gone);
                     }
                 }
+                if self.nodes[i].core.space == space {
+                    self.nodes[i].drop_rows(gone);
+                }
             }
-            for &i in &members {
-                self.nodes[i].drop_rows(&gone);
-            }
-            self.spaces[space].remove(&gone);
+            self.spaces[space].remove(gone);
         }
         let oldest = needs.iter().map(|need| need.0).min().unwrap_or(0);
         self.time.forget(oldest.saturating_sub(1).min(self.seen.saturating_sub(1)));

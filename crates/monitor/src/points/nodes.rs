@@ -1559,13 +1559,18 @@ impl Node {
         again.iter().filter(|&&row| row != NONE).for_each(|&row| gone[row as usize] = false);
     }
 
-    /// Rows of an input that are there for this operator's sake are struck from `gone`.
-    pub(crate) fn keep(&self, child: usize, gone: &mut [bool]) {
-        if let Kind::Zip(zip) = &self.kind
-            && child == zip.other
-        {
-            zip.drivers.iter().zip(gone).for_each(|(drivers, gone)| *gone &= drivers.is_empty());
+    /// Rows of an input that are there for the sake of rows that stay are struck from `gone`; true if there were any.
+    pub(crate) fn keep(&self, below: &[Node], gone: &mut [Vec<bool>]) -> bool {
+        let Kind::Zip(zip) = &self.kind else { return false };
+        let [driver, other] = [zip.driver, zip.other].map(|child| below[child].core.space);
+        let mut struck = false;
+        for (with, drivers) in zip.drivers.iter().enumerate() {
+            if gone[other][with] && drivers.rows().any(|row| !gone[driver][row as usize]) {
+                gone[other][with] = false;
+                struck = true;
+            }
         }
+        struck
     }
 
     pub(crate) fn trim_default(&mut self, point: Point, keep: Option<Point>) {

@@ -184,6 +184,10 @@ impl Side {
         }
     }
 
+    pub(crate) fn rows(&self) -> impl Iterator<Item = u32> + '_ {
+        self.open.iter().copied().chain(self.ended.iter().map(|&(_, row)| row))
+    }
+
     /// Rows whose hull may meet `within`.
     pub(crate) fn near(&self, within: Span) -> impl Iterator<Item = u32> + '_ {
         let from = within.0.saturating_sub(self.longest);
