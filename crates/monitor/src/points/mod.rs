@@ -614,23 +614,24 @@ impl Points {
             node.trim_default(need.0, need.1);
             node.let_go(need.0, need.1, &mut gone[node.core.space]);
         }
-        // A row that is a key for one that stays has to stay.
-        while (0..self.nodes.len()).any(|i| self.nodes[i].keep(&self.nodes[..i], &mut gone)) {}
-        for (space, gone) in gone.iter().enumerate() {
-            if self.spaces[space].arity == 0 || !gone.contains(&true) {
-                continue;
+        // The one row of what has no columns is always there.
+        self.spaces.iter().zip(&mut gone).filter(|(space, _)| space.arity == 0).for_each(|(_, gone)| gone.fill(false));
+        let mut struck = true;
+        while struck {
+            struck = false;
+            for (i, node) in self.nodes.iter().enumerate() {
+                struck |= node.keep(&self.nodes[..i], &mut gone);
             }
-            for i in 0..self.nodes.len() {
-                for child in self.nodes[i].children() {
-                    if self.nodes[child].core.space == space {
-                        self.nodes[i].forget(child, gone);
-                    }
-                }
-                if self.nodes[i].core.space == space {
-                    self.nodes[i].drop_rows(gone);
-                }
+        }
+        for i in 0..self.nodes.len() {
+            let (below, node) = self.nodes.split_at_mut(i);
+            for child in node[0].children() {
+                node[0].forget(child, &gone[below[child].core.space]);
             }
-            self.spaces[space].remove(gone);
+            node[0].drop_rows(below, &gone);
+        }
+        for (space, gone) in self.spaces.iter_mut().zip(&gone) {
+            space.remove(gone);
         }
         let oldest = needs.iter().map(|need| need.0).min().unwrap_or(0);
         self.time.forget(oldest.saturating_sub(1).min(self.seen.saturating_sub(1)));

@@ -1378,10 +1378,10 @@ fn unlink(links: &mut [u32], gone: &[bool], with: u32, mut each: impl FnMut(u32)
 }
 
 /// Takes away the links to what is let go, of rows that hold nowhere.
-fn cut(links: &mut [u32], gone: &[bool]) {
+fn cut(links: &mut [u32], gone: &[bool], with: u32) {
     for link in links {
-        if *link != NONE && gone[*link as usize] {
-            *link = NONE;
+        if gone.get(*link as usize) == Some(&true) {
+            *link = with;
         }
     }
 }
@@ -1390,7 +1390,7 @@ fn cut(links: &mut [u32], gone: &[bool]) {
 fn let_go_slots<const N: usize>(keys: &mut Rows, gone: &[bool], links: [&mut Vec<u32>; N]) {
     if gone.contains(&true) {
         keys.remove(gone);
-        links.into_iter().for_each(|links| cut(links, gone));
+        links.into_iter().for_each(|links| cut(links, gone, NONE));
     }
 }
 
@@ -1546,29 +1546,50 @@ impl Node {
         let (timers, again) = match &self.kind {
             Kind::Unary(unary) => (&unary.timers, &unary.again),
             Kind::Zip(zip) => (&zip.timers, &zip.again),
-            Kind::Or(or) => return or.rows.iter().zip(gone).for_each(|(parts, gone)| *gone &= *parts == [NONE; 2]),
-            Kind::Map(map) if map.injective => {
-                return map.only.iter().zip(gone).for_each(|(&only, gone)| *gone &= only == NONE);
-            }
-            Kind::Map(map) => {
-                return map.members.iter().zip(gone).for_each(|(members, gone)| *gone &= members.is_empty());
-            }
             _ => return,
         };
         timers.strike(gone);
         again.iter().filter(|&&row| row != NONE).for_each(|&row| gone[row as usize] = false);
     }
 
-    /// Rows of an input that are there for the sake of rows that stay are struck from `gone`; true if there were any.
+    /// Rows that are there for the sake of rows of an input that stay are struck from `gone`, which has the rows of every
+    /// space; true if there were any.
     pub(crate) fn keep(&self, below: &[Node], gone: &mut [Vec<bool>]) -> bool {
-        let Kind::Zip(zip) = &self.kind else { return false };
-        let [driver, other] = [zip.driver, zip.other].map(|child| below[child].core.space);
+        let space = |child: usize| below[child].core.space;
+        let own = self.core.space;
         let mut struck = false;
-        for (with, drivers) in zip.drivers.iter().enumerate() {
-            if gone[other][with] && drivers.rows().any(|row| !gone[driver][row as usize]) {
-                gone[other][with] = false;
+        let mut strike = |gone: &mut [Vec<bool>], space: usize, row: usize, stays: &dyn Fn(&[Vec<bool>]) -> bool| {
+            if gone[space][row] && stays(gone) {
+                gone[space][row] = false;
                 struck = true;
             }
+        };
+        match &self.kind {
+            Kind::Zip(zip) => {
+                let driver = space(zip.driver);
+                for (with, drivers) in zip.drivers.iter().enumerate() {
+                    strike(gone, space(zip.other), with, &|gone| drivers.rows().any(|row| !gone[driver][row as usize]));
+                }
+            }
+            Kind::Or(or) => {
+                let from = or.parts.map(space);
+                for (out, parts) in or.rows.iter().enumerate() {
+                    let stays = |gone: &[Vec<bool>], side: usize| {
+                        parts[side] != NONE && !gone[from[side]][parts[side] as usize]
+                    };
+                    strike(gone, own, out, &|gone| stays(gone, 0) || stays(gone, 1));
+                }
+            }
+            Kind::Map(map) => {
+                let from = space(map.child);
+                for (out, &row) in map.only.iter().enumerate() {
+                    strike(gone, own, out, &|gone| row != NONE && !gone[from][row as usize]);
+                }
+                for (out, members) in map.members.iter().enumerate() {
+                    strike(gone, own, out, &|gone| members.rows().any(|row| !gone[from][row as usize]));
+                }
+            }
+            _ => {}
         }
         struck
     }
@@ -1583,16 +1604,22 @@ impl Node {
         }
     }
 
-    /// Numbers of rows are given away; this operator has them in its own sets.
-    pub(crate) fn drop_rows(&mut self, gone: &[bool]) {
-        self.core.drop_rows(gone);
+    /// Numbers of rows are given away: this operator has them in its own sets, or as what rows that hold nowhere lead to.
+    /// `gone` has the rows of every space, and every operator forgot its input's.
+    pub(crate) fn drop_rows(&mut self, below: &[Node], gone: &[Vec<bool>]) {
+        let own = &gone[self.core.space];
+        self.core.drop_rows(own);
         let open = match &mut self.kind {
             Kind::Unary(unary) => &mut unary.open,
-            Kind::Zip(zip) => &mut zip.open,
+            Kind::Zip(zip) => {
+                cut(&mut zip.of_driver, &gone[below[zip.other].core.space], NONE);
+                &mut zip.open
+            }
+            Kind::Map(map) => return cut(&mut map.links, own, UNLINKED),
             _ => return,
         };
         if !open.rows.is_empty() {
-            (0..gone.len()).filter(|&row| gone[row]).for_each(|row| open.note(row as u32, false));
+            (0..own.len()).filter(|&row| own[row]).for_each(|row| open.note(row as u32, false));
         }
     }
 
@@ -1607,9 +1634,6 @@ impl Node {
                     for (drivers, _) in zip.drivers.iter_mut().zip(&touched).filter(|(_, touched)| **touched) {
                         drivers.forget(&mut zip.filing, gone);
                     }
-                }
-                if child == zip.other {
-                    cut(&mut zip.of_driver, gone);
                 }
             }
             Kind::Or(or) => {

@@ -232,6 +232,32 @@ fn a_stream_of_new_texts_stays_small() {
     assert!(late < &(early + early / 4), "{early} bytes, later {late}");
 }
 
+/// Rows that are keys for each other do not hold each other for ever.
+#[test]
+fn a_stream_of_new_keys_stays_small() {
+    let signature = parse_signature("p(int,int) q(int,int)").unwrap();
+    for formula in [
+        "p(x,y) AND NOT ONCE[1,5] p(y,x)",
+        "(p(x,y) AND NOT ONCE[1,5] q(x,y)) OR (q(x,y) AND NOT EVENTUALLY[1,5] p(y,x))",
+        "(NOT p(x,y)) SINCE[0,5] q(y,x)",
+    ] {
+        let mut points = Points::new(&parse_formula(formula).unwrap(), &signature).unwrap();
+        points.stream(Some(0));
+        let mut log = LogReader::default();
+        let mut bytes = Vec::new();
+        for stamp in 0..40_000 {
+            let line = format!("@{stamp} p({stamp},7) p(7,{stamp}) q({stamp},7);\n");
+            points.feed(&mut log, line.as_bytes(), false).unwrap();
+            if stamp % 100 == 99 {
+                points.write_final(&mut Vec::new()).unwrap();
+                bytes.push(points.bytes());
+            }
+        }
+        let (early, late) = (bytes[..200].iter().max().unwrap(), bytes[200..].iter().max().unwrap());
+        assert!(late < &(early + early / 4), "{formula}: {early} bytes, later {late}");
+    }
+}
+
 #[test]
 fn names() {
     let log = "@0 r(1,2) q(2); @1 p(3);";
