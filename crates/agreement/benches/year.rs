@@ -66,7 +66,7 @@ fn main() {
     assert_eq!(first.digest(), judgment.digest());
 
     let newest = |kind: &str, entries: &[(Entry, LoggedAt)]| {
-        entries.iter().rev().find(|(e, _)| e.statement.kind == kind).unwrap().clone()
+        entries.iter().rev().find(|(e, _)| e.statement.kind == kind).cloned()
     };
     let mut again = |what: &str, new: (Entry, LoggedAt)| {
         entries.push(new);
@@ -80,14 +80,16 @@ fn main() {
             assert_eq!(grown.digest(), whole.digest());
         }
     };
-    let mut fresh = newest("ack", &year.entries(&accord));
+    let all = year.entries(&accord);
+    let (Some(mut fresh), Some(mut withdrawal)) = (newest("ack", &all), newest("withdraw", &all)) else {
+        println!("a year so short has no acknowledgement or withdrawal to repeat");
+        return;
+    };
     fresh.0.statement_id = StatementId([1; 32]);
     fresh.0.index += 1_000_000;
     fresh.1 = LoggedAt { lo: end, hi: end };
     again("one new entry (an acknowledgement)", fresh);
-    let all = year.entries(&accord);
     let old = all.iter().find(|(e, _)| e.statement.kind == "ack").unwrap().clone();
-    let mut withdrawal = newest("withdraw", &all);
     withdrawal.0.statement.party = old.0.statement.party.clone();
     withdrawal.0.statement.refs = vec![Reference { rel: Rel::Withdraws, id: old.0.statement_id }];
     withdrawal.0.statement_id = StatementId([2; 32]);
