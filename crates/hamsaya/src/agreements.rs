@@ -1,11 +1,15 @@
 //! Agreement folders: from a path, or the ones that this binary carries, so that the demo runs anywhere.
 use crate::complaint::Complaint;
+use crate::faults;
+use crate::verdicts::hex;
 use anyhow::{Context, Result};
-use hamsaya_agreement::Agreement;
+use hamsaya_agreement::{Agreement, JudgeError};
+use hamsaya_record::logs::Logs;
+use hamsaya_record::verify;
 use rust_embed::RustEmbed;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[derive(RustEmbed)]
 #[folder = "../../agreements/"]
@@ -17,6 +21,17 @@ pub type Files = BTreeMap<String, Vec<u8>>;
 /// Reads and compiles the agreement in a folder.
 pub fn read(dir: &Path) -> Result<Agreement> {
     Ok(Agreement::parse(&files(dir)?)?)
+}
+
+/// An agreement, and the record that was founded on it: every log checked, the largest consistent copy of each.
+pub fn read_with_record(agreement: &Path, record: &[PathBuf]) -> Result<(Agreement, Logs)> {
+    let agreement = read(agreement)?;
+    let (founding, logs) = verify::load(record).map_err(faults::complaint)?;
+    if founding.agreement() != agreement.digest() {
+        let (found, allowed) = (hex(&founding.agreement()), hex(&agreement.digest()));
+        return Err(JudgeError::OtherAgreement { found, allowed }.into());
+    }
+    Ok((agreement, logs))
 }
 
 /// All files of an agreement folder.

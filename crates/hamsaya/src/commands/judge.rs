@@ -1,14 +1,14 @@
 //! `hamsaya judge`: verdicts offline, from copies of the logs.
 use super::{Format, Outcome};
+use crate::agreements;
 use crate::complaint::Complaint;
-use crate::verdicts::{self, Row, hex};
+use crate::verdicts::{self, Row};
 use crate::words::{Language, Words};
-use crate::{agreements, faults};
 use anyhow::Result;
 use clap::Args;
-use hamsaya_agreement::{Commitment, JudgeError, Judgment, State, Verdict, judge, judge_explaining};
+use hamsaya_agreement::{Commitment, Judgment, State, Verdict, judge, judge_explaining};
 use hamsaya_node::api::shapes;
-use hamsaya_record::{Instant, verify};
+use hamsaya_record::Instant;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -43,12 +43,7 @@ pub struct Judge {
 
 impl Judge {
     pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
-        let agreement = agreements::read(&self.agreement)?;
-        let (founding, logs) = verify::load(&self.record).map_err(faults::complaint)?;
-        if founding.agreement() != agreement.digest() {
-            let (found, allowed) = (hex(&founding.agreement()), hex(&agreement.digest()));
-            return Err(JudgeError::OtherAgreement { found, allowed }.into());
-        }
+        let (agreement, logs) = agreements::read_with_record(&self.agreement, &self.record)?;
         let known_by = self.known_by.unwrap_or(self.as_of);
         let judgment = match (&self.explain, self.format) {
             // Reasons cost far more than verdicts: a table needs none, an explanation those of one.

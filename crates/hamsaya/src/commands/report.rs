@@ -1,15 +1,14 @@
 //! `hamsaya report`: what was owed in a period, and what became of it.
 use super::Outcome;
+use crate::agreements;
 use crate::complaint::Complaint;
 use crate::report::page::Page;
 use crate::report::{self, Period, Report as Data};
 use crate::verdicts::hex;
 use crate::words::{Language, Words};
-use crate::{agreements, faults};
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use hamsaya_agreement::JudgeError;
-use hamsaya_record::{Instant, verify};
+use hamsaya_record::Instant;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -64,12 +63,7 @@ enum Kind {
 impl Report {
     pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
         let (period, name) = self.period()?;
-        let agreement = agreements::read(&self.agreement)?;
-        let (founding, logs) = verify::load(&self.record).map_err(faults::complaint)?;
-        if founding.agreement() != agreement.digest() {
-            let (found, allowed) = (hex(&founding.agreement()), hex(&agreement.digest()));
-            return Err(JudgeError::OtherAgreement { found, allowed }.into());
-        }
+        let (agreement, logs) = agreements::read_with_record(&self.agreement, &self.record)?;
         let report = Data::of(&agreement, &logs, period, self.known_by.unwrap_or(period.to))?;
         fs::create_dir_all(&self.out).with_context(|| format!("{} cannot be made", self.out.display()))?;
         let wants = |kind| self.format.is_empty() || self.format.contains(&kind);

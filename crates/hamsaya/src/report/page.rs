@@ -7,7 +7,7 @@
 //!
 //! Every code, instant, digest and entry name is a cell of its own, so that nothing can turn it round inside a line that
 //! runs from right to left.
-use super::{Fate, Instance, Line, Report, logged};
+use super::{DAY_S, Fate, Instance, Line, Report, logged};
 use crate::verdicts::{Row as Stands, entry_name, hex};
 use crate::words::Words;
 use hamsaya_agreement::{Because, Cite};
@@ -469,7 +469,6 @@ impl Wording<'_> {
 
 /// Days, those that follow each other as one: `2026-12-01…2026-12-04`.
 fn spans(days: &[Instant]) -> Vec<String> {
-    const DAY_S: i64 = 86_400;
     let date = |day: Instant| day.to_string()[..10].to_string();
     days.chunk_by(|a, b| b.0 - a.0 == DAY_S)
         .filter_map(|run| match run {

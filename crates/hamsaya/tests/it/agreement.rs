@@ -1,24 +1,11 @@
 //! `hamsaya agreement …`, and docs/guide/agreement.md as it is written.
-use crate::command::{Ran, hamsaya, root, scratch};
+use crate::command::{Ran, copy, hamsaya, root, scratch};
 use crate::demo::played;
 use std::fs;
 use std::path::Path;
 
 fn accord() -> String {
     root().join("agreements/hamsaya-accord").to_str().expect("UTF-8").to_string()
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).expect("a copy");
-        }
-    }
 }
 
 /// Whether the lines of an answer stand in what was printed, in order; `…` is anything, also at the end of a line.

@@ -1,5 +1,5 @@
 //! The main job, end to end, with the built command: five nodes, one accord, one verdict.
-use crate::command::{Ran, hamsaya, root, scratch};
+use crate::command::{Ran, copy, hamsaya, root, scratch};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,18 +32,6 @@ fn digests(out: &str) -> BTreeSet<&str> {
 
 /// A copy of a folder that the demo left, for a test that damages it.
 fn copied(node: &str, name: &str) -> PathBuf {
-    fn copy(from: &Path, to: &Path) {
-        fs::create_dir_all(to).expect("a folder");
-        for entry in fs::read_dir(from).expect("a folder") {
-            let entry = entry.expect("an entry");
-            let to = to.join(entry.file_name());
-            if entry.path().is_dir() {
-                copy(&entry.path(), &to);
-            } else {
-                fs::copy(entry.path(), to).expect("a copy");
-            }
-        }
-    }
     let to = scratch(name).join(node);
     copy(&played().place.join(node), &to);
     to
