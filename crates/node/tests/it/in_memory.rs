@@ -5,7 +5,9 @@ use hamsaya_node::docket::Docket;
 use hamsaya_node::node::{Action, Answer, At, Cosigning, Event, Explain, Hint, News, Node, Silence, Status, Stores};
 use hamsaya_record::Instant;
 use hamsaya_record::accept::Reason;
+use hamsaya_record::cosignature;
 use hamsaya_record::envelope::Envelope;
+use hamsaya_record::note::Note;
 use hamsaya_record::statement::{Act, FieldValue, Statement, StatementId, hex};
 use hamsaya_record::store::{Crash, Memory, Store};
 use hamsaya_record::witness::{SKEW_S_MAX, WitnessAnswer, origin_hash};
@@ -28,6 +30,9 @@ struct World {
     disks: BTreeMap<String, Disk>,
     nodes: BTreeMap<String, Node<Memory>>,
     silent: BTreeSet<String>,
+    /// Who gets no answer from whom.
+    withheld: BTreeSet<(String, String)>,
+    refusals_s: u64,
     now: Instant,
     /// Seconds that clocks are ahead; with any, nodes take time as the system's.
     ahead_s: BTreeMap<String, i64>,
@@ -53,6 +58,8 @@ impl World {
             disks: BTreeMap::new(),
             nodes: BTreeMap::new(),
             silent: BTreeSet::new(),
+            withheld: BTreeSet::new(),
+            refusals_s: 0,
             now: START,
             ahead_s: ahead_s.into_iter().map(|(name, s)| (name.to_string(), s)).collect(),
             elapsed_ms: 0,
@@ -77,6 +84,7 @@ impl World {
         self.disks.get_mut(name).unwrap().copies = all.clone();
         let stores = Stores { log: with_log.then_some(disk.log), witness: Some(disk.witness), copies: all };
         let mut setup = setup(name, &self.agreement, &self.leaf);
+        setup.pacing.refusals_s = self.refusals_s;
         setup.skew_s_max = Some(SKEW_S_MAX).filter(|_| !self.ahead_s.is_empty());
         let node = Node::open(setup, stores).unwrap();
         self.nodes.insert(name.into(), node);
@@ -135,7 +143,9 @@ impl World {
                 Event::NewestSeen { peer, answer }
             }
             Action::FetchCheckpoint { origin, peer, etag, .. } => {
-                let answer = self.published(&peer, &origin).map(|note| match note {
+                let is_withheld = self.withheld.contains(&(name.to_string(), peer.clone()));
+                let published = if is_withheld { Err(silence()) } else { self.published(&peer, &origin) };
+                let answer = published.map(|note| match note {
                     None => News::Nothing { held: false },
                     Some(note) => {
                         let name = hex(&StatementId::of(&note).0);
@@ -308,10 +318,18 @@ fn at_rest_nothing_is_written() {
     world.now = world.now.plus(60);
     world.pass(30_000);
     assert_eq!(world.sizes("P1"), before);
+    // Each witness cosigned twice; readers elsewhere take one line of each key.
+    for (holder, of) in [("P1", "P1"), ("P2", "P1"), ("G2", "P2")] {
+        let note = Note::parse(&world.published(holder, &origin(of)).unwrap().unwrap()).unwrap();
+        let keys: BTreeSet<(&str, u32)> = note.signatures.iter().map(|s| (s.name.as_str(), s.id)).collect();
+        assert_eq!((keys.len(), note.signatures.len()), (5, 5), "{holder} of {of}:\n{}", note.to_text());
+        let times: BTreeSet<u64> = note.signatures.iter().filter_map(cosignature::time).collect();
+        assert_eq!(times, [u64::try_from(world.now.0).unwrap()].into(), "{holder} of {of}: the latest");
+    }
 }
 
 #[test]
-fn three_of_four_witnesses_are_enough_and_two_are_not() {
+fn veto_by_silence_three_of_four_witnesses_are_enough_and_two_are_not() {
     let mut world = World::new();
     world.silent.insert("O1".into());
     let envelope = lodged(&world);
@@ -406,7 +424,7 @@ fn put_back_an_old_disk(world: &mut World, old: Memory) {
 }
 
 #[test]
-fn a_disk_that_is_older_than_what_the_world_has_seen_takes_its_entries_back() {
+fn old_disk_takes_back_what_the_world_has_seen() {
     let mut world = World::new();
     let old = world.disks["P2"].log.copy();
     let ticket = world.submit("P2", lodged(&world).to_leaf());
@@ -419,7 +437,7 @@ fn a_disk_that_is_older_than_what_the_world_has_seen_takes_its_entries_back() {
 }
 
 #[test]
-fn a_disk_that_is_older_than_any_copy_stops() {
+fn old_disk_that_is_older_than_any_copy_stops() {
     let mut world = World::new();
     let old = world.disks["P2"].log.copy();
     // Two witnesses see the entry; without quorum nobody copies it.
@@ -545,4 +563,57 @@ fn thousands_of_entries_are_judged_a_few_times() {
     assert_eq!(world.sizes("P2")[&origin("P1")], 603);
     assert_eq!(world.digest("P1"), world.digest("P2"));
     assert!(judged(&world) - before < 20, "a batch is one head");
+}
+
+/// P2 shows its log to all but P1: P1 gets it from the others' copies, the same bytes.
+#[test]
+fn withholding_a_log_from_one_party_withholds_nothing() {
+    let mut world = World::new();
+    world.withheld.insert(("P1".into(), "P2".into()));
+    world.submit("P2", lodged(&world).to_leaf());
+    world.pass(30_000);
+    assert_eq!(world.sizes("P1")[&origin("P2")], 4);
+    assert_eq!(world.sizes("P1"), world.sizes("G1"));
+    assert_eq!(world.digest("P1"), world.digest("G1"));
+    assert!(
+        world.nodes["P1"].logs_at(&world.nodes["P1"].heads()).entries().iter().any(|e| e.statement.kind == "lodged")
+    );
+}
+
+/// A field that a rule reads cannot be hidden from some: it is refused where it comes in, and absent where it stands.
+#[test]
+fn verdicts_split_by_private_data_are_refused() {
+    let mut world = World::new();
+    let open = Statement::parse(&lodged(&world).payload).unwrap();
+    for field in ["allegation", "against", "commitment", "urgency"] {
+        let mut hidden = open.clone();
+        hidden.fields.remove(field).unwrap();
+        hidden.salted = vec![[7; 32]];
+        let bytes = Envelope::sign(hidden.to_payload(), &[&key("P2", "chair")]).to_leaf();
+        let ticket = world.submit("P2", bytes);
+        let Some(Answer::Refused(refusal)) = world.answers.get(&ticket) else { panic!("{field} may be hidden") };
+        assert_eq!((refusal.reason, refusal.field.as_str()), (Reason::BadField, format!("fields.{field}").as_str()));
+        assert!(world.agreement.fits(&hidden).is_err(), "nor does it count in a copy");
+    }
+}
+
+/// Hundreds of statements that are refused within a minute are one entry, with their number.
+#[test]
+fn flood_of_refused_statements_is_an_entry_a_minute() {
+    let mut world = World::new();
+    world.stop("P2");
+    world.refusals_s = 60;
+    world.start("P2");
+    world.settle();
+    let before = world.sizes("P2")[&origin("P2")];
+    for n in 0..500 {
+        world.submit("P2", format!("{{{n}").into_bytes());
+        world.pass(10);
+    }
+    world.pass(65_000);
+    let logs = world.nodes["P2"].logs_at(&world.nodes["P2"].heads());
+    let told: Vec<_> = logs.entries().iter().filter(|e| e.statement.kind == "refusal").collect();
+    assert!((1..=2).contains(&told.len()), "{}", told.len());
+    assert_eq!(world.nodes["P2"].refusals().0, 500);
+    assert!(world.sizes("P2")[&origin("P2")] <= before + 4, "{:?}", world.sizes("P2"));
 }
