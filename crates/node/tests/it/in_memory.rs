@@ -592,7 +592,10 @@ fn verdicts_split_by_private_data_are_refused() {
         let bytes = Envelope::sign(hidden.to_payload(), &[&key("P2", "chair")]).to_leaf();
         let ticket = world.submit("P2", bytes);
         let Some(Answer::Refused(refusal)) = world.answers.get(&ticket) else { panic!("{field} may be hidden") };
-        assert_eq!((refusal.reason, refusal.field.as_str()), (Reason::BadField, format!("fields.{field}").as_str()));
+        assert_eq!(
+            (refusal.reason, refusal.field.as_str()),
+            (Reason::BadField, format!("predicate.fields.{field}").as_str())
+        );
         assert!(world.agreement.fits(&hidden).is_err(), "nor does it count in a copy");
     }
 }

@@ -1,15 +1,29 @@
-//! The attack table of the record's design, a test for each that the record itself must stop, named by its row.
+//! The attack table of the record's design: every row, and the tests that carry it out. What the record stops by itself is
+//! tested here; what takes several nodes, in `crates/node/tests/it/in_memory.rs`.
 //!
 //! ```text
-//! split view, party and one witness   here
-//! backdating, backfill                here
-//! reading removed, replayed           here
-//! false reading                       here: keys of devices; sensors of both sides are the agreement's to ask for
-//! withholding, veto by silence        silence here and in the node's tests; withholding has none yet
-//! stolen key, old disk                here, and in the node's tests
-//! verdicts split                      here by late cosignatures; by private data none yet
-//! flood, guessed salts                here
+//! split view            split_view_of_a_party_and_one_witness_never_meets_two_quorums
+//!                       split_view_cosignatures_on_another_tree_time_nothing
+//! backdating            backdating_an_entry_is_not_logged_before_the_witnesses_last_saw_the_log_without_it
+//!                       backdating_times_that_cross_are_disputed
+//! backfill              backfill_must_be_what_the_hole_was_left_by_and_is_logged_when_it_came
+//! reading removed       reading_removed_or_rewritten_is_seen
+//! reading replayed      reading_replayed_counts_once_and_nowhere_else
+//! false reading         false_reading_needs_the_key_of_the_device
+//! withholding           node: withholding_a_log_from_one_party_withholds_nothing
+//! veto by silence       veto_by_silence_of_one_witness_holds_nothing_up
+//!                       node: veto_by_silence_three_of_four_witnesses_are_enough_and_two_are_not
+//! stolen key            stolen_key_gets_no_cosignature_on_another_log_and_is_proven
+//! old disk              old_disk_signs_nothing_before_the_witnesses_are_heard
+//!                       node: old_disk_takes_back_what_the_world_has_seen
+//!                       node: old_disk_that_is_older_than_any_copy_stops
+//! private data          node: verdicts_split_by_private_data_are_refused
+//! late cosignatures     verdicts_split_by_late_cosignatures_are_not
+//! flood                 flood_is_bounded_in_every_direction
+//!                       node: flood_of_refused_statements_is_an_entry_a_minute
+//! guessed salts         guessed_salts_a_disclosure_with_a_short_salt_is_refused
 //! ```
+//! A reading of both sides' sensors is the agreement's to ask for.
 use crate::world::{P1, START, World, Writer, cosign, uuid};
 use hamsaya_record::accept::{Acceptance, Accepted, Reason, Refusal};
 use hamsaya_record::checkpoint::Checkpoint;
@@ -26,6 +40,7 @@ use hamsaya_record::store::Memory;
 use hamsaya_record::tiles::TilesError;
 use hamsaya_record::verify::Replay;
 use hamsaya_record::witness::{self, Witness, WitnessAnswer};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The log as a reader holds it, under its newest head.
@@ -431,5 +446,25 @@ fn guessed_salts_a_disclosure_with_a_short_salt_is_refused() {
         let written = exhibit::write(&parts, |level, n| tiles.hash(level, n));
         let refused = matches!(&written, Err(WriteError::Parts(error)) if error.step == Step::Disclosures);
         assert_eq!((written.is_ok(), refused), (holds, !holds), "{salt:?}: {written:?}");
+    }
+}
+
+/// The table above is the list: every test in it exists, and every test here is in it.
+#[test]
+fn the_table_names_every_test() {
+    let here = include_str!("attacks.rs");
+    let node = include_str!("../../../node/tests/it/in_memory.rs");
+    let tests = |source: &str| -> BTreeSet<String> {
+        let after = source.split("#[test]\n").skip(1);
+        let names = after.filter_map(|text| text.trim_start().strip_prefix("fn ")?.split_once('('));
+        names.map(|(name, _)| name.to_string()).collect()
+    };
+    let (mut own, others) = (tests(here), tests(node));
+    own.remove("the_table_names_every_test");
+    let table = here.split("```").nth(1).unwrap().lines().filter_map(|line| line.get(26..));
+    let (named, beside): (Vec<&str>, Vec<&str>) = table.partition(|name| !name.starts_with("node: "));
+    assert_eq!(named.into_iter().map(str::to_string).collect::<BTreeSet<_>>(), own);
+    for name in beside.iter().filter_map(|name| name.strip_prefix("node: ")) {
+        assert!(others.contains(name), "{name}");
     }
 }
