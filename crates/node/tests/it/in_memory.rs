@@ -580,24 +580,31 @@ fn withholding_a_log_from_one_party_withholds_nothing() {
     );
 }
 
-/// A field that a rule reads cannot be hidden from some: it is refused where it comes in, and absent where it stands.
+/// A field that a rule needs cannot be hidden: it is refused where it comes in, and absent where it stands. One that may be
+/// left out can be, and is then left out for every judge, whoever was shown it.
 #[test]
 fn verdicts_split_by_private_data_are_refused() {
     let mut world = World::new();
     let open = Statement::parse(&lodged(&world).payload).unwrap();
-    for field in ["allegation", "against", "commitment", "urgency"] {
+    let hide = |field: &str| {
         let mut hidden = open.clone();
         hidden.fields.remove(field).unwrap();
         hidden.salted = vec![[7; 32]];
-        let bytes = Envelope::sign(hidden.to_payload(), &[&key("P2", "chair")]).to_leaf();
+        (Envelope::sign(hidden.to_payload(), &[&key("P2", "chair")]).to_leaf(), hidden)
+    };
+    for field in ["allegation", "against", "commitment", "event"] {
+        let (bytes, hidden) = hide(field);
         let ticket = world.submit("P2", bytes);
         let Some(Answer::Refused(refusal)) = world.answers.get(&ticket) else { panic!("{field} may be hidden") };
-        assert_eq!(
-            (refusal.reason, refusal.field.as_str()),
-            (Reason::BadField, format!("predicate.fields.{field}").as_str())
-        );
+        let found = (refusal.reason, refusal.field.clone());
+        assert_eq!(found, (Reason::BadField, format!("predicate.fields.{field}")));
         assert!(world.agreement.fits(&hidden).is_err(), "nor does it count in a copy");
     }
+    let ticket = world.submit("P2", hide("urgency").0);
+    world.pass(30_000);
+    assert!(matches!(world.answers.get(&ticket), Some(Answer::Logged(_))), "{:?}", world.answers.get(&ticket));
+    assert_eq!(world.digest("P1"), world.digest("P2"));
+    assert_eq!(world.digest("P1"), world.digest("G1"));
 }
 
 /// Hundreds of statements that are refused within a minute are one entry, with their number.
