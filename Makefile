@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-interop lint unit e2e build-tests console console-size bless bench-monitor bench-agreement fuzz-monitor histories docs deny clean tools chromium
+.PHONY: help demo test test-interop lint unit console-unit e2e shots build-tests console console-size bless bench-monitor bench-agreement fuzz-monitor histories docs deny clean tools chromium
 
 CARGO ?= cargo
 CASES ?= 100000
@@ -18,14 +18,14 @@ demo: console ## Five nodes on loopback play the golden scenario. ONCE=1 exits a
 	@$(HAMSAYA) demo $(if $(ONCE),--once) $(if $(KILL),--kill $(KILL)) $(if $(GED),--ged $(GED)) $(if $(KEEP),--keep) $(DEMO_FLAGS)
 
 test: lint build-tests chromium ## Everything that must hold: formatting, lints, all tests, the console in a browser.
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit e2e
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit e2e console-unit
 	@echo "make: all tests passed"
 
 tools:
 	@command -v $(CARGO) >/dev/null || { echo "error: cargo was not found"; echo "hint: install Rust 1.95 from your distribution or with rustup"; exit 2; }
 	@command -v npm >/dev/null || { echo "error: npm was not found"; echo "hint: install Node.js 20 or later"; exit 2; }
 
-lint: tools ## Formatting and clippy, warnings are errors.
+lint: tools console/node_modules/.checked ## Formatting, clippy and the console's types, warnings are errors.
 	@echo "make: formatting and lints"
 	@$(CARGO) fmt --all --check
 	@$(CARGO) clippy --quiet --locked --workspace --all-targets -- -D warnings
@@ -35,11 +35,13 @@ build-tests: console
 	@echo "make: building the tests"
 	@$(CARGO) test --quiet --locked --workspace --no-run
 
-unit: build-tests ## Rust tests and the console's unit tests.
+unit: build-tests ## Rust tests.
 	@echo "make: Rust tests"
 	@$(CARGO) test --locked --workspace
+
+console-unit: console ## The console's unit tests.
 	@echo "make: the console's unit tests"
-	@cd console && npm test
+	@cd console && npm run --silent test
 
 # The console is built again only when one of its sources is newer than the last build.
 console: console/dist/index.html ## Builds console/dist.
@@ -53,19 +55,27 @@ console/dist/index.html: console/node_modules/.package-lock.json $(CONSOLE_SOURC
 	@echo "make: building the console"
 	@cd console && npm run --silent build && touch dist/index.html
 
+# As clippy does, the types are checked again only when a source has changed.
+console/node_modules/.checked: console/node_modules/.package-lock.json $(CONSOLE_SOURCES)
+	@echo "make: checking the console's types"
+	@cd console && npm run --silent check && touch node_modules/.checked
+
 console-size: console ## Compressed size of what a browser loads.
 	@cd console/dist && find . -name '*.js' -o -name '*.css' | sort | while read -r f; do printf '%8d  %s\n' "$$(gzip -9c "$$f" | wc -c)" "$$f"; done
 
 chromium:
-	@if ! command -v chromium >/dev/null; then \
+	@if ! command -v chromium-headless-shell >/dev/null && ! command -v chromium >/dev/null; then \
 	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	    echo "make: installing Chromium for the browser tests (apt)"; \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
-	  else echo "make: chromium was not found: the browser tests will be skipped. hint: apt-get install chromium"; fi; fi
+	    apt-get update -qq; export DEBIAN_FRONTEND=noninteractive; apt-get install -y -qq chromium-headless-shell >/dev/null || apt-get install -y -qq chromium >/dev/null; \
+	  else echo "make: chromium was not found: the browser tests will be skipped. hint: apt-get install chromium-headless-shell"; fi; fi
 
 e2e: build-tests chromium ## The console in Chromium, against a real demo.
 	@echo "make: the console in Chromium"
-	@cd console && HAMSAYA_BIN="$(abspath $(HAMSAYA))" npm run --silent e2e
+	@cd console && HAMSAYA_BIN="$(abspath $(HAMSAYA))" SHOTS=$(SHOTS) npm run --silent e2e
+
+shots: ## The same, and a picture of every page in console/e2e/shots, to be looked at.
+	@$(MAKE) --no-print-directory e2e SHOTS=1
 
 test-interop: console ## Programs that are not ours read our logs, cosign them and ask our witness: Go's sumdb, PyPI's aics-tlog and aics-witness. Skips aloud.
 	@$(CARGO) build --quiet --locked -p hamsaya

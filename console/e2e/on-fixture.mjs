@@ -22,16 +22,16 @@ export async function fixtureTests(t, tools, node) {
         const view = await open(tools, node.url, { lang, size });
         for (const at of pages) {
           await goTo(view.page, at);
-          await holds(tools, view, lang, `${at} ${lang} ${size.width}`);
+          await holds(tools, view, lang, `${at} ${lang} ${size.width}`, at);
           await shot(tools, view.page, `fixture-${at}-${lang}-${size.width}`);
         }
         await goTo(view.page, `verdicts?${new URLSearchParams({ open: lane })}`);
         await view.page.waitForSelector('.why .times');
-        await holds(tools, view, lang, `verdict open ${lang} ${size.width}`);
+        await holds(tools, view, lang, `verdict open ${lang} ${size.width}`, 'verdict open');
         await shot(tools, view.page, `fixture-verdict-open-${lang}-${size.width}`, { fullPage: false });
         await goTo(view.page, lodgedAt);
         await view.page.waitForSelector('.entry .fields');
-        await holds(tools, view, lang, `entry ${lang} ${size.width}`);
+        await holds(tools, view, lang, `entry ${lang} ${size.width}`, 'entry');
         await shot(tools, view.page, `fixture-entry-${lang}-${size.width}`);
         await view.close();
       });
@@ -43,7 +43,7 @@ export async function fixtureTests(t, tools, node) {
       const view = await open(tools, node.url, { lang, dark: true });
       for (const at of pages) {
         await goTo(view.page, at);
-        await holds(tools, view, lang, `${at} ${lang} dark`);
+        await holds(tools, view, lang, `${at} ${lang} dark`, at);
         await shot(tools, view.page, `fixture-${at}-${lang}-dark`);
       }
       await view.close();
@@ -52,10 +52,10 @@ export async function fixtureTests(t, tools, node) {
 
   await t.test('320 pixels wide: nothing scrolls sideways', async () => {
     for (const lang of ['en', 'ps']) {
-      const view = await open(tools, node.url, { lang, size: { width: 320, height: 640 } });
+      const view = await open(tools, node.url, { lang, size: { name: 'phone', width: 320, height: 640 } });
       for (const at of [...pages, `verdicts?${new URLSearchParams({ open: lane })}`]) {
         await goTo(view.page, at);
-        await holds(tools, view, lang, `${at} ${lang} 320`);
+        await holds(tools, view, lang, `${at} ${lang} 320`, at);
       }
       await view.close();
     }
@@ -231,7 +231,7 @@ export async function fixtureTests(t, tools, node) {
       await row.getByText('p1.example/hamsaya/1#17').waitFor();
       await view.page.locator('summary').first().click();
       await view.page.getByText('p2.example/node+00').waitFor();
-      await holds(tools, view, lang, `difference ${lang}`);
+      await holds(tools, view, lang, `difference ${lang}`, 'difference');
       await shot(tools, view.page, `fixture-difference-${lang}-1280`);
       await view.close();
     }

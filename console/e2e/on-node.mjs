@@ -22,7 +22,7 @@ export async function nodeTests(t, tools, url) {
         for (const at of pages) {
           await goTo(view.page, at);
           await view.page.waitForLoadState('load');
-          await holds(tools, view, lang, `${at} ${lang} ${size.width}`);
+          await holds(tools, view, lang, `${at} ${lang} ${size.width}`, at);
           await shot(tools, view.page, `node-${at}-${lang}-${size.width}`);
         }
         const breached = judgment.verdicts.find((v) => v.state === 'breached' && v.reasons.because.length > 0);
@@ -30,13 +30,13 @@ export async function nodeTests(t, tools, url) {
           await goTo(view.page, `verdicts?${new URLSearchParams({ open: breached.label })}`);
           await view.page.waitForSelector('.why .times');
           assert.equal(await view.page.locator('tr.open .state.breached').count(), 1);
-          await holds(tools, view, lang, `verdict open ${lang} ${size.width}`);
+          await holds(tools, view, lang, `verdict open ${lang} ${size.width}`, 'verdict open');
           await shot(tools, view.page, `node-verdict-open-${lang}-${size.width}`, { fullPage: false });
           // From the verdict to the entry that it cites, and back.
           await view.page.locator('.why a').first().click();
           await settled(view.page);
           await view.page.waitForSelector('.entry .fields');
-          await holds(tools, view, lang, `entry ${lang} ${size.width}`);
+          await holds(tools, view, lang, `entry ${lang} ${size.width}`, 'entry');
           await shot(tools, view.page, `node-entry-${lang}-${size.width}`);
           await view.page.goBack();
           await view.page.waitForSelector('tr.verdict.open');

@@ -4,7 +4,7 @@
 //     HAMSAYA_URL=http://127.0.0.1:7411 npm run e2e    and that running node
 //     HAMSAYA_BIN=target/debug/hamsaya npm run e2e     and a demo that this starts and stops
 //
-// Screenshots go to e2e/shots, to be looked at. Without Chromium it says so and passes.
+// With SHOTS=1 a picture of every page goes to e2e/shots, to be looked at. Without Chromium it says so and passes.
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -15,7 +15,9 @@ import { fixtureNode } from './fixture-node.mjs';
 import { fixtureTests } from './on-fixture.mjs';
 import { nodeTests } from './on-node.mjs';
 
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+// The shell without windows opens a page in half the time of the whole browser.
+const places = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'];
+const executablePath = process.env.CHROMIUM ?? places.find(existsSync) ?? places[1];
 const here = fileURLToPath(new URL('.', import.meta.url));
 
 if (!existsSync(executablePath)) {
@@ -26,12 +28,13 @@ if (!existsSync(join(here, '../dist/index.html'))) {
   console.error('error: console/dist/index.html was not found\nhint: npm run build');
   process.exit(2);
 }
-mkdirSync(join(here, 'shots'), { recursive: true });
+const shots = process.env.SHOTS ? join(here, 'shots') : null;
+if (shots) mkdirSync(shots, { recursive: true });
 
 // Nothing on the page needs a GPU, and an emulated one costs more than painting without.
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
 const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
-const tools = { browser, axe, shots: join(here, 'shots') };
+const tools = { browser, axe, shots };
 
 // The demo plays its story while the fixture node is tested.
 const { HAMSAYA_URL, HAMSAYA_BIN } = process.env;

@@ -335,8 +335,9 @@ impl Parser {
         let mut open = Vec::new();
         for (i, (token, _)) in tokens.iter().enumerate() {
             match token {
-                Token::Sign("(") => open.push(i),
-                Token::Sign(")") => {
+                // A window may open with one kind and close with the other: `[0,*)`.
+                Token::Sign("(" | "[") => open.push(i),
+                Token::Sign(")" | "]") => {
                     if let Some(start) = open.pop() {
                         after[start] = i + 1;
                     }

@@ -13,7 +13,8 @@ use std::process::{Command, Stdio};
 use std::{env, fs, process};
 
 /// Browsers that print, by the names that systems give them.
-const BROWSERS: [&str; 5] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
+const BROWSERS: [&str; 6] =
+    ["chromium", "chromium-browser", "chromium-headless-shell", "google-chrome", "google-chrome-stable", "chrome"];
 /// Names another one.
 const BROWSER: &str = "HAMSAYA_BROWSER";
 

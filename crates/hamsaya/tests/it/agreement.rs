@@ -131,10 +131,14 @@ fn explained_in_four_languages() {
         hamsaya(&[&fixed[..], &["--explain", label, "--lang", lang]].concat())
     };
     let (h48, h620) = ("2026-11-26T20:00:00Z", "2026-12-20T16:00:00Z");
+    // Whatever is pending at that hour.
+    let table = hamsaya(&["judge", "--agreement", &accord(), "--record", record, "--as-of", h48]);
+    let pending = table.out.lines().find(|l| l.contains("  pending ")).and_then(|l| l.split(')').next());
+    let pending = format!("{})", pending.expect("a pending verdict"));
     let asked = [
         ("state-breached", h620, "C32.lane(K1, P2)"),
         ("state-disputed", h48, "C12(A1, P1)"),
-        ("state-pending", h48, ""),
+        ("state-pending", h48, &pending),
     ];
     for lang in ["en", "fa-AF", "ps", "ur"] {
         let words = fs::read_to_string(root().join(format!("locales/{lang}/verdicts.ftl"))).expect("the locale");
@@ -143,17 +147,7 @@ fn explained_in_four_languages() {
             line.split('{').next().unwrap_or_default().trim().to_string()
         };
         for (state, as_of, label) in asked {
-            let label = match label {
-                // Whatever is pending at that hour.
-                "" => {
-                    let table = hamsaya(&["judge", "--agreement", &accord(), "--record", record, "--as-of", as_of]);
-                    let line =
-                        table.out.lines().find(|l| l.contains("  pending ")).expect("a pending verdict").to_string();
-                    line.split(')').next().map(|l| format!("{l})")).expect("a label")
-                }
-                label => label.to_string(),
-            };
-            let ran = at(as_of, &label, lang);
+            let ran = at(as_of, label, lang);
             assert!(ran.code < 2, "{}", ran.err);
             assert!(
                 ran.out.contains(&word(state)) && ran.out.contains(&word("explain-opened-by")),

@@ -70,6 +70,8 @@ fn what_is_shown_reads_back() {
     check("d(x) AND x = 1.5e20", "(d(x) AND x = 150000000000000000000.0)");
     check("DUR[0,9] ((x + 1) * 2 = y) >= 3", "DUR[0,9] (((x + 1) * 2) = y) >= 3");
     check("x = -9223372036854775808", "x = -9223372036854775808");
+    check("(p(_) SINCE[0,*) -1 = 1)", "(p(_) SINCE[0,*) -1 = 1)");
+    check("(p(_) UNTIL (3,5] (1 - x) = 1)", "(p(_) UNTIL[4,5] (1 - x) = 1)");
     check("x = y - -z MOD 2", "x = (y - ((0 - z) MOD 2))");
 }
 
