@@ -31,6 +31,7 @@ pub struct Copy<S> {
     pub(crate) keeper: String,
     /// Since when it has entries whose time no log proves.
     pub(crate) untimed_since_ms: Option<u64>,
+    pub(crate) unsettled_since_ms: Option<u64>,
     asking: bool,
     next_ms: u64,
     etags: BTreeMap<String, String>,
@@ -56,6 +57,7 @@ impl<S: Store> Copy<S> {
             held,
             keeper: keeper.to_string(),
             untimed_since_ms: None,
+            unsettled_since_ms: None,
             asking: false,
             next_ms: 0,
             etags: BTreeMap::new(),

@@ -15,7 +15,7 @@ use crate::bench::Bench;
 use crate::config::Pacing;
 use crate::copies::Copy;
 use crate::held::{Held, Timed};
-use crate::own::Own;
+use crate::own::{Own, SETTLE_MS};
 use crate::recovery::Recovery;
 use crate::refusals::Refusals;
 use hamsaya_agreement::{Agreement, Change, JudgeError, Judgment, Misfit, Verdict};
@@ -528,6 +528,41 @@ impl<S: Store> Node<S> {
         self.ask_witnesses();
         self.pull();
         self.judge();
+        self.settle(SETTLE_MS);
+    }
+
+    /// Puts tiles into their places in every log that grew so long ago.
+    fn settle(&mut self, after_ms: u64) {
+        let elapsed_ms = self.at.elapsed_ms;
+        let is_due = |since: &mut Option<u64>, is_unsettled: bool| {
+            let began = *since.get_or_insert(elapsed_ms);
+            let is_due = is_unsettled && began.saturating_add(after_ms) <= elapsed_ms;
+            if is_due || !is_unsettled {
+                *since = None;
+            }
+            is_due
+        };
+        let mut failed = None;
+        if let Some(own) = &mut self.own
+            && is_due(&mut own.unsettled_since_ms, own.log.tiles().is_unsettled())
+        {
+            failed = own.log.settle().err();
+        }
+        for copy in self.copies.values_mut() {
+            if is_due(&mut copy.unsettled_since_ms, copy.follower.tiles().is_unsettled()) {
+                failed = failed.or(copy.follower.settle().err());
+            }
+        }
+        if let Some(error) = failed {
+            self.stop(error.to_string());
+        }
+    }
+
+    /// The process ends in order: what would be replayed on the next start is put in its place now.
+    pub fn close(&mut self) {
+        if !matches!(self.status, Status::Stopped(_)) {
+            self.settle(0);
+        }
     }
 
     /// Milliseconds of pacing at which something is due without any event.
@@ -546,7 +581,10 @@ impl<S: Store> Node<S> {
                 let own = signs.and_then(|own| own.wake_at(self.at, pacing, stands_still));
                 let refusals = signs.and_then(|_| self.refusals.wake_at(pacing));
                 let checkpoints = signs.and_then(|_| self.checkpoints_due_at());
-                [asking, pulls, bench, own, refusals, checkpoints].into_iter().flatten().min()
+                let logs = self.own.iter().map(|own| own.unsettled_since_ms);
+                let unsettled = logs.chain(self.copies.values().map(|copy| copy.unsettled_since_ms)).flatten().min();
+                let settles = unsettled.map(|since| since + SETTLE_MS);
+                [asking, pulls, bench, own, refusals, checkpoints, settles].into_iter().flatten().min()
             }
         }
     }

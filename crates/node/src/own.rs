@@ -34,6 +34,8 @@ const BATCH_ENTRIES_MAX: usize = 4_096;
 const BATCH_BYTES_MAX: usize = 8 << 20;
 /// So many statements wait for the witnesses when a node starts.
 const WAITING_MAX: usize = 1_024;
+/// Tiles are put in their places so long after the log grew.
+pub(crate) const SETTLE_MS: u64 = 5_000;
 /// A round without quorum gives way to a newer checkpoint after so long.
 const ROUND_MS: u64 = 2_000;
 
@@ -116,6 +118,7 @@ pub struct Own<S> {
     checkpoints_at_ms: Option<u64>,
     /// A `checkpoints` entry with cosignatures up to this size waits in the batch.
     noted: u64,
+    pub(crate) unsettled_since_ms: Option<u64>,
 }
 
 impl<S: Store> Own<S> {
@@ -149,6 +152,7 @@ impl<S: Store> Own<S> {
             before: None,
             checkpoints_at_ms: None,
             noted: 0,
+            unsettled_since_ms: None,
         }
     }
 

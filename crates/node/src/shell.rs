@@ -92,7 +92,7 @@ impl Shell {
                     continue;
                 }
                 Err(RecvTimeoutError::Timeout) => Event::Tick,
-                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return node.close(),
             };
             for action in node.handle(event, at()) {
                 self.perform(action, wire);

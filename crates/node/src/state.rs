@@ -7,6 +7,8 @@ use hamsaya_record::exhibit::{self, Parts, WriteError};
 use hamsaya_record::logs::{Entry, Head, Logged, Logs};
 use hamsaya_record::note::Note;
 use hamsaya_record::store::Store;
+use hamsaya_record::tile::Tile;
+use hamsaya_record::tiles::{Place, Tiles};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -164,11 +166,25 @@ impl<S: Store> Node<S> {
     }
 
     fn leaf(&self, origin: &str, index: u64) -> Option<Vec<u8>> {
+        self.tiles(origin)?.entry(index).ok()?
+    }
+
+    /// Tiles of a log that this node holds.
+    fn tiles(&self, origin: &str) -> Option<&Tiles<S>> {
         match &self.own {
-            Some(own) if own.log.origin() == origin => own.log.tiles().entry(index),
-            _ => self.copies.get(origin)?.follower.tiles().entry(index),
+            Some(own) if own.log.origin() == origin => Some(own.log.tiles()),
+            _ => Some(self.copies.get(origin)?.follower.tiles()),
         }
-        .ok()?
+    }
+
+    /// A tile of a log that this node holds, as it is or was.
+    pub fn tile(&self, origin: &str, tile: Tile) -> Option<Vec<u8>> {
+        self.tiles(origin)?.tile(tile).ok()?
+    }
+
+    /// Where such a tile is, for who reads it elsewhere.
+    pub(crate) fn locate(&self, origin: &str, tile: Tile) -> Option<Place> {
+        self.tiles(origin)?.locate(tile)
     }
 
     /// An entry with all that proves it, in one file; `None`: there is no such entry.
@@ -185,13 +201,7 @@ impl<S: Store> Node<S> {
             notes: &notes,
             disclosures: &[],
         };
-        let hash = |level: u8, n: u64| match &self.own {
-            Some(own) if own.log.origin() == origin => own.log.tiles().hash(level, n),
-            _ => match self.copies.get(origin) {
-                Some(copy) => copy.follower.tiles().hash(level, n),
-                None => Err(hamsaya_record::tiles::TilesError::Unknown),
-            },
-        };
-        Some(exhibit::write(&parts, hash))
+        let tiles = self.tiles(origin)?;
+        Some(exhibit::write(&parts, |level, n| tiles.hash(level, n)))
     }
 }

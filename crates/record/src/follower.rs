@@ -123,6 +123,11 @@ impl<S: Store> Follower<S> {
         Ok(Follow::Grown { from, to: checkpoint.size })
     }
 
+    /// See [`Tiles::settle`].
+    pub fn settle(&mut self) -> Result<(), TilesError> {
+        self.tiles.settle()
+    }
+
     fn merge(&mut self, note: Note) -> Result<Follow, FollowError> {
         let Some(held) = self.tiles.lock() else { return Ok(Follow::Same) };
         let mut merged = held.clone();

@@ -102,7 +102,16 @@ impl<S: Store> Log<S> {
     /// Opens the log; `visit` sees every entry in order. Heals what a crash left, or refuses with the key that does not
     /// fit.
     pub fn open(store: S, key: SecretKey, visit: impl FnMut(u64, &[u8])) -> Result<Log<S>, TilesError> {
-        let mut tiles = Tiles::open(store, key.vkey(), visit)?;
+        Log::over(Tiles::open(store, key.vkey(), visit)?, key)
+    }
+
+    /// Opens the log at its right edge, however long it is; see [`Tiles::resume`] for what is checked. Acceptance needs to
+    /// have seen the entries: this is for who keeps that elsewhere, or only reads.
+    pub fn resume(store: S, key: SecretKey) -> Result<Log<S>, TilesError> {
+        Log::over(Tiles::resume(store, key.vkey())?, key)
+    }
+
+    fn over(mut tiles: Tiles<S>, key: SecretKey) -> Result<Log<S>, TilesError> {
         // Its form and place were checked when the tiles were opened.
         let read = |key: &str| -> Result<Option<Note>, TilesError> {
             Ok(tiles.store().read(key)?.and_then(|(bytes, _)| Note::parse(&bytes).ok()))
@@ -212,6 +221,11 @@ impl<S: Store> Log<S> {
         self.tiles.grow(leaves, |size, root| Ok::<_, TilesError>(Checkpoint { origin, size, root }.sign(key)))?;
         let checkpoint = self.tiles.lock().cloned().ok_or(TilesError::Unknown)?;
         Ok(Sequenced { first_index, size: self.size(), root: self.tiles.root(), checkpoint })
+    }
+
+    /// See [`Tiles::settle`].
+    pub fn settle(&mut self) -> Result<(), TilesError> {
+        self.tiles.settle()
     }
 
     /// Publishes a checkpoint of this log, or adds cosignatures to the one that is published. An older one is left alone.

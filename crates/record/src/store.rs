@@ -4,7 +4,8 @@
 //! checkpoint                  the published checkpoint, cosigned by a quorum          swap
 //! lock                        the newest signed checkpoint: the commit point          swap
 //! staging/<size>-<root hex>   tiles about to be created                              create, delete
-//! tile/0/000.p/7              a tile                                                 create
+//! tile/0/000                  a full tile                                            create
+//! tile/0/001.p/7              one that still grows                                   create, delete
 //! ```
 //! A key never changes its bytes, except by `swap`, which compares first. Durable when the call returns are `swap` and
 //! `create` under `staging/`; a tile is durable once a later `delete` has returned, and until then a crash leaves it whole
@@ -18,6 +19,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What lies below this may be deleted.
 const STAGING: &str = "staging/";
+
+/// Also a partial tile: a wider one begins with it.
+fn may_be_deleted(key: &str) -> bool {
+    key.starts_with(STAGING) || key.contains(".p/")
+}
 
 /// What a key held when it was read: SHA-256 of its bytes in a folder and in memory.
 pub type Version = [u8; 32];
@@ -71,7 +77,7 @@ pub trait Store {
     fn create(&mut self, key: &str, bytes: &[u8]) -> Result<Created, StoreError>;
     /// Replaces a key that holds `old` (`None`: that is free); durable when it returns.
     fn swap(&mut self, key: &str, old: Option<Version>, bytes: &[u8]) -> Result<Version, StoreError>;
-    /// Deletes a key under `staging/`, after everything that was created before is durable.
+    /// Deletes a key under `staging/` or a partial tile, after everything that was created before is durable.
     fn delete(&mut self, key: &str) -> Result<(), StoreError>;
 }
 
@@ -91,6 +97,7 @@ pub struct Folder {
     unsynced: BTreeMap<PathBuf, File>,
     /// A sync failed. The kernel then counts the pages as clean, so reading them back would prove nothing.
     broken: bool,
+    syncs: u64,
 }
 
 impl Folder {
@@ -114,7 +121,12 @@ impl Folder {
 
     /// Opens a folder to read it; every write fails. Does not disturb the process that holds it.
     pub fn read_only(root: &Path) -> Folder {
-        Folder { root: root.to_path_buf(), _held: None, unsynced: BTreeMap::new(), broken: false }
+        Folder { root: root.to_path_buf(), _held: None, unsynced: BTreeMap::new(), broken: false, syncs: 0 }
+    }
+
+    /// How often it has made the disk sync, since it was opened: what a batch costs.
+    pub fn syncs(&self) -> u64 {
+        self.syncs
     }
 
     /// Where it is.
@@ -176,6 +188,7 @@ impl Folder {
     }
 
     fn synced(&mut self, key: &str, result: io::Result<()>) -> Result<(), StoreError> {
+        self.syncs += 1;
         result.map_err(|e| {
             self.broken = true;
             StoreError::Io { key: key.to_string(), what: e.to_string() }
@@ -267,8 +280,8 @@ impl Store for Folder {
     fn delete(&mut self, key: &str) -> Result<(), StoreError> {
         let path = self.writable(key)?;
         let io = |what: String| StoreError::Io { key: key.to_string(), what };
-        if !key.starts_with(STAGING) {
-            return Err(io("only staging may be deleted".to_string()));
+        if !may_be_deleted(key) {
+            return Err(io("only staging and partial tiles may be deleted".to_string()));
         }
         self.sync(key)?;
         match fs::remove_file(path) {
@@ -292,6 +305,8 @@ struct Bytes {
     keys: BTreeMap<String, Vec<u8>>,
     /// Created, but not durable yet.
     unsynced: BTreeSet<String>,
+    /// Deleted, but not durably yet: they may be back after a power cut.
+    deleted: BTreeMap<String, Vec<u8>>,
     writes: u64,
     crash: Option<(u64, Crash)>,
     crashed: bool,
@@ -331,12 +346,17 @@ impl Memory {
         self.restart_without(|_| false);
     }
 
-    /// The machine went down: of what was not durable yet, `lost` says what is gone.
+    /// The machine went down: of what was not durable yet, `lost` says what is gone, and which deleted keys are back.
     pub fn restart_without(&self, mut lost: impl FnMut(&str) -> bool) {
         let mut bytes = self.bytes();
         for key in std::mem::take(&mut bytes.unsynced) {
             if lost(&key) {
                 bytes.keys.remove(&key);
+            }
+        }
+        for (key, old) in std::mem::take(&mut bytes.deleted) {
+            if lost(&key) {
+                bytes.keys.insert(key, old);
             }
         }
         bytes.crashed = false;
@@ -402,8 +422,9 @@ impl Store for Memory {
         }
         self.write(key, |held| {
             held.keys.insert(key.to_string(), bytes.to_vec());
-            if !key.starts_with(STAGING) {
-                held.unsynced.insert(key.to_string());
+            match key.starts_with(STAGING) {
+                true => held.deleted.retain(|key, _| !key.starts_with(STAGING)),
+                false => drop(held.unsynced.insert(key.to_string())),
             }
         })?;
         Ok(Created::New)
@@ -422,7 +443,8 @@ impl Store for Memory {
     fn delete(&mut self, key: &str) -> Result<(), StoreError> {
         self.write(key, |held| {
             held.unsynced.clear();
-            held.keys.remove(key);
+            let old = held.keys.remove(key);
+            held.deleted.extend(old.map(|old| (key.to_string(), old)));
         })
     }
 }

@@ -120,6 +120,21 @@ impl Tile {
         Tile { width: WIDTH as u16, ..self }
     }
 
+    /// The bytes of this tile, with which those of a wider one of its number begin; `None` if they are too few.
+    pub fn cut<'b>(&self, wider: &'b [u8]) -> Option<&'b [u8]> {
+        let length = match self.level {
+            Level::Hashes(_) => 32 * usize::from(self.width),
+            Level::Entries => {
+                let mut rest = wider;
+                for _ in 0..self.width {
+                    (_, rest) = next_entry(rest)?;
+                }
+                wider.len() - rest.len()
+            }
+        };
+        wider.get(..length)
+    }
+
     /// Reads a path, in its one spelling.
     pub fn parse(path: &str) -> Result<Tile, TileError> {
         path.parse()

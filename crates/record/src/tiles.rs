@@ -4,11 +4,16 @@
 //! 1 staging/<size>-<root>   all new tiles, in one object            a crash: staging is deleted, nothing happened
 //! 2 self-check              other code reads the staged bytes       a crash: the same; only now the log signs
 //! 3 lock                    swapped to the checkpoint: commit       a crash: staging is replayed on the next start
-//! 4 tile/…                  created from the staged bytes           a crash: the same
+//!   …                       answers leave, more batches come        a crash: all of their staging is
+//! 4 tile/…                  the newest of each created from staging a crash: the same
 //! 5 staging deleted                                                 a crash: deleted on the next start
 //! ```
 //! A node's own log and its copies of others grow alike; they differ in where the checkpoint comes from. Opening reads and
 //! hashes every byte, so that nothing is built on what does not fit.
+//!
+//! The last two steps are [`Tiles::settle`]: once for many batches, so that a batch costs four syncs, and a tile that grew
+//! in each of them is written once. Until then it is read from memory. A partial tile of an earlier size is the beginning of
+//! what it grew into: it is cut from that when it is asked for ([`Tiles::tile`]), and not kept.
 use crate::checkpoint::Checkpoint;
 use crate::equivocation::Equivocation;
 use crate::key::Vkey;
@@ -17,7 +22,9 @@ use crate::note::Note;
 use crate::statement::{hex, unhex};
 use crate::store::{Store, StoreError, Version};
 use crate::tile::{self, Level, Tile, WIDTH};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 /// A byte that does not fit: the state is unknown, and nothing is signed or built on it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +80,11 @@ impl From<Fault> for TilesError {
     }
 }
 
+/// Staging is cleared at the latest when it holds so many batches,
+const STAGED_MAX: usize = 64;
+/// or when the tiles in it are so many bytes.
+const PENDING_BYTES_MAX: usize = 16 << 20;
+
 /// Tiles of one log behind its `lock`.
 #[derive(Debug)]
 pub struct Tiles<S> {
@@ -81,6 +93,22 @@ pub struct Tiles<S> {
     root: Hash,
     lock: Option<(Note, Version)>,
     unknown: bool,
+    /// The newest of each tile that is in staging only.
+    pending: BTreeMap<(Level, u64), (Tile, Vec<u8>)>,
+    pending_bytes: usize,
+    /// Staging objects that hold them.
+    staged: Vec<String>,
+    /// Size of which all tiles are in their places.
+    settled: u64,
+}
+
+/// Where the bytes of a tile can be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Here they are.
+    Here(Vec<u8>),
+    /// In the store, under the name of a tile that begins with them: see [`Tile::cut`].
+    Stored(Tile),
 }
 
 /// The right edge of a tree: what is needed to write its next tiles.
@@ -191,6 +219,18 @@ impl<S: Store> Tiles<S> {
         }
     }
 
+    /// Opens a log of any size in no time: what is read is the lock, whose signature must hold, staging, and the right edge.
+    /// The last bundle must lead to the last tile of hashes, each tile to the one above it, and all of them to the root
+    /// that the lock signs; so must every bundle that is in staging only. Older tiles are not looked at, as they are not
+    /// needed to go on: [`Tiles::open`] reads them, and so does every reader that checks a proof.
+    pub fn resume(store: S, key: &Vkey) -> Result<Tiles<S>, TilesError> {
+        let mut read = ReadTree::read_edge(&store, key)?;
+        match read.faults.is_empty() {
+            true => read.heal(store),
+            false => Err(read.faults.swap_remove(0).into()),
+        }
+    }
+
     /// As [`Tiles::open`], for who wants to know everything that does not fit. Staging objects of what was never committed
     /// are looked at too.
     pub(crate) fn open_or_faults(
@@ -228,7 +268,7 @@ impl<S: Store> Tiles<S> {
     }
 
     /// Adds entries under the checkpoint that `checkpoint` gives for the new size and root. Durable when it returns. If an
-    /// entry is too long, nothing could be written, or `checkpoint` refuses, nothing happened; any other error leaves the
+    /// entry is too long, nothing could be written, or `checkpoint` refuses, nothing was added; any other error leaves the
     /// state unknown, and the caller opens again.
     pub fn grow<E: From<TilesError>>(
         &mut self,
@@ -240,6 +280,10 @@ impl<S: Store> Tiles<S> {
         }
         if entries.is_empty() {
             return Err(TilesError::NoEntries.into());
+        }
+        // Before the batch, not after it: a disk that is full here refuses the batch, and none that was committed.
+        if self.staged.len() >= STAGED_MAX || self.pending_bytes >= PENDING_BYTES_MAX {
+            self.settle()?;
         }
         let grown = self.edge.grow(entries).map_err(TilesError::EntryTooLarge)?;
         let (size, root) = (grown.edge.size, grown.root);
@@ -261,9 +305,55 @@ impl<S: Store> Tiles<S> {
                 return Err(refusal);
             }
         };
-        self.commit(&staging, &grown, note).map_err(E::from)?;
+        let old = self.lock.as_ref().map(|(_, version)| *version);
+        // The commit point. The tiles stay in staging for now: a crash is healed from there.
+        let version = self.store.swap("lock", old, note.to_text().as_bytes()).map_err(TilesError::from)?;
+        self.lock = Some((note, version));
+        self.staged.push(staging);
+        for (tile, bytes) in grown.tiles {
+            self.pending_bytes += bytes.len();
+            let before = self.pending.insert((tile.level, tile.n), (tile, bytes));
+            self.pending_bytes -= before.map_or(0, |(_, bytes)| bytes.len());
+        }
         self.edge = grown.edge;
         self.root = root;
+        self.unknown = false;
+        Ok(())
+    }
+
+    /// True if tiles are in staging only.
+    pub fn is_unsettled(&self) -> bool {
+        !self.staged.is_empty()
+    }
+
+    /// Puts the tiles that are in staging only into their places, durably, and clears staging. Nothing is promised by this
+    /// that was not before; whoever drives the log calls it some seconds after it grew. If nothing could be written, staging
+    /// stays and it can be tried again; any other error leaves the state unknown.
+    pub fn settle(&mut self) -> Result<(), TilesError> {
+        if self.unknown {
+            return Err(TilesError::Unknown);
+        }
+        if self.staged.is_empty() {
+            return Ok(());
+        }
+        self.unknown = true;
+        for (tile, bytes) in self.pending.values() {
+            if let Err(error) = self.store.create(&tile.to_string(), bytes) {
+                self.unknown = !matches!(error, StoreError::NotWritten { .. });
+                return Err(error.into());
+            }
+        }
+        // What is deleted from staging is durable in its place first: the store sees to that.
+        for key in std::mem::take(&mut self.staged) {
+            self.store.delete(&key)?;
+        }
+        for (level, n) in std::mem::take(&mut self.pending).into_keys() {
+            if let Some(before) = Tile::at(level, n, self.settled).filter(|tile| !tile.is_full()) {
+                self.store.delete(&before.to_string())?;
+            }
+        }
+        self.pending_bytes = 0;
+        self.settled = self.size();
         self.unknown = false;
         Ok(())
     }
@@ -274,18 +364,6 @@ impl<S: Store> Tiles<S> {
         let staged = self.store.read(staging)?.map(|(bytes, _)| bytes).unwrap_or_default();
         let old = (self.edge.size, self.root);
         Ok(self_check(staging, &self.edge.base, old, &staged, (grown.edge.size, grown.root))?)
-    }
-
-    fn commit(&mut self, staging: &str, grown: &Grown, note: Note) -> Result<(), TilesError> {
-        let old = self.lock.as_ref().map(|(_, version)| *version);
-        // The commit point. Tiles are created after it, from staging: a crash between is healed when it is opened.
-        let version = self.store.swap("lock", old, note.to_text().as_bytes())?;
-        self.lock = Some((note, version));
-        for (tile, bytes) in &grown.tiles {
-            self.store.create(&tile.to_string(), bytes)?;
-        }
-        self.store.delete(staging)?;
-        Ok(())
     }
 
     /// Replaces the lock by a note of the same size and root, e.g. with more cosignatures.
@@ -324,22 +402,62 @@ impl<S: Store> Tiles<S> {
 
     /// The complete hash at (tree level, n).
     pub fn hash(&self, level: u8, n: u64) -> Result<Hash, TilesError> {
+        self.hashes()(level, n)
+    }
+
+    /// Complete hashes for one proof, which asks for several of a tile: each tile is read once.
+    fn hashes(&self) -> impl FnMut(u8, u64) -> Result<Hash, TilesError> {
         let size = self.size();
-        let missing = || {
-            Fault::new("tile", "a hash beyond the log was asked for", format!("{level}/{n}"), format!("size {size}"))
-        };
-        let tile = Tile::of_hash(level, n, size).ok_or_else(missing)?;
-        let bytes = read_tile(&self.store, tile)?;
-        let hashes = tile.hashes(&bytes).map_err(|e| Fault::new(&tile.to_string(), "it is not a tile", e, "a tile"))?;
-        Ok(tile::hash_at(hashes, level, n).ok_or_else(missing)?)
+        let mut read: BTreeMap<Tile, Cow<'_, [u8]>> = BTreeMap::new();
+        move |level, n| {
+            let missing = || {
+                let found = format!("{level}/{n}");
+                Fault::new("tile", "a hash beyond the log was asked for", found, format!("size {size}"))
+            };
+            let tile = Tile::of_hash(level, n, size).ok_or_else(missing)?;
+            let bytes = match read.entry(tile) {
+                Entry::Occupied(read) => read.into_mut(),
+                Entry::Vacant(place) => place.insert(self.newest(tile)?),
+            };
+            let fault = |e| Fault::new(&tile.to_string(), "it is not a tile", e, "a tile");
+            let hashes = tile.hashes(bytes).map_err(fault)?;
+            Ok(tile::hash_at(hashes, level, n).ok_or_else(missing)?)
+        }
+    }
+
+    /// The bytes of a tile at its present width.
+    fn newest(&self, tile: Tile) -> Result<Cow<'_, [u8]>, TilesError> {
+        match self.pending.get(&(tile.level, tile.n)) {
+            Some((_, bytes)) => Ok(Cow::Borrowed(bytes)),
+            None => read_tile(&self.store, tile).map(Cow::Owned),
+        }
     }
 
     /// The bytes of `checkpoint` or of a tile, for readers; `None` for other keys and for what is not there.
     pub fn public(&self, key: &str) -> Result<Option<Vec<u8>>, TilesError> {
-        if key != "checkpoint" && Tile::parse(key).is_err() {
-            return Ok(None);
+        match Tile::parse(key) {
+            Ok(tile) => self.tile(tile),
+            Err(_) if key == "checkpoint" => Ok(self.store.read(key)?.map(|(bytes, _)| bytes)),
+            Err(_) => Ok(None),
         }
-        Ok(self.store.read(key)?.map(|(bytes, _)| bytes))
+    }
+
+    /// A tile as it is or as it was at a smaller size; `None` beyond the log.
+    pub fn tile(&self, tile: Tile) -> Result<Option<Vec<u8>>, TilesError> {
+        match self.locate(tile) {
+            None => Ok(None),
+            Some(Place::Here(bytes)) => Ok(Some(bytes)),
+            Some(Place::Stored(newest)) => Ok(tile.cut(&read_tile(&self.store, newest)?).map(<[u8]>::to_vec)),
+        }
+    }
+
+    /// Where a tile can be read, for whoever reads beside the one that writes.
+    pub fn locate(&self, tile: Tile) -> Option<Place> {
+        let newest = Tile::at(tile.level, tile.n, self.size()).filter(|newest| tile.width <= newest.width)?;
+        match self.pending.get(&(tile.level, tile.n)) {
+            Some((_, bytes)) => tile.cut(bytes).map(|bytes| Place::Here(bytes.to_vec())),
+            None => Some(Place::Stored(newest)),
+        }
     }
 
     /// One entry.
@@ -353,7 +471,7 @@ impl<S: Store> Tiles<S> {
         let mut out = Vec::new();
         while at < to {
             let Some((tile, place)) = Tile::of_entry(at, self.size()) else { break };
-            let bytes = read_tile(&self.store, tile)?;
+            let bytes = self.newest(tile)?;
             let entries =
                 tile.entries(&bytes).map_err(|e| Fault::new(&tile.to_string(), "it is not a bundle", e, "a bundle"))?;
             let count = usize::try_from(to - at).unwrap_or(usize::MAX);
@@ -365,7 +483,7 @@ impl<S: Store> Tiles<S> {
 
     /// Root of the first `size` entries.
     pub fn root_at(&self, size: u64) -> Result<Hash, TilesError> {
-        merkle::root(size, |level, n| self.hash(level, n))
+        merkle::root(size, self.hashes())
     }
 
     /// Evidence, if a signed checkpoint that is no larger than these tiles is not of their tree.
@@ -387,7 +505,7 @@ impl<S: Store> Tiles<S> {
         if size > self.size() {
             return Ok(None);
         }
-        merkle::prove_inclusion(index, size, |level, n| self.hash(level, n))
+        merkle::prove_inclusion(index, size, self.hashes())
     }
 
     /// Proof that the first `old` entries are the first of `size`.
@@ -395,12 +513,19 @@ impl<S: Store> Tiles<S> {
         if size > self.size() {
             return Ok(None);
         }
-        merkle::prove_consistency(old, size, |level, n| self.hash(level, n))
+        merkle::prove_consistency(old, size, self.hashes())
     }
 }
 
 fn staging_key(size: u64, root: &Hash) -> String {
     format!("staging/{size}-{}", hex(root))
+}
+
+/// Size and root in the name of a staging object.
+fn named(key: &str) -> Option<(u64, Hash)> {
+    let (size, root) = key.strip_prefix("staging/")?.split_once('-')?;
+    let found = (crate::checkpoint::decimal(size)?, unhex(root).ok()?);
+    (staging_key(found.0, &found.1) == key).then_some(found)
 }
 
 fn write_staging(tiles: &[(Tile, Vec<u8>)]) -> Vec<u8> {
@@ -498,7 +623,8 @@ fn self_check(key: &str, base: &Edge, old: (u64, Hash), staged: &[u8], new: (u64
 /// Where the bytes of a tile were found.
 enum Found {
     Stored,
-    Staged(Vec<u8>),
+    /// In this staging object, the tile of this number.
+    Staged(usize, usize),
 }
 
 /// Everything that lies below a lock, hashed again.
@@ -507,17 +633,34 @@ struct ReadTree {
     edge: RightEdge,
     /// What does not fit.
     faults: Vec<Fault>,
-    /// Tiles of the staging object that the lock names: they may not be in their places yet.
-    staged: Vec<(Tile, Vec<u8>)>,
+    /// Tiles of the staging objects up to the lock: they may not be in their places yet.
+    staged: Vec<Staged>,
     /// All staging objects.
     staging: Vec<String>,
+    /// Partial tiles in the store that have grown since.
+    superseded: Vec<String>,
+}
+
+/// A staging object of what was committed.
+struct Staged {
+    key: String,
+    size: u64,
+    root: Hash,
+    tiles: Vec<(Tile, Vec<u8>)>,
 }
 
 impl ReadTree {
-    fn read<S: Store>(store: &S, key: &Vkey, mut visit: impl FnMut(u64, &[u8])) -> Result<ReadTree, TilesError> {
+    /// The lock, the published checkpoint, and staging.
+    fn begin<S: Store>(store: &S, key: &Vkey) -> Result<ReadTree, TilesError> {
         let staging = store.list("staging/")?;
-        let mut read =
-            ReadTree { lock: None, edge: RightEdge::default(), faults: Vec::new(), staged: Vec::new(), staging };
+        let mut read = ReadTree {
+            lock: None,
+            edge: RightEdge::default(),
+            faults: Vec::new(),
+            staged: Vec::new(),
+            staging,
+            superseded: Vec::new(),
+        };
         match store.read("lock")? {
             Some((bytes, version)) => match read_lock(&bytes, key) {
                 Ok((checkpoint, note)) => read.lock = Some((checkpoint, note, version)),
@@ -536,17 +679,22 @@ impl ReadTree {
             }
         }
         read.check_published(store, key)?;
-        let (size, root) = read.head();
-        let wanted = staging_key(size, &root);
-        if let Some((bytes, _)) = store.read(&wanted)? {
-            match read_staging(&wanted, &bytes) {
-                Ok(tiles) => read.staged = tiles,
-                Err(fault) => read.faults.push(fault),
-            }
+        read.read_staged(store)?;
+        Ok(read)
+    }
+
+    /// Every byte.
+    fn read<S: Store>(store: &S, key: &Vkey, mut visit: impl FnMut(u64, &[u8])) -> Result<ReadTree, TilesError> {
+        let mut read = ReadTree::begin(store, key)?;
+        if read.lock.is_none() {
+            return Ok(read);
         }
+        let (size, root) = read.head();
         let mut found: BTreeMap<(Level, u64), Vec<(u16, Found)>> = BTreeMap::new();
-        for (tile, bytes) in &read.staged {
-            found.entry((tile.level, tile.n)).or_default().push((tile.width, Found::Staged(bytes.clone())));
+        for (at, staged) in read.staged.iter().enumerate() {
+            for (nth, (tile, _)) in staged.tiles.iter().enumerate() {
+                found.entry((tile.level, tile.n)).or_default().push((tile.width, Found::Staged(at, nth)));
+            }
         }
         for key in store.list("tile/")? {
             match Tile::parse(&key) {
@@ -568,16 +716,137 @@ impl ReadTree {
         Ok(read)
     }
 
-    /// What a crash left is finished as in ordinary work: the staged tiles are created, then their object is deleted.
-    fn heal<S: Store>(self, mut store: S) -> Result<Tiles<S>, TilesError> {
-        for (tile, bytes) in self.staged {
-            store.create(&tile.to_string(), &bytes)?;
+    /// The staging objects that the log can rest on: of no larger size than the lock's.
+    fn read_staged<S: Store>(&mut self, store: &S) -> Result<(), TilesError> {
+        let (size, _) = self.head();
+        for key in &self.staging {
+            let Some((named, root)) = named(key).filter(|(named, _)| *named <= size) else { continue };
+            let Some((bytes, _)) = store.read(key)? else { continue };
+            match read_staging(key, &bytes) {
+                Ok(tiles) => {
+                    let other = tiles.iter().find(|(tile, _)| Tile::at(tile.level, tile.n, named) != Some(*tile));
+                    self.faults.extend(other.map(|(tile, _)| {
+                        Fault::new(key, "it holds a tile of another size", tile, format!("tiles of size {named}"))
+                    }));
+                    self.staged.push(Staged { key: key.clone(), size: named, root, tiles });
+                }
+                Err(fault) => self.faults.push(fault),
+            }
         }
-        for key in self.staging {
-            store.delete(&key)?;
+        // By size, as they came: their names are sorted as text.
+        self.staged.sort_by_key(|staged| staged.size);
+        self.check_staged_bundles();
+        Ok(())
+    }
+
+    /// The right edge alone.
+    fn read_edge<S: Store>(store: &S, key: &Vkey) -> Result<ReadTree, TilesError> {
+        let mut read = ReadTree::begin(store, key)?;
+        let (size, root) = read.head();
+        if size == 0 || !read.faults.is_empty() {
+            return Ok(read);
+        }
+        match read.edge_of(store, size) {
+            Ok(edge) if edge.root() == root => read.edge = edge,
+            Ok(edge) => {
+                let what = "the right edge does not lead to the root that the log signed";
+                read.faults.push(Fault::new("lock", what, hex(&edge.root()), hex(&root)));
+            }
+            Err(TilesError::Fault(fault)) => read.faults.push(*fault),
+            Err(error) => return Err(error),
+        }
+        Ok(read)
+    }
+
+    /// Staged bundles lead to the hashes that are staged with them.
+    fn check_staged_bundles(&mut self) {
+        for staged in &self.staged {
+            for (tile, bytes) in staged.tiles.iter().filter(|(tile, _)| tile.level == Level::Entries) {
+                let hashes = Tile { level: Level::Hashes(0), ..*tile };
+                let hashes = staged.tiles.iter().find(|(other, _)| *other == hashes).map(|(_, bytes)| &bytes[..]);
+                let fit = tile.entries(bytes).is_ok_and(|entries| {
+                    let found: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
+                    hashes == Some(found.as_flattened())
+                });
+                if !fit {
+                    let what = "a staged bundle is not what its hashes say";
+                    self.faults.push(Fault::new(&staged.key, what, tile, "the entries that were signed for"));
+                }
+            }
+        }
+    }
+
+    /// Reads the last tile of each level, from the last bundle upward; each must lead to the next.
+    fn edge_of<S: Store>(&self, store: &S, size: u64) -> Result<RightEdge, TilesError> {
+        let last = |level: Level, held: u64| {
+            let tile = Tile::at(level, held.saturating_sub(1) / WIDTH, size);
+            tile.ok_or_else(|| Fault::new("lock", "it has a size that no log can have", size, "a smaller one"))
+        };
+        let tile = last(Level::Entries, size)?;
+        let bundle = self.newest(store, tile)?;
+        let entries =
+            tile.entries(&bundle).map_err(|e| Fault::new(&tile.to_string(), "it is not a bundle", e, "a bundle"))?;
+        // Hashes with which the tile above must end.
+        let mut below: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
+        let mut rows = Vec::new();
+        for level in 0..8 {
+            let held = size >> (8 * level);
+            if held == 0 {
+                break;
+            }
+            let tile = last(Level::Hashes(level), held)?;
+            let bytes = self.newest(store, tile)?;
+            let fault = |what, found: &str| Fault::new(&tile.to_string(), what, found, "what leads to the signed root");
+            let hashes = tile.hashes(&bytes).map_err(|e| fault("it is not a tile", &e.to_string()))?;
+            if !hashes.ends_with(&below) {
+                return Err(fault("it does not end with what lies below it", &hex(&hashes[hashes.len() - 1])).into());
+            }
+            // A full tile has left the edge: the one above ends with the hash over it.
+            below = if tile.is_full() { vec![fold_pairs(hashes)] } else { Vec::new() };
+            rows.push(if tile.is_full() { Vec::new() } else { hashes.to_vec() });
+        }
+        let hash = |level: u8, n| {
+            let row = rows.get(usize::from(level / 8)).map_or(&[][..], Vec::as_slice);
+            let missing = || Fault::new("lock", "the right edge has a gap", format!("{level}/{n}"), "a hash");
+            tile::hash_at(row, level, n).ok_or_else(missing)
+        };
+        let base = Edge::read(size - size % WIDTH, hash)?;
+        let bundle = if size.is_multiple_of(WIDTH) { Vec::new() } else { bundle.into_owned() };
+        Ok(RightEdge { size, rows, bundle, base })
+    }
+
+    /// A tile of the lock's size, from the newest staging object that has it, or from its place.
+    fn newest<S: Store>(&self, store: &S, tile: Tile) -> Result<Cow<'_, [u8]>, TilesError> {
+        let mut staged = self.staged.iter().rev().flat_map(|staged| &staged.tiles);
+        match staged.find(|(other, _)| *other == tile) {
+            Some((_, bytes)) => Ok(Cow::Borrowed(bytes)),
+            None => read_tile(store, tile).map(Cow::Owned),
+        }
+    }
+
+    /// What a crash left is finished as in ordinary work: the staged tiles are created, then their objects are deleted.
+    fn heal<S: Store>(self, mut store: S) -> Result<Tiles<S>, TilesError> {
+        let (size, _) = self.head();
+        for (tile, bytes) in self.staged.iter().flat_map(|staged| &staged.tiles) {
+            if Tile::at(tile.level, tile.n, size) == Some(*tile) {
+                store.create(&tile.to_string(), bytes)?;
+            }
+        }
+        for key in self.staging.iter().chain(&self.superseded) {
+            store.delete(key)?;
         }
         let lock = self.lock.map(|(_, note, version)| (note, version));
-        Ok(Tiles { store, root: self.edge.root(), edge: self.edge, lock, unknown: false })
+        Ok(Tiles {
+            store,
+            root: self.edge.root(),
+            edge: self.edge,
+            lock,
+            unknown: false,
+            pending: BTreeMap::new(),
+            pending_bytes: 0,
+            staged: Vec::new(),
+            settled: size,
+        })
     }
 
     /// Size and root that the lock promises.
@@ -597,7 +866,7 @@ impl ReadTree {
             let Some(tile) = Tile::at(Level::Entries, n, size) else { break };
             let place = found.get(&(Level::Entries, n)).and_then(|f| f.iter().find(|(width, _)| *width == tile.width));
             let bytes = match place {
-                Some((_, Found::Staged(bytes))) => Some(bytes.clone()),
+                Some((_, Found::Staged(at, nth))) => Some(self.staged[*at].tiles[*nth].1.clone()),
                 Some((_, Found::Stored)) => store.read(&tile.to_string())?.map(|(bytes, _)| bytes),
                 None => None,
             };
@@ -608,7 +877,7 @@ impl ReadTree {
             let entries = match tile.entries(&bytes) {
                 Ok(entries) => entries,
                 Err(error) => {
-                    let key = self.place(&tile, matches!(place, Some((_, Found::Staged(_)))));
+                    let key = self.place(&tile, place.map(|(_, found)| found));
                     self.faults.push(Fault::new(&key, "it is not a bundle", error, "a bundle of entries"));
                     return Ok(());
                 }
@@ -618,6 +887,7 @@ impl ReadTree {
                 visit(self.edge.size, entry);
                 // An entry out of a bundle is never too long.
                 let _ = self.edge.push(entry, |tile, bytes| full.push((tile, bytes)));
+                self.check_staged_root();
             }
             for (tile, bytes) in full {
                 self.compare(store, tile, &bytes, found.remove(&(tile.level, tile.n)))?;
@@ -630,8 +900,19 @@ impl ReadTree {
         Ok(())
     }
 
-    /// Compares everything found of one tile with the bytes it should have. Partial tiles of earlier sizes stay; each must
-    /// be a beginning of what replaced it.
+    /// A staging object is named after the root that was signed over it.
+    fn check_staged_root(&mut self) {
+        for staged in self.staged.iter().filter(|staged| staged.size == self.edge.size) {
+            let root = self.edge.root();
+            if root != staged.root {
+                let what = "it is named after another root than its entries lead to";
+                self.faults.push(Fault::new(&staged.key, what, hex(&staged.root), hex(&root)));
+            }
+        }
+    }
+
+    /// Compares everything found of one tile with the bytes it should have. A partial tile of an earlier size must be the
+    /// beginning of what it grew into.
     fn compare<S: Store>(
         &mut self,
         store: &S,
@@ -644,27 +925,30 @@ impl ReadTree {
             self.faults.push(Fault::new(&tile.to_string(), "it is missing", "nothing", "a tile"));
         }
         for (width, place) in found {
+            let is_superseded = width < tile.width;
             let tile = Tile { width, ..tile };
-            let key = self.place(&tile, matches!(place, Found::Staged(_)));
+            let key = self.place(&tile, Some(&place));
             let bytes = match place {
-                Found::Staged(bytes) => bytes,
-                Found::Stored => read_tile(store, tile)?,
+                Found::Staged(at, nth) => Cow::Borrowed(&self.staged[at].tiles[nth].1),
+                Found::Stored => Cow::Owned(read_tile(store, tile)?),
             };
-            let length = match tile.level {
-                Level::Hashes(_) => 32 * usize::from(width),
-                Level::Entries => bundle_length(expected, width),
-            };
-            if expected.get(..length) != Some(&bytes[..]) {
-                self.faults.push(first_difference(&key, &bytes, expected.get(..length).unwrap_or(expected)));
+            let expected = tile.cut(expected);
+            if expected != Some(&bytes[..]) {
+                let fault = first_difference(&key, &bytes, expected.unwrap_or_default());
+                self.faults.push(fault);
+            } else if is_superseded && matches!(place, Found::Stored) {
+                self.superseded.push(key);
             }
         }
         Ok(())
     }
 
     /// Where a tile's bytes lie.
-    fn place(&self, tile: &Tile, staged: bool) -> String {
-        let (size, root) = self.head();
-        if staged { staging_key(size, &root) } else { tile.to_string() }
+    fn place(&self, tile: &Tile, found: Option<&Found>) -> String {
+        match found {
+            Some(Found::Staged(at, _)) => self.staged[*at].key.clone(),
+            Some(Found::Stored) | None => tile.to_string(),
+        }
     }
 
     /// The entries have another root than the signed one, so it is not the hashes that changed. The bundle whose hashes are
@@ -714,15 +998,12 @@ impl ReadTree {
         Ok(())
     }
 
-    /// Staging objects that the lock does not name were never committed; still, they must be what a crash can leave.
+    /// Staging objects beyond the lock were never committed; still, they must be what a crash can leave.
     fn check_abandoned<S: Store>(&mut self, store: &S) -> Result<(), TilesError> {
         let head = self.head();
-        let wanted = staging_key(head.0, &head.1);
-        for key in self.staging.iter().filter(|key| **key != wanted) {
+        for key in self.staging.iter().filter(|key| named(key).is_none_or(|(size, _)| size > head.0)) {
             let Some((bytes, _)) = store.read(key)? else { continue };
-            let named = key.strip_prefix("staging/").and_then(|name| name.split_once('-'));
-            let named = named.and_then(|(size, root)| Some((crate::checkpoint::decimal(size)?, unhex(root).ok()?)));
-            match named {
+            match named(key) {
                 Some(new) if self.faults.is_empty() => {
                     self.faults.extend(self_check(key, &self.edge.base, head, &bytes, new).err())
                 }
@@ -745,14 +1026,24 @@ fn read_lock(bytes: &[u8], key: &Vkey) -> Result<(Checkpoint, Note), Fault> {
     Ok((checkpoint, note))
 }
 
-/// Bytes of the first `width` entries of a bundle.
-fn bundle_length(bundle: &[u8], width: u16) -> usize {
-    let mut at = 0;
-    for _ in 0..width {
-        let Some(length) = bundle.get(at..at + 2) else { return usize::MAX };
-        at += 2 + usize::from(u16::from_be_bytes([length[0], length[1]]));
-    }
-    at
+/// Entry 0 of a log, unverified; `None` if there is no log.
+pub(crate) fn first_entry<S: Store>(store: &S) -> Result<Option<Vec<u8>>, Fault> {
+    let is_first = |tile: &Tile| tile.level == Level::Entries && tile.n == 0;
+    let list = |prefix: &str| store.list(prefix).unwrap_or_default();
+    let read = |key: &str| store.read(key).ok().flatten().map(|(bytes, _)| bytes);
+    let stored = list("tile/entries/000").into_iter().filter_map(|key| {
+        let tile = Tile::parse(&key).ok().filter(is_first)?;
+        Some((key.clone(), tile, read(&key)?))
+    });
+    let staged = list("staging/").into_iter().filter_map(|key| {
+        let tiles = read_staging(&key, &read(&key)?).ok()?;
+        let (tile, bytes) = tiles.into_iter().find(|(tile, _)| is_first(tile))?;
+        Some((key, tile, bytes))
+    });
+    let Some((key, tile, bytes)) = stored.chain(staged).next() else { return Ok(None) };
+    let fault = |e: String| Fault::new(&key, "it is not a bundle", e, "a bundle that begins with the founding");
+    let entries = tile.entries(&bytes).map_err(|e| fault(e.to_string()))?;
+    entries.first().map(|entry| Some(entry.to_vec())).ok_or_else(|| fault("no entry".to_string()))
 }
 
 fn read_tile<S: Store>(store: &S, tile: Tile) -> Result<Vec<u8>, TilesError> {

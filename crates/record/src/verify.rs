@@ -17,8 +17,7 @@ use crate::merkle::{Hash, Roots, leaf_hash};
 use crate::note::Note;
 use crate::statement::hex;
 use crate::store::{Folder, Overlay, Store};
-use crate::tile::{Level, Tile};
-use crate::tiles::{Fault, Tiles, TilesError};
+use crate::tiles::{self, Fault, Tiles, TilesError};
 use crate::timing::{Sighting, sightings};
 use crate::witness::origin_hash;
 use std::collections::BTreeMap;
@@ -143,16 +142,21 @@ pub struct VerifiedFolder {
 
 /// Reads a node's folder, or the folder of one log, and names everything that does not fit, by its path in the folder.
 pub fn node_folder(root: &Path) -> Result<VerifiedFolder, Vec<Fault>> {
-    // A node at work may commit between two of our reads; then a lock has moved, and we read again.
-    let locks = || {
-        let peers = folders(&root.join("peers")).into_iter().map(|peer| format!("peers/{peer}/lock"));
-        let places = ["lock".to_string(), "log/lock".to_string()].into_iter().chain(peers);
-        places.map(|place| fs::read(root.join(place)).ok()).collect::<Vec<_>>()
+    // A node at work may commit or clear staging between two of our reads; then we read again.
+    let states = || {
+        let peers = folders(&root.join("peers")).into_iter().map(|peer| format!("peers/{peer}"));
+        let places = [String::new(), "log".to_string()].into_iter().chain(peers);
+        let state = |place: String| {
+            let place = root.join(place);
+            let staged = Folder::read_only(&place).list("staging/").unwrap_or_default();
+            (fs::read(place.join("lock")).ok(), staged)
+        };
+        places.map(state).collect::<Vec<_>>()
     };
-    let mut before = locks();
+    let mut before = states();
     loop {
         let read = read_folder(root);
-        let after = locks();
+        let after = states();
         if read.is_ok() || before == after {
             return read;
         }
@@ -215,27 +219,9 @@ fn find_founding(root: &Path) -> Result<Vec<u8>, Fault> {
     match fs::read(root.join("founding.json")) {
         Ok(bytes) => Ok(bytes.strip_suffix(b"\n").unwrap_or(&bytes).to_vec()),
         Err(_) => {
-            let missing = || {
-                Fault::new(
-                    "founding.json",
-                    "it is missing, and there is no log here",
-                    "nothing",
-                    "a node's folder or a log's",
-                )
-            };
-            let store = Folder::read_only(root);
-            let first = store
-                .list("tile/entries/000")
-                .ok()
-                .and_then(|keys| keys.into_iter().next_back())
-                .ok_or_else(missing)?;
-            let tile =
-                Tile::parse(&first).ok().filter(|t| t.level == Level::Entries && t.n == 0).ok_or_else(missing)?;
-            let (bytes, _) = store.read(&first).ok().flatten().ok_or_else(missing)?;
-            let fault =
-                |e: String| Fault::new(&first, "it is not a bundle", e, "a bundle that begins with the founding");
-            let entries = tile.entries(&bytes).map_err(|e| fault(e.to_string()))?;
-            entries.first().map(|e| e.to_vec()).ok_or_else(|| fault("no entry".to_string()))
+            let what = "it is missing, and there is no log here";
+            let missing = || Fault::new("founding.json", what, "nothing", "a node's folder or a log's");
+            tiles::first_entry(&Folder::read_only(root))?.ok_or_else(missing)
         }
     }
 }
@@ -559,6 +545,8 @@ mod tests {
                 let mut own =
                     Log::open(Folder::open(&root.join(place)).unwrap(), world.key(origin).clone(), |_, _| ()).unwrap();
                 own.append(&entries[..2], Instant(100)).unwrap();
+                own.settle().unwrap();
+                // The tiles of the last batch stay in staging.
                 own.append(&entries[2..], Instant(100)).unwrap();
                 own.publish(&published).unwrap();
                 // A heartbeat later; what the checkpoint shows of it is less than what the log keeps.
@@ -580,6 +568,7 @@ mod tests {
                 )
                 .unwrap();
                 copy.advance(published.to_text().as_bytes(), &entries).unwrap();
+                copy.settle().unwrap();
             }
         }
         let _ = fs::remove_dir_all(root.join("elsewhere"));
@@ -635,7 +624,7 @@ mod tests {
     fn a_flipped_byte_in_any_file_is_named() {
         let root = folder("flip");
         let all = files(&root);
-        assert!(all.len() > 12, "{all:?}");
+        assert!(all.iter().any(|file| file.starts_with(root.join("log/staging"))), "{all:?}");
         for file in all.iter().filter(|f| !f.ends_with("held")) {
             let bytes = fs::read(file).unwrap();
             for at in (0..bytes.len()).step_by(bytes.len() / 15 + 1) {
@@ -661,6 +650,7 @@ mod tests {
     #[test]
     fn what_a_crash_left_is_replayed_in_memory_only() {
         let root = folder("crash");
+        drop(Log::open(Folder::open(&root.join("log")).unwrap(), World::new().key(ORIGINS[0]).clone(), |_, _| ()));
         let missing = root.join("log/tile/0/000.p/4");
         let tile = fs::read(&missing).unwrap();
         fs::remove_file(&missing).unwrap();

@@ -487,9 +487,9 @@ impl World {
                 Event::PeerCheckpoint { origin: origin.clone(), peer, answer: Ok(news) }
             }
             Ask::Entries { origin, tiles } => {
-                let store = held(origin)?;
-                let read = |key: String| store.read(&key).ok().flatten().map(|(bytes, _)| bytes);
-                let bundles = tiles.iter().map(|t| read(t.to_string()).or_else(|| read(t.full().to_string())));
+                // A tile may be in staging only: the node knows.
+                let node = self.homes.get(letter.to)?.node.as_ref()?;
+                let bundles = tiles.iter().map(|tile| node.tile(origin, *tile));
                 let answer = bundles.collect::<Option<Vec<_>>>().ok_or(Silence("not there".into()));
                 Event::PeerEntries { origin: origin.clone(), peer, answer }
             }

@@ -17,11 +17,14 @@ use hamsaya_record::note::NOTE_BYTES_MAX;
 use hamsaya_record::statement::{StatementId, hex};
 use hamsaya_record::store::{Folder as Store, Store as _};
 use hamsaya_record::tile::{Level, Tile};
+use hamsaya_record::tiles::Place;
 use hamsaya_record::witness::{WitnessAnswer, origin_hash};
 use std::time::Duration;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const OCTETS: &str = "application/octet-stream";
+/// So often is a tile looked for that moves.
+const TRIES: usize = 4;
 /// No question is held longer.
 const HOLD_S_MAX: u64 = 60;
 
@@ -115,18 +118,33 @@ fn told(note: Option<String>, etag: Option<String>, is_news: bool, wait_s: u64) 
 async fn tile(api: &Api, origin: &str, path: &str) -> Result<Response, Problem> {
     let name = format!("tile/{path}");
     let tile = Tile::parse(&name).map_err(|e| Problem::not_found(format!("{name}: {e}")))?;
-    let dir = api.folder.log_dir(origin);
-    // Tiles never change, so they are read beside whoever writes.
-    let read = tokio::task::spawn_blocking(move || Store::read_only(&dir).read(&tile.to_string()));
-    let read = read.await.map_err(|e| Problem::internal(e.to_string()))?;
-    let found = read.map_err(|e| Problem::internal(e.to_string()))?;
-    let (bytes, _) = found.ok_or_else(|| Problem::not_found(format!("{origin} has no {name}")))?;
+    let bytes = tile_bytes(api, origin, tile).await?;
+    let bytes = bytes.ok_or_else(|| Problem::not_found(format!("{origin} has no {name}")))?;
     let cache = "max-age=31536000, immutable";
     // An entries bundle may be compressed on the way; ours is not.
     let kind = match tile.level {
         Level::Hashes(_) | Level::Entries => OCTETS,
     };
     Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)], bytes).into_response())
+}
+
+/// Tiles are read beside whoever writes. One that grows may have moved meanwhile; then it is looked for again.
+async fn tile_bytes(api: &Api, origin: &str, tile: Tile) -> Result<Option<Vec<u8>>, Problem> {
+    for _ in 0..TRIES {
+        let wanted = origin.to_string();
+        let newest = match api.shell.ask(move |node| node.locate(&wanted, tile)).await? {
+            None => return Ok(None),
+            Some(Place::Here(bytes)) => return Ok(Some(bytes)),
+            Some(Place::Stored(newest)) => newest,
+        };
+        let dir = api.folder.log_dir(origin);
+        let read = tokio::task::spawn_blocking(move || Store::read_only(&dir).read(&newest.to_string()));
+        let read = read.await.map_err(|e| Problem::internal(e.to_string()))?;
+        if let Some((bytes, _)) = read.map_err(|e| Problem::internal(e.to_string()))? {
+            return Ok(tile.cut(&bytes).map(<[u8]>::to_vec));
+        }
+    }
+    Err(Problem::paused("the log grows faster than its tiles can be read"))
 }
 
 /// `POST /witness/add-checkpoint`: statuses exactly as the specification gives them.

@@ -156,6 +156,10 @@ fn c2sp_paths(town: &Town) {
     assert_eq!((tile.status, tile.content_type.as_str()), (200, "application/octet-stream"));
     assert_eq!(town.get("P2", &format!("/peer/{hash}/tile/entries/000")).body, tile.body);
     assert_eq!(town.get("P1", "/log/tile/0/000").body.len(), 8192);
+    // As the tile was when a smaller checkpoint was published.
+    let partial = town.get("P1", "/log/tile/entries/000.p/3");
+    assert_eq!((partial.status, tile.body.starts_with(&partial.body)), (200, true));
+    assert_eq!(town.get("P2", &format!("/peer/{hash}/tile/0/000.p/3")).body.len(), 3 * 32);
     for path in
         ["/log/tile/0/000.p/0", "/log/tile/99/000", "/log/tile/entries/abc", "/log/tile/../lock", "/log/tile/0/777"]
     {

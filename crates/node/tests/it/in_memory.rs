@@ -158,13 +158,9 @@ impl World {
                 Event::PeerCheckpoint { origin, peer, answer }
             }
             Action::FetchEntries { origin, peer, tiles } => {
-                let store = self.store(&peer, &origin);
-                let answer = store.and_then(|store| {
-                    let read = |key: String| store.read(&key).ok().flatten().map(|(bytes, _)| bytes);
-                    tiles
-                        .iter()
-                        .map(|t| read(t.to_string()).or_else(|| read(t.full().to_string())).ok_or(silence()))
-                        .collect()
+                let answer = self.reach(&peer).and_then(|_| {
+                    let node = &self.nodes[&peer];
+                    tiles.iter().map(|tile| node.tile(&origin, *tile).ok_or(silence())).collect()
                 });
                 Event::PeerEntries { origin, peer, answer }
             }

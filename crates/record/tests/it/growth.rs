@@ -9,6 +9,7 @@ use hamsaya_record::log::{Confirmation, Log, LogError};
 use hamsaya_record::merkle;
 use hamsaya_record::note::Note;
 use hamsaya_record::store::{self, Crash, Memory, Store, StoreError};
+use hamsaya_record::tile::{self, Level, Tile};
 use hamsaya_record::tiles::TilesError;
 use hamsaya_record::witness::{self, Witness, WitnessAnswer};
 
@@ -59,6 +60,15 @@ fn batches_of_any_size_lead_to_one_tree() {
             size += n;
             assert_eq!(sequenced.root, naive_root(&leaves(0, size)), "{batches:?} at {size}");
         }
+        let at_its_edge = Log::resume(store.copy(), key()).expect("opens at its edge");
+        assert_eq!((at_its_edge.size(), at_its_edge.tiles().root()), (size, log.tiles().root()), "{batches:?}");
+        log.settle().expect("settled");
+        let mut names: Vec<String> = Tile::all(size).map(|tile| tile.to_string()).collect();
+        names.sort();
+        assert_eq!(store.list("tile/").expect("listed"), names, "one width of each tile");
+        let mut resumed = Log::resume(store.copy(), key()).expect("opens at its edge");
+        resumed.append(&leaves(size, size + 300), Instant(1)).expect("goes on");
+        assert_eq!(resumed.tiles().root(), naive_root(&leaves(0, size + 300)), "{batches:?}");
         let mut visited = Vec::new();
         let again = Log::open(store.clone(), key(), |i, leaf| visited.push((i, leaf.to_vec()))).expect("opens again");
         assert_eq!(again.tiles().root(), naive_root(&leaves(0, size)));
@@ -99,6 +109,10 @@ fn a_crash_after_any_write_loses_nothing_acknowledged() {
                         Ok(sequenced) => (acknowledged, signed) = (sequenced.size, Some(sequenced.checkpoint)),
                         Err(_) => break,
                     }
+                    // Tiles are put in their places once for two batches.
+                    if n == 2 && log.settle().is_err() {
+                        break;
+                    }
                 }
                 came |= store.has_crashed();
                 assert!(
@@ -107,7 +121,9 @@ fn a_crash_after_any_write_loses_nothing_acknowledged() {
                 );
                 store.restart();
                 let mut found = Vec::new();
+                let at_its_edge = Log::resume(store.copy(), key()).expect("heals at its edge");
                 let mut log = Log::open(store.clone(), key(), |_, leaf| found.push(leaf.to_vec())).expect("heals");
+                assert_eq!((at_its_edge.size(), at_its_edge.tiles().root()), (log.size(), log.tiles().root()));
                 assert!(log.size() >= acknowledged, "start {start}, write {at}, {kind:?}");
                 assert_eq!(found, leaves(0, log.size()), "what was not acknowledged is whole or gone");
                 // What was signed before is on the way to what is signed now.
@@ -142,10 +158,14 @@ fn a_power_cut_after_any_write_loses_nothing_acknowledged() {
                 }
                 let mut acknowledged = start;
                 store.crash_at(at, kind);
-                for n in [2, 300] {
+                for n in [2, 3, 300] {
                     match log.append(&leaves(acknowledged, acknowledged + n), Instant(1)) {
                         Ok(sequenced) => acknowledged = sequenced.size,
                         Err(_) => break,
+                    }
+                    // Tiles are put in their places once for two batches.
+                    if n == 3 && log.settle().is_err() {
+                        break;
                     }
                 }
                 came |= store.has_crashed();
@@ -155,7 +175,9 @@ fn a_power_cut_after_any_write_loses_nothing_acknowledged() {
                     keep == 0 || nth % 2 == keep - 1
                 });
                 let mut found = Vec::new();
+                let at_its_edge = Log::resume(store.copy(), key()).expect("heals at its edge");
                 let log = Log::open(store.clone(), key(), |_, leaf| found.push(leaf.to_vec())).expect("heals");
+                assert_eq!((at_its_edge.size(), at_its_edge.tiles().root()), (log.size(), log.tiles().root()));
                 assert!(log.size() >= acknowledged, "start {start}, write {at}, {kind:?}");
                 assert_eq!(found, leaves(0, log.size()));
             }
@@ -196,9 +218,14 @@ fn a_full_disk_refuses_and_does_not_stop_the_log() {
     full.set(true);
     let error = log.append(&leaves(3, 5), Instant(1)).expect_err("full").to_string();
     assert!(error.contains("no space left"), "{error}");
+    let error = log.settle().expect_err("full").to_string();
+    assert!(error.contains("no space left"), "{error}");
     full.set(false);
     log.append(&leaves(3, 5), Instant(1)).expect("goes on");
     assert_eq!(log.tiles().root(), naive_root(&leaves(0, 5)));
+    log.settle().expect("what waited in staging is put in its place");
+    assert!(!log.tiles().is_unsettled());
+    assert_eq!(log.tiles().entries(0, 5).expect("read"), leaves(0, 5));
 }
 
 /// A disk that gives back other bytes than it was given: found by the self-check, before anything is signed.
@@ -229,7 +256,9 @@ fn a_bit_flipped_between_writing_and_signing_is_found() {
         }
     }
     let store = Memory::new();
-    open(&store).expect("an empty log").append(&leaves(0, 300), Instant(1)).expect("appended");
+    let mut log = open(&store).expect("an empty log");
+    log.append(&leaves(0, 300), Instant(1)).expect("appended");
+    log.settle().expect("settled");
     let staged = {
         let copy = store.copy();
         copy.crash_at(1, Crash::Before);
@@ -246,32 +275,101 @@ fn a_bit_flipped_between_writing_and_signing_is_found() {
     }
 }
 
+/// In a log of which the last batch is in staging only, and in one at rest.
 #[test]
 fn a_flipped_byte_anywhere_is_found() {
-    let store = Memory::new();
-    let mut log = open(&store).expect("an empty log");
-    for n in [3, 250, 20] {
-        let size = log.size();
-        let signed = log.append(&leaves(size, size + n), Instant(1)).expect("appended").checkpoint;
-        log.publish(&signed).expect("published");
-    }
-    let keys = store.list("").expect("listed");
-    assert!(keys.len() > 6, "{keys:?}");
-    for key in keys {
-        let (bytes, _) = store.read(&key).expect("read").expect("there");
-        for at in (0..bytes.len()).step_by(bytes.len() / 60 + 1) {
-            let copy = store.copy();
-            let mut flipped = bytes.clone();
-            flipped[at] ^= 0x01;
-            copy.tamper(&key, flipped);
-            let error = open(&copy).expect_err("a flipped byte").to_string();
-            let place = if key.ends_with(".p/3") || error.contains(&key) { key.as_str() } else { "lock" };
-            assert!(error.contains(place), "byte {at} of {key} was flipped, and blamed was {error}");
+    for at_rest in [false, true] {
+        let store = Memory::new();
+        let mut log = open(&store).expect("an empty log");
+        for n in [3, 250, 20] {
+            let size = log.size();
+            let signed = log.append(&leaves(size, size + n), Instant(1)).expect("appended").checkpoint;
+            log.publish(&signed).expect("published");
+            if n == 250 || at_rest {
+                log.settle().expect("settled");
+            }
         }
-        let copy = store.copy();
-        copy.tamper(&key, bytes[..bytes.len() - 1].to_vec());
-        assert!(open(&copy).is_err(), "{key} was cut and nobody noticed");
+        let keys = store.list("").expect("listed");
+        assert_eq!(keys.len(), if at_rest { 7 } else { 5 }, "{keys:?}");
+        for key in keys {
+            let (bytes, _) = store.read(&key).expect("read").expect("there");
+            for at in (0..bytes.len()).step_by(bytes.len() / 60 + 1) {
+                let copy = store.copy();
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 0x01;
+                copy.tamper(&key, flipped);
+                let error = open(&copy).expect_err("a flipped byte").to_string();
+                let place = if error.contains(&key) { key.as_str() } else { "lock" };
+                assert!(error.contains(place), "byte {at} of {key} was flipped, and blamed was {error}");
+            }
+            let copy = store.copy();
+            copy.tamper(&key, bytes[..bytes.len() - 1].to_vec());
+            assert!(open(&copy).is_err(), "{key} was cut and nobody noticed");
+        }
     }
+}
+
+/// A start at the right edge does not read the whole log, and sees every byte that it goes on from.
+#[test]
+fn a_flipped_byte_at_the_edge_is_found_without_reading_the_rest() {
+    for (size, at_rest) in [(256u64, true), (300, true), (300, false), (65_536, true), (65_800, true)] {
+        let store = Memory::new();
+        let mut log = open(&store).expect("an empty log");
+        log.append(&leaves(0, size - 20), Instant(1)).expect("appended");
+        log.settle().expect("settled");
+        log.append(&leaves(size - 20, size), Instant(1)).expect("appended");
+        if at_rest {
+            log.settle().expect("settled");
+        }
+        let edge = Tile::all(size).filter(|tile| {
+            let shift = if let Level::Hashes(level) = tile.level { 8 * u32::from(level) } else { 0 };
+            tile.n == ((size >> shift) - 1) / tile::WIDTH
+        });
+        let staged = store.list("staging/").expect("listed");
+        let named = edge.map(|tile| tile.to_string()).filter(|key| store.read(key).is_ok_and(|read| read.is_some()));
+        let keys: Vec<String> = named.chain(staged).chain(["lock".to_string()]).collect();
+        for name in &keys {
+            let (bytes, _) = store.read(name).expect("read").expect("there");
+            for at in (0..bytes.len()).step_by(bytes.len() / 40 + 1) {
+                let copy = store.copy();
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 0x01;
+                copy.tamper(name, flipped);
+                assert!(Log::resume(copy, key()).is_err(), "{size}: byte {at} of {name}");
+            }
+        }
+        for other in store.list("tile/").expect("listed").iter().filter(|other| !keys.contains(other)) {
+            if at_rest {
+                store.tamper(other, b"not read".to_vec());
+            }
+        }
+        let resumed = Log::resume(store.copy(), key()).expect("opens at its edge");
+        assert_eq!((resumed.size(), resumed.tiles().root()), (size, log.tiles().root()));
+    }
+}
+
+/// Staged, self-checked, signed, locked: two files, two folders. Tiles cost nothing until they are settled.
+#[test]
+fn a_batch_costs_four_syncs() {
+    let root = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("four-syncs");
+    let _ = std::fs::remove_dir_all(&root);
+    let folder = store::Folder::open(&root).expect("a folder");
+    let mut log = Log::open(folder, key(), |_, _| ()).expect("an empty log");
+    let mut append = |n: u64, settle: bool| {
+        let size = log.size();
+        let before = log.tiles().store().syncs();
+        log.append(&leaves(size, size + n), Instant(1)).expect("appended");
+        if settle {
+            log.settle().expect("settled");
+        }
+        log.tiles().store().syncs() - before
+    };
+    append(1, true);
+    for n in [1, 1, 300, 4096] {
+        assert_eq!(append(n, false), 4, "{n} entries");
+    }
+    let settled = append(1, true);
+    assert!(settled <= 4 + 2 * (4_400 / 256 + 2) + 12, "{settled} syncs for all tiles of five batches");
 }
 
 #[test]
