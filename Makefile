@@ -2,10 +2,11 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-interop lint unit console-unit e2e shots build-tests console console-size bless bench-monitor bench-agreement fuzz-monitor histories docs deny clean tools chromium
+.PHONY: help demo test test-interop lint unit console-unit e2e shots build-tests console console-size bless bench-monitor bench-agreement bench-record fuzz-monitor histories docs deny clean tools chromium
 
 CARGO ?= cargo
 CASES ?= 100000
+ENTRIES ?= 10000000
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 HAMSAYA := $(TARGET)/debug/hamsaya
 
@@ -93,6 +94,12 @@ fuzz-monitor: ## The monitor over points against the naive evaluator: CASES (100
 
 bench-agreement: ## A made-up year of the Accord, judged; numbers mean something on a quiet machine only.
 	@$(CARGO) bench --locked -p hamsaya-agreement --bench year
+
+bench-record: ## Statements accepted a second with every batch synced, time to a quorum with five processes, a log of ENTRIES (10,000,000: 7 GB in target/bench).
+	@mkdir -p $(TARGET)/bench
+	@$(CARGO) bench --locked -p hamsaya-record --bench record -- accept $(abspath $(TARGET))/bench
+	@$(CARGO) bench --locked -p hamsaya-node --bench latency
+	@$(CARGO) bench --locked -p hamsaya-record --bench record -- long $(abspath $(TARGET))/bench $(ENTRIES)
 
 HISTORIES ?= 10000
 histories: ## 10,000 random histories: any order of arrival and any growth give one judgment. HISTORIES=n for more or fewer.

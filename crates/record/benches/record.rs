@@ -43,7 +43,7 @@ fn main() -> Outcome<()> {
         ["accept", dir, seconds] => accept(Path::new(dir), seconds.parse()?),
         ["long", dir] => long(Path::new(dir), 10_000_000),
         ["long", dir, entries] => long(Path::new(dir), entries.parse()?),
-        _ => Ok(eprintln!("usage: record accept DIR [SECONDS] | record long DIR [ENTRIES]")),
+        _ => Err("usage: record accept DIR [SECONDS] | record long DIR [ENTRIES]".into()),
     }
 }
 

@@ -1,34 +1,15 @@
 //! What a node answers over HTTP.
-use crate::town::{START, Town, key, origin};
+use crate::town::{START, Town, key, notice, origin};
 use hamsaya_record::envelope::Envelope;
-use hamsaya_record::statement::{Act, FieldValue, Statement};
+use hamsaya_record::statement::{FieldValue, Statement};
 use hamsaya_record::witness::origin_hash;
 use serde_json::Value;
-
-fn ack(town: &Town) -> Statement {
-    let id = "0193a1b2-c3d4-7e5f-8a9b-000000000001";
-    let digest = town.agreement.digest();
-    let mut statement = Statement::new(digest, Act::Notify, "outage_notice", id, "P1", &origin("P1"), START);
-    let kind = town.agreement.kinds().iter().find(|k| k.name == "outage_notice").unwrap();
-    statement.act = Act::from_name(&kind.act).unwrap();
-    for (name, wanted) in kind.fields.iter().filter(|(_, wanted)| !wanted.ends_with('?')) {
-        let value = match wanted.as_str() {
-            "party" => FieldValue::Text("P1".into()),
-            "instant" => FieldValue::Text(START.to_string()),
-            "count" | "duration" => FieldValue::Int(1),
-            "bool" => FieldValue::Bool(true),
-            _ => FieldValue::Text("x".into()),
-        };
-        statement.fields.insert(name.clone(), value);
-    }
-    statement
-}
 
 #[test]
 fn a_statement_goes_round_and_what_is_refused_says_why() {
     let mut town = Town::start("http");
     // Without a clock nothing is stamped.
-    let envelope = Envelope::sign(ack(&town).to_payload(), &[&key("P1", "chair")]);
+    let envelope = Envelope::sign(notice(&town).to_payload(), &[&key("P1", "chair")]);
     assert_eq!(town.state_statement("P1", &envelope).status, 503);
     town.set_clock(START);
     let receipt = town.state_statement("P1", &envelope);
@@ -63,7 +44,7 @@ fn a_statement_goes_round_and_what_is_refused_says_why() {
 fn refusals(town: &Town, good: &Envelope) {
     let chair = key("P1", "chair");
     let with = |change: &dyn Fn(&mut Statement)| {
-        let mut statement = ack(town);
+        let mut statement = notice(town);
         statement.id = "0193a1b2-c3d4-7e5f-8a9b-000000000009".into();
         change(&mut statement);
         Envelope::sign(statement.to_payload(), &[&chair]).to_leaf()
@@ -114,7 +95,7 @@ fn many(town: &Town) {
     let chair = key("P1", "chair");
     let mut lines = Vec::new();
     for n in 0..300u64 {
-        let mut statement = ack(town);
+        let mut statement = notice(town);
         statement.id = format!("0193a1b2-c3d4-7e5f-8a9b-0000000{:05x}", 0x1000 + n);
         statement.source = "p1/bulk".into();
         statement.seq = 2 * n + 1;

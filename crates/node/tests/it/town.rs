@@ -10,6 +10,7 @@ use hamsaya_record::envelope::Envelope;
 use hamsaya_record::founding::{Founding, Member, MemberKey, MemberRole};
 use hamsaya_record::key::{Role, SecretKey};
 use hamsaya_record::policy;
+use hamsaya_record::statement::{Act, FieldValue, Statement};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -99,11 +100,14 @@ pub fn setup(name: &str, agreement: &Arc<Agreement>, founding_leaf: &[u8]) -> Se
     }
 }
 
+/// How fast the nodes of the tests go.
+pub const FAST: &str = "batch_ms = 5\ncheckpoints_s = 0\nheartbeat_s = 1\nrefusals_s = 0\njudge_ms = 200\n";
+
 /// Nodes that listen on loopback, each with a folder.
 pub struct Town {
     pub agreement: Arc<Agreement>,
     pub dir: PathBuf,
-    urls: BTreeMap<String, String>,
+    pub urls: BTreeMap<String, String>,
     running: BTreeMap<String, Running>,
     runtime: tokio::runtime::Runtime,
     agent: ureq::Agent,
@@ -124,6 +128,15 @@ impl Said {
 impl Town {
     /// Makes the folders under a fresh place and starts all nodes.
     pub fn start(name: &str) -> Town {
+        let mut town = Town::make(name, FAST);
+        for name in NAMES {
+            town.start_node(name);
+        }
+        town
+    }
+
+    /// Makes the folders.
+    pub fn make(name: &str, pacing: &str) -> Town {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = fs::remove_dir_all(&dir);
         let (files, agreement) = accord();
@@ -144,7 +157,7 @@ impl Town {
             if role != "witness" {
                 toml += &format!("origin = \"{}\"\n", origin(name));
             }
-            toml += "[pacing]\nbatch_ms = 5\ncheckpoints_s = 0\nheartbeat_s = 1\nrefusals_s = 0\njudge_ms = 200\n";
+            toml += &format!("[pacing]\n{pacing}");
             for (m, peer) in NAMES.iter().enumerate().filter(|(m, _)| *m != n) {
                 toml += &format!("[[peer]]\nname = \"{peer}\"\nurl = \"{}\"\n", url(m));
             }
@@ -172,18 +185,14 @@ impl Town {
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(60)))
             .proxy(None);
-        let mut town = Town {
+        Town {
             agreement,
             dir,
             urls: NAMES.iter().enumerate().map(|(n, name)| (name.to_string(), url(n))).collect(),
             running: BTreeMap::new(),
             runtime: tokio::runtime::Runtime::new().unwrap(),
             agent: config.build().new_agent(),
-        };
-        for name in NAMES {
-            town.start_node(name);
         }
-        town
     }
 
     pub fn home(&self, name: &str) -> PathBuf {
@@ -268,6 +277,26 @@ impl Drop for Town {
             }
         }
     }
+}
+
+/// An outage that P1 tells of, with all that its kind asks for.
+pub fn notice(town: &Town) -> Statement {
+    let id = "0193a1b2-c3d4-7e5f-8a9b-000000000001";
+    let digest = town.agreement.digest();
+    let mut statement = Statement::new(digest, Act::Notify, "outage_notice", id, "P1", &origin("P1"), START);
+    let kind = town.agreement.kinds().iter().find(|k| k.name == "outage_notice").unwrap();
+    statement.act = Act::from_name(&kind.act).unwrap();
+    for (name, wanted) in kind.fields.iter().filter(|(_, wanted)| !wanted.ends_with('?')) {
+        let value = match wanted.as_str() {
+            "party" => FieldValue::Text("P1".into()),
+            "instant" => FieldValue::Text(START.to_string()),
+            "count" | "duration" => FieldValue::Int(1),
+            "bool" => FieldValue::Bool(true),
+            _ => FieldValue::Text("x".into()),
+        };
+        statement.fields.insert(name.clone(), value);
+    }
+    statement
 }
 
 /// Looks at a condition until it holds.
