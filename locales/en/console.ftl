@@ -216,6 +216,7 @@ key-role-device = device key
 key-role-recovery = recovery key
 statement-id = Statement
 exhibit = Save as an exhibit, to be verified anywhere
+bundle = Save all that the public may see, to be verified anywhere
 close = Close
 
 # Incidents.

@@ -208,6 +208,7 @@ key-role-device = کلید دستگاه
 key-role-recovery = کلید بازیابی
 statement-id = اظهاریه
 exhibit = ذخیره به عنوان سند ضمیمه، که در هر جا بررسی می‌شود
+bundle = ذخیرهٔ آنچه همگان می‌توانند ببینند، که در هر جا بررسی می‌شود
 close = بستن
 
 page-incidents = رویدادها

@@ -208,6 +208,7 @@ key-role-device = د وسیلې کیلي
 key-role-recovery = د رغونې کیلي
 statement-id = څرګندونه
 exhibit = د ضمیمه سند په توګه یې وساتئ، هر ځای یې کتلی شئ
+bundle = هغه څه وساتئ چې ټول یې لیدلی شي، هر ځای یې کتلی شئ
 close = وتړئ
 
 page-incidents = پېښې

@@ -4,11 +4,13 @@ use crate::faults;
 use anyhow::Result;
 use hamsaya_node::api::shapes;
 use hamsaya_record::Instant;
+use hamsaya_record::bundle;
 use hamsaya_record::exhibit::{self, Parts};
 use hamsaya_record::logs::{Entry, Logs};
 use hamsaya_record::note::Note;
 use hamsaya_record::verify::{self, VerifiedCopy, VerifiedFolder};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -75,10 +77,7 @@ impl Copies {
         let copy = self.copy(origin)?;
         let missing = || Complaint::new(format!("{origin} has no entry {index}")).at(self.dir.display());
         let leaf = copy.leaf(index)?.ok_or_else(missing)?;
-        let mut notes = exhibit::notes(self.logs.entries().iter().map(|e| &**e));
-        // What was published last may not be logged yet. A copy keeps all its lines in `lock`, the own log in `cosigned`.
-        let published = ["checkpoint", "cosigned", "lock"].map(|name| fs::read(self.dir.join(&copy.place).join(name)));
-        notes.extend(published.into_iter().filter_map(|bytes| Note::parse(&bytes.ok()?).ok()));
+        let notes = self.notes([copy]);
         let parts = Parts {
             origin,
             index,
@@ -88,6 +87,27 @@ impl Copies {
             disclosures: &[],
         };
         Ok(exhibit::write(&parts, |level, n| copy.hash(level, n))?)
+    }
+
+    /// All of it that anybody may see.
+    pub fn bundle(&self) -> Result<Vec<u8>> {
+        let mut logs = BTreeMap::new();
+        for copy in &self.folder.logs {
+            let Some(head) = &copy.head else { continue };
+            logs.insert(head.origin.clone(), copy.leaves(head.size)?);
+        }
+        Ok(bundle::write(&self.folder.founding_leaf, &logs, &self.notes(&self.folder.logs))?)
+    }
+
+    /// Cosigned checkpoints. What was published last may not be logged yet: a copy keeps all its lines in `lock`, the own
+    /// log in `cosigned`.
+    fn notes<'c>(&self, copies: impl IntoIterator<Item = &'c VerifiedCopy>) -> Vec<Note> {
+        let mut notes = exhibit::notes(self.logs.entries().iter().map(|e| &**e));
+        for copy in copies {
+            let files = ["checkpoint", "cosigned", "lock"].map(|name| fs::read(self.dir.join(&copy.place).join(name)));
+            notes.extend(files.into_iter().filter_map(|bytes| Note::parse(&bytes.ok()?).ok()));
+        }
+        notes
     }
 
     fn copy(&self, origin: &str) -> Result<&VerifiedCopy> {

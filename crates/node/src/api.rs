@@ -63,6 +63,7 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
         ("GET", "/api/entries", get(record::entries)),
         ("GET", "/api/entries/item", get(record::item)),
         ("GET", "/api/exhibit", get(record::exhibit)),
+        ("GET", "/api/bundle", get(record::bundle)),
         ("GET", "/api/lines", get(agreement::lines)),
         ("GET", "/api/crossings", get(agreement::crossings)),
         ("GET", "/api/refusals", get(record::refusals)),

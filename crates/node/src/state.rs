@@ -8,7 +8,7 @@ use hamsaya_record::logs::{Entry, Head, Logged, Logs};
 use hamsaya_record::note::Note;
 use hamsaya_record::store::Store;
 use hamsaya_record::tile::Tile;
-use hamsaya_record::tiles::{Place, Tiles};
+use hamsaya_record::tiles::{Place, Tiles, TilesError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,6 +25,14 @@ pub(crate) struct HeadState {
     /// Witness and its latest time.
     pub(crate) witnesses: Vec<(String, Option<Instant>)>,
     pub(crate) quorum: usize,
+}
+
+/// What a public bundle is made of.
+pub(crate) struct Leaves {
+    pub(crate) founding_leaf: Vec<u8>,
+    /// By origin.
+    pub(crate) logs: BTreeMap<String, Vec<Vec<u8>>>,
+    pub(crate) notes: Vec<Note>,
 }
 
 /// How a node stands.
@@ -185,6 +193,19 @@ impl<S: Store> Node<S> {
     /// Where such a tile is, for who reads it elsewhere.
     pub(crate) fn locate(&self, origin: &str, tile: Tile) -> Option<Place> {
         self.tiles(origin)?.locate(tile)
+    }
+
+    /// All that a public bundle is made of: every leaf of every log that is here, by origin, and cosigned checkpoints.
+    pub(crate) fn leaves(&self) -> Result<Leaves, TilesError> {
+        let entries = self.all_held();
+        let mut notes = exhibit::notes(entries.values().flat_map(|h| h.entries()).map(|e| e.as_ref()));
+        let mut logs = BTreeMap::new();
+        for origin in self.founding.origins() {
+            notes.extend(self.published(origin).cloned());
+            let Some(tiles) = self.tiles(origin) else { continue };
+            logs.insert(origin.to_owned(), tiles.entries(0, tiles.size())?);
+        }
+        Ok(Leaves { founding_leaf: self.setup.founding_leaf.clone(), logs, notes })
     }
 
     /// An entry with all that proves it, in one file; `None`: there is no such entry.

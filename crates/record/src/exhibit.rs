@@ -12,6 +12,7 @@
 //! [`verify`] needs no network, no node and no clock. What it cannot know is whether this founding is the one the reader
 //! means: it reports the founding's id and the agreement's, to be compared with what both sides signed. The interval it
 //! gives is proven by these two checkpoints alone; more checkpoints might narrow it.
+use crate::archive;
 use crate::checkpoint::{Checkpoint, hash};
 use crate::cosignature;
 use crate::envelope::{Envelope, pae};
@@ -31,9 +32,6 @@ use sha2::{Digest as _, Sha256};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::{Cursor, Read, Write as _};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 /// No exhibit is longer, in bytes.
 pub const EXHIBIT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -188,16 +186,16 @@ pub fn notes<'e>(entries: impl IntoIterator<Item = &'e Entry>) -> Vec<Note> {
 }
 
 /// A checkpoint of the log with the verified cosignatures that notes have brought.
-struct Cosigned {
-    checkpoint: Checkpoint,
+pub(crate) struct Cosigned {
+    pub(crate) checkpoint: Checkpoint,
     log_line: NoteSignature,
     /// By keyid of the witness: time and line, earliest first.
-    lines: BTreeMap<String, BTreeMap<Instant, NoteSignature>>,
+    pub(crate) lines: BTreeMap<String, BTreeMap<Instant, NoteSignature>>,
 }
 
 impl Cosigned {
     /// The q-th smallest of the witnesses' earliest times.
-    fn hi(&self, numbers: Numbers) -> Option<Instant> {
+    pub(crate) fn hi(&self, numbers: Numbers) -> Option<Instant> {
         let mut times: Vec<Instant> = self.lines.values().filter_map(|l| Some(*l.first_key_value()?.0)).collect();
         times.sort_unstable();
         times.get(numbers.q.checked_sub(1)?).copied()
@@ -211,20 +209,20 @@ impl Cosigned {
     }
 
     /// A note with one line of each witness.
-    fn note(&self, pick: impl Fn(&BTreeMap<Instant, NoteSignature>) -> Option<&NoteSignature>) -> Note {
+    pub(crate) fn note(&self, pick: impl Fn(&BTreeMap<Instant, NoteSignature>) -> Option<&NoteSignature>) -> Note {
         let lines = [&self.log_line].into_iter().chain(self.lines.values().filter_map(pick));
         Note { text: self.checkpoint.to_text(), signatures: lines.cloned().collect() }
     }
 }
 
 /// The notes of one checkpoint, with the times that its witnesses seem to have cosigned at.
-struct Claim<'n> {
+pub(crate) struct Claim<'n> {
     notes: Vec<&'n Note>,
-    claimed: Cosigned,
+    pub(crate) claimed: Cosigned,
 }
 
 /// Notes of the log by checkpoint; the same checkpoint may stand in many. Nothing is verified: there may be thousands.
-fn claims<'n>(notes: &'n [Note], log: &Vkey, policy: &Policy) -> Vec<Claim<'n>> {
+pub(crate) fn claims<'n>(notes: &'n [Note], log: &Vkey, policy: &Policy) -> Vec<Claim<'n>> {
     let mut by_checkpoint: BTreeMap<Checkpoint, Claim> = BTreeMap::new();
     for note in notes {
         let Ok(checkpoint) = Checkpoint::parse(&note.text) else { continue };
@@ -254,7 +252,7 @@ fn time(line: &NoteSignature) -> Option<Instant> {
 
 impl Claim<'_> {
     /// What of it verifies.
-    fn verify(&self, founding: &Founding) -> Cosigned {
+    pub(crate) fn verify(&self, founding: &Founding) -> Cosigned {
         let Cosigned { checkpoint, log_line, .. } = &self.claimed;
         let mut cosigned =
             Cosigned { checkpoint: checkpoint.clone(), log_line: log_line.clone(), lines: BTreeMap::new() };
@@ -271,7 +269,7 @@ impl Claim<'_> {
 
 /// Of checkpoints that hold what they claim, the one with the least key; `key` of a claim is never more than `key` of what
 /// of it verifies, so most are never verified.
-fn least<K: Ord>(
+pub(crate) fn least<K: Ord>(
     claims: &[Claim<'_>],
     key: impl Fn(&Cosigned) -> Option<K>,
     mut verify: impl FnMut(&Claim<'_>) -> Option<Cosigned>,
@@ -365,55 +363,22 @@ pub fn write<E: fmt::Display>(
         lines.dedup();
         files.insert(DISCLOSURES, lines.into_iter().map(|line| line + "\n").collect::<String>().into_bytes());
     }
-    let bytes = archive(&files).map_err(|error| WriteError::Parts(fail(Step::Archive, error, "files to archive")))?;
+    let bytes =
+        archive::write(&files).map_err(|error| WriteError::Parts(fail(Step::Archive, error, "files to archive")))?;
     // Nobody should carry an exhibit to the other side that does not hold.
     verify(&bytes).map_err(WriteError::Parts)?;
     Ok(bytes)
 }
 
-/// The archive of these files: one spelling, whoever writes it and when.
-fn archive(files: &BTreeMap<&str, Vec<u8>>) -> zip::result::ZipResult<Vec<u8>> {
-    let mut out = ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Stored)
-        .last_modified_time(DateTime::DEFAULT)
-        .system(zip::System::Unix)
-        .unix_permissions(0o644);
-    for (name, bytes) in files {
-        out.start_file(*name, options)?;
-        out.write_all(bytes)?;
-    }
-    Ok(out.finish()?.into_inner())
-}
-
-/// The files of an archive that is exactly what [`archive`] makes of them.
-fn extract(bytes: &[u8]) -> Result<BTreeMap<&'static str, Vec<u8>>, ExhibitError> {
-    let refuse = |found: String, allowed| fail(Step::Archive, found, allowed);
-    if bytes.len() > EXHIBIT_BYTES_MAX {
-        return Err(refuse(format!("{} bytes", bytes.len()), "at most 4 MiB"));
-    }
-    let zip = |error: zip::result::ZipError| refuse(error.to_string(), "an exhibit, which is a zip archive");
-    let mut found_archive = ZipArchive::new(Cursor::new(bytes)).map_err(zip)?;
+/// The files of an exhibit's archive.
+fn extract(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, ExhibitError> {
+    let files = archive::read(bytes, EXHIBIT_BYTES_MAX).map_err(|broken| {
+        let place = if broken.file == "archive" { String::new() } else { format!("{}: ", broken.file) };
+        fail(Step::Archive, format!("{place}{}", broken.found), broken.allowed)
+    })?;
     let known = [STATEMENT, PROOF, BEFORE, CONSISTENCY, POLICY, DISCLOSURES, FOUNDING, FOUNDING_PROOF];
-    let mut files = BTreeMap::new();
-    for i in 0..found_archive.len() {
-        let mut file = found_archive.by_index(i).map_err(zip)?;
-        let found = file.name().map_err(zip)?.into_owned();
-        let Some(name) = known.into_iter().find(|name| found == *name) else {
-            return Err(refuse(format!("a file {found:?}"), "the files of an exhibit"));
-        };
-        let mut content = Vec::new();
-        // Stored files are no longer than the archive.
-        let read = Read::take(&mut file, EXHIBIT_BYTES_MAX as u64).read_to_end(&mut content);
-        read.map_err(|error| refuse(format!("{name}: {error}"), "files that are stored whole"))?;
-        if files.insert(name, content).is_some() {
-            return Err(refuse(format!("{name} twice"), "each file once"));
-        }
-    }
-    let again = archive(&files).map_err(zip)?;
-    if again != bytes {
-        let at = again.iter().zip(bytes).take_while(|(a, b)| a == b).count();
-        return Err(refuse(format!("other bytes from byte {at} on"), "the one spelling of an archive of these files"));
+    if let Some(name) = files.keys().find(|name| !known.contains(&name.as_str())) {
+        return Err(fail(Step::Archive, format!("a file {name:?}"), "the files of an exhibit"));
     }
     Ok(files)
 }
@@ -498,7 +463,7 @@ fn read_proof(bytes: &[u8]) -> Result<Proof, ExhibitError> {
 }
 
 /// Whose keys signed; all known must fit.
-fn check_signers(envelope: &Envelope, founding: &Founding, index: u64) -> Result<Vec<Signer>, ExhibitError> {
+pub(crate) fn check_signers(envelope: &Envelope, founding: &Founding, index: u64) -> Result<Vec<Signer>, ExhibitError> {
     let keyring = Keyring::founded(founding);
     let message = pae(&envelope.payload);
     let mut signers = Vec::new();
@@ -531,7 +496,7 @@ fn check_proof(
 }
 
 /// A note each line of which is by the log or by a witness, and verifies.
-fn read_cosigned(
+pub(crate) fn read_cosigned(
     step: Step,
     bytes: &[u8],
     origin: &str,

@@ -4,6 +4,8 @@
 #![deny(clippy::float_arithmetic)]
 
 pub mod accept;
+mod archive;
+pub mod bundle;
 pub mod checkpoint;
 pub mod cosignature;
 pub mod envelope;

@@ -121,6 +121,11 @@ impl VerifiedCopy {
         self.tiles.entry(index)
     }
 
+    /// Bytes of the first `size` entries.
+    pub fn leaves(&self, size: u64) -> Result<Vec<Vec<u8>>, TilesError> {
+        self.tiles.entries(0, size)
+    }
+
     /// The complete hash at (tree level, n).
     pub fn hash(&self, level: u8, n: u64) -> Result<Hash, TilesError> {
         self.tiles.hash(level, n)

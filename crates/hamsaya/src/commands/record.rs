@@ -1,4 +1,4 @@
-//! `hamsaya record list|show|append|exhibit`.
+//! `hamsaya record list|show|append|exhibit|bundle`.
 use super::{Format, Outcome};
 use crate::agreements;
 use crate::author::{Author, uuid_v7};
@@ -64,6 +64,18 @@ enum Verb {
         #[arg(long, short)]
         output: Option<PathBuf>,
     },
+    /// Export all that the public may see of every log, and a line with the rule for all that it may not
+    ///
+    /// Each log is taken as far as a quorum of witnesses cosigned it. `hamsaya verify` checks the bundle without network and
+    /// node: that what is shown is the logs' own, and that nothing is missing but what it lists.
+    Bundle {
+        /// Folder or URL of the node
+        #[arg(value_name = "DIR|URL")]
+        node: String,
+        /// File to write
+        #[arg(long, short, default_value = "bundle.zip")]
+        output: PathBuf,
+    },
 }
 
 /// Build, sign and append one statement
@@ -112,6 +124,12 @@ impl Record {
                 fs::write(&path, &bytes).with_context(|| format!("{} cannot be written", path.display()))?;
                 writeln!(out, "{}  {} bytes  {entry}", path.display(), bytes.len())?;
                 writeln!(out, "hint: `hamsaya verify {}` needs no network and no node", path.display())?;
+            }
+            Verb::Bundle { node, output } => {
+                let bytes = Source::of(node)?.bundle()?;
+                fs::write(output, &bytes).with_context(|| format!("{} cannot be written", output.display()))?;
+                writeln!(out, "{}  {} bytes", output.display(), bytes.len())?;
+                writeln!(out, "hint: `hamsaya verify {}` needs no network and no node", output.display())?;
             }
         }
         Ok(Outcome::NoBreach)
@@ -196,6 +214,13 @@ impl Source {
                 node.bytes(&format!("/api/exhibit?origin={}&index={index}", escaped(&origin)))
             }
             Source::Folder(copies) => copies.exhibit(&copies.origin_of(split_entry(entry)?.0)?, split_entry(entry)?.1),
+        }
+    }
+
+    fn bundle(&self) -> Result<Vec<u8>> {
+        match self {
+            Source::Node(node) => node.bytes("/api/bundle"),
+            Source::Folder(copies) => copies.bundle(),
         }
     }
 }

@@ -1,10 +1,11 @@
-//! `hamsaya verify`: whether a folder, an exhibit or a proof fits, without network and without a node.
+//! `hamsaya verify`: whether a folder, an exhibit, a bundle or a proof fits, without network and without a node.
 use super::Outcome;
 use crate::complaint::Complaint;
 use crate::faults;
-use crate::verdicts::{hex, known};
+use crate::verdicts::{columns, hex, known};
 use anyhow::{Context, Result};
 use clap::Args;
+use hamsaya_record::bundle::{self, PUBLIC_PRECISION_M, Redaction, Rule, Shown};
 use hamsaya_record::exhibit::{self, ExhibitReport};
 use hamsaya_record::merkle::leaf_hash;
 use hamsaya_record::policy::Policy;
@@ -14,14 +15,14 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Check every byte of a node's folder, an exhibit or a proof, without network and without a node
+/// Check every byte of a node's folder, an exhibit, a public bundle or a proof, without network and without a node
 ///
 /// A folder: every tile, bundle, checkpoint, lock and signature of its own log, of the copies of the others and of its
 /// states as a witness. An exhibit (x.exhibit.zip): that its statement is in the log that it names, since when, and by whose
-/// word. Exit codes: 0 it fits, 1 it does not, 2 it cannot be read.
+/// word. A bundle (bundle.zip): that what it shows is the logs' own and that it lists all else. Exit codes: 0 it fits, 1 it does not, 2 it cannot be read.
 #[derive(Args)]
 pub struct Verify {
-    /// Folder of a node, an exhibit, or a proof (x.tlog-proof)
+    /// Folder of a node, an exhibit, a bundle, or a proof (x.tlog-proof)
     path: PathBuf,
     /// For a proof: the entry that it proves
     #[arg(long, value_name = "FILE")]
@@ -37,7 +38,13 @@ impl Verify {
             return folder(&self.path, out);
         }
         let bytes = read(&self.path)?;
-        if bytes.starts_with(b"c2sp.org/tlog-proof@v1") { self.proof(&bytes, out) } else { exhibit(&bytes, out) }
+        if bytes.starts_with(b"c2sp.org/tlog-proof@v1") {
+            self.proof(&bytes, out)
+        } else if bundle::is_bundle(&bytes) {
+            public_bundle(&bytes, out)
+        } else {
+            exhibit(&bytes, out)
+        }
     }
 
     fn proof(&self, bytes: &[u8], out: &mut dyn Write) -> Result<Outcome> {
@@ -110,6 +117,80 @@ fn exhibit(bytes: &[u8], out: &mut dyn Write) -> Result<Outcome> {
             writeln!(out, "does not fit: {error}")?;
             Ok(Outcome::Found)
         }
+    }
+}
+
+fn public_bundle(bytes: &[u8], out: &mut dyn Write) -> Result<Outcome> {
+    let report = match bundle::verify(bytes) {
+        Ok(report) => report,
+        Err(error) => {
+            writeln!(out, "does not fit: {error}")?;
+            return Ok(Outcome::Found);
+        }
+    };
+    let mut rows = Vec::new();
+    let mut words = String::new();
+    for log in &report.logs {
+        let shown = log.shown.len() as u64;
+        rows.push(vec![
+            log.origin.clone(),
+            format!("{} entries by {}", log.size, log.cosigned_at),
+            format!("{shown} shown"),
+            // Entry 0 is the founding, which is beside them.
+            format!("{} withheld", log.size - 1 - shown),
+            format!("cosigned by {}", log.cosigned_by.join(", ")),
+        ]);
+        for Shown { index, statement, signers } in log.shown.iter().take(SHOWN_MAX) {
+            let by: Vec<&str> = signers.iter().map(|s| s.keyid.as_str()).collect();
+            let (act, kind, at) = (statement.act.name(), &statement.kind, statement.stated_at);
+            words.push_str(&format!(
+                "shown      {}#{index}  {act} {kind} stated {at}, signed {}\n",
+                log.origin,
+                by.join(", ")
+            ));
+        }
+        if log.shown.len() > SHOWN_MAX {
+            words.push_str(&format!("shown      {} and {} more\n", log.origin, log.shown.len() - SHOWN_MAX));
+        }
+    }
+    write!(out, "{}{words}{}", columns(rows), withheld(&report.redactions))?;
+    for origin in &report.absent {
+        writeln!(
+            out,
+            "absent     {origin}: no quorum had cosigned it, or the node that made this bundle does not hold it"
+        )?;
+    }
+    writeln!(out, "agreement  {}\nfounding   {}", hex(&report.agreement), report.founding_id)?;
+    writeln!(out, "proven: nothing else was in these logs; compare agreement and founding with those that you trust")?;
+    Ok(Outcome::NoBreach)
+}
+
+/// Most entries of a log that are listed one by one.
+const SHOWN_MAX: usize = 20;
+
+/// What is withheld, and under which rule: entries that follow each other are one line.
+fn withheld(redactions: &[Redaction]) -> String {
+    let mut text = String::new();
+    let same = |a: &Redaction, b: &Redaction| {
+        (&a.origin, a.rule, &a.field) == (&b.origin, b.rule, &b.field) && a.field == "*" && a.index + 1 == b.index
+    };
+    for run in redactions.chunk_by(same) {
+        let (first, last) = (&run[0], &run[run.len() - 1]);
+        let to = if run.len() > 1 { format!("–{}", last.index) } else { String::new() };
+        let part = if first.field == "*" { String::new() } else { format!(" {}", first.field) };
+        text.push_str(&format!("withheld   {}#{}{to}{part}: {}\n", first.origin, first.index, words(first.rule)));
+    }
+    text
+}
+
+/// A rule in words.
+fn words(rule: Rule) -> String {
+    match rule {
+        Rule::Marking => "marking, which is above TLP:CLEAR".into(),
+        Rule::Handling => "handling, PAP:RED or PAP:AMBER: not to be forwarded".into(),
+        Rule::Place => format!("place, which is finer than {PUBLIC_PRECISION_M} m"),
+        Rule::Salted => "salted, the log itself holds only a digest".into(),
+        Rule::Unreadable => "unreadable, it is no statement under this agreement".into(),
     }
 }
 

@@ -171,6 +171,52 @@ fn an_exhibit_verifies_without_node_and_network_and_a_changed_byte_does_not() {
 }
 
 #[test]
+fn a_public_bundle_lists_what_it_withholds_entry_by_entry_and_a_changed_byte_does_not_fit() {
+    let dir = scratch("bundle");
+    let (file, g2) = (dir.join("bundle.zip"), played().place.join("g2"));
+    let ran = hamsaya(&["record", "bundle", text(&g2), "-o", text(&file)]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let ran = hamsaya(&["verify", text(&file)]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let whole = fs::read(&file).expect("the bundle");
+    let report = hamsaya_record::bundle::verify(&whole).expect("it fits");
+    // The incidents are public, the scenario's statements are not.
+    let entries: serde_json::Value =
+        serde_json::from_str(&hamsaya(&["record", "list", text(&g2), "--format", "json"]).out).expect("entries");
+    let entries = entries.as_array().expect("entries");
+    let place = |e: &serde_json::Value| (e["origin"].as_str().expect("a log").to_string(), e["index"].as_u64());
+    let public = |log: &hamsaya_record::bundle::PublicLog| {
+        log.shown.iter().map(|s| (log.origin.clone(), Some(s.index))).collect::<Vec<_>>()
+    };
+    let shown: Vec<_> = report.logs.iter().flat_map(public).collect();
+    let withheld: Vec<_> = report.redactions.iter().map(|r| (r.origin.clone(), Some(r.index))).collect();
+    assert_eq!(shown.len(), 11);
+    let mut seen = 0;
+    for log in &report.logs {
+        for entry in entries.iter().filter(|e| e["origin"] == log.origin && e["index"].as_u64() < Some(log.size)) {
+            let is_public = entry["marking"] == "TLP:CLEAR";
+            assert_eq!(
+                (shown.contains(&place(entry)), withheld.contains(&place(entry))),
+                (is_public, !is_public),
+                "{entry}"
+            );
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, shown.len() + withheld.len());
+    for line in ["marking, which is above TLP:CLEAR", "11 shown", "nothing else was in these logs"] {
+        assert!(ran.out.contains(line), "{}", ran.out);
+    }
+    for place in (0..whole.len()).step_by(whole.len() / 12) {
+        let mut changed = whole.clone();
+        changed[place] ^= 1;
+        fs::write(&file, changed).expect("a write");
+        let ran = hamsaya(&["verify", text(&file)]);
+        assert!(ran.code == 1 && ran.out.starts_with("does not fit: "), "byte {place}: {}{}", ran.out, ran.err);
+    }
+}
+
+#[test]
 fn entries_are_listed_and_shown_from_a_folder() {
     let g2 = played().place.join("g2");
     let ran = hamsaya(&["record", "list", text(&g2), "--kind", "incident"]);

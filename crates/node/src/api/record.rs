@@ -8,6 +8,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hamsaya_record::bundle;
 use hamsaya_record::exhibit::WriteError;
 use hamsaya_record::statement::hex;
 use serde::Deserialize;
@@ -95,6 +96,21 @@ pub(super) async fn exhibit(State(api): State<Api>, Query(asked): Query<Asked>) 
     let name = format!("attachment; filename=\"{}.exhibit.zip\"", &id[..12]);
     Ok(([(header::CONTENT_TYPE, "application/zip".to_string()), (header::CONTENT_DISPOSITION, name)], bytes)
         .into_response())
+}
+
+/// `GET /api/bundle`
+pub(super) async fn bundle(State(api): State<Api>) -> Result<Response, Problem> {
+    let leaves = api.shell.ask(|node| node.leaves()).await?.map_err(|error| Problem::internal(error.to_string()))?;
+    // Every signature in it is checked, which the node's own thread should not wait for.
+    let made = tokio::task::spawn_blocking(move || bundle::write(&leaves.founding_leaf, &leaves.logs, &leaves.notes));
+    let bytes = made.await.map_err(|error| Problem::internal(error.to_string()))?.map_err(|error| match error {
+        bundle::WriteError::NotCosigned => {
+            Problem::conflict("not_cosigned", "Too few witnesses have cosigned any log yet", error.to_string())
+        }
+        error => Problem::internal(error.to_string()),
+    })?;
+    let name = "attachment; filename=\"bundle.zip\"";
+    Ok(([(header::CONTENT_TYPE, "application/zip"), (header::CONTENT_DISPOSITION, name)], bytes).into_response())
 }
 
 /// `GET /api/refusals`: what was refused lately, newest last.

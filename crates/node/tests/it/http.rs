@@ -189,6 +189,11 @@ fn described(town: &Town, index: u64) {
     assert_eq!((exhibit.status, exhibit.content_type.as_str()), (200, "application/zip"));
     let report = hamsaya_record::exhibit::verify(&exhibit.body).unwrap();
     assert_eq!((report.origin, report.index), (origin("P1"), index));
+    let bundle = town.get("P2", "/api/bundle");
+    assert_eq!((bundle.status, bundle.content_type.as_str()), (200, "application/zip"));
+    let report = hamsaya_record::bundle::verify(&bundle.body).unwrap();
+    assert!(report.logs.iter().any(|log| log.origin == origin("P1") && log.size > index), "{report:?}");
+    assert!(report.redactions.iter().any(|r| r.origin == origin("P1") && r.index == index), "{report:?}");
     let agreement = town.get("P1", "/api/agreement?lang=ps").json();
     assert!(agreement["articles"].as_array().unwrap().len() >= 10);
     assert_eq!(town.get("P1", "/api/agreement?lang=xx").status, 400);

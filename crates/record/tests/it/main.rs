@@ -1,6 +1,7 @@
 //! The record's integration tests, in one binary.
 #[cfg(test)]
 mod attacks;
+mod bundle;
 #[cfg(test)]
 mod exhibit;
 mod growth;

@@ -1,0 +1,146 @@
+//! Public bundles: what they show, what they say of the rest, and that nothing in one can be changed.
+use crate::world::{P1, START, Writer};
+use hamsaya_record::bundle::{self, Rule};
+use hamsaya_record::instant::Instant;
+use hamsaya_record::note::Note;
+use hamsaya_record::statement::{Act, FieldValue, Place, Statement};
+use hamsaya_record::store::Memory;
+use std::collections::BTreeMap;
+
+struct Case {
+    writer: Writer<Memory>,
+    notes: Vec<Note>,
+}
+
+/// Entries 1 to 6 under a checkpoint that a quorum cosigned, and entry 7 under one that two did.
+fn case() -> Case {
+    let mut writer = Writer::new(Memory::new());
+    let mut say = |change: &dyn Fn(&mut Statement)| {
+        let mut said = writer.statement(Act::Notify, "op_notice");
+        said.marking = "TLP:CLEAR".to_owned();
+        change(&mut said);
+        writer.say(&said, START);
+    };
+    let at = |precision_m| {
+        let e7 = 341_200_000;
+        move |s: &mut Statement| {
+            s.place = Some(Place { s_e7: e7, w_e7: e7, n_e7: e7, e_e7: e7, precision_m, gazetteer_id: None });
+        }
+    };
+    say(&|_| ());
+    say(&|s| s.marking = "TLP:AMBER".to_owned());
+    say(&at(4_999));
+    say(&at(5_000));
+    say(&|s| s.salted = vec![[0; 32], [0x80; 32]]);
+    say(&|s| {
+        s.fields.insert("pap".to_owned(), FieldValue::Text("PAP:AMBER".to_owned()));
+    });
+    let quorum = writer.cosigned(&[("p2", START + 10), ("g1", START + 11), ("g2", START + 12)]);
+    writer.notice(START + 20);
+    let two = writer.cosigned(&[("p2", START + 30), ("g1", START + 31)]);
+    Case { writer, notes: vec![two, quorum] }
+}
+
+impl Case {
+    fn write(&self, notes: &[Note]) -> Result<Vec<u8>, bundle::WriteError> {
+        let tiles = self.writer.log.tiles();
+        let leaves = tiles.entries(0, 8).expect("they are there");
+        bundle::write(&self.writer.world.founding_leaf, &BTreeMap::from([(P1.to_owned(), leaves)]), notes)
+    }
+}
+
+#[test]
+fn shows_what_is_public_and_says_what_is_not() {
+    let case = case();
+    let bytes = case.write(&case.notes).unwrap();
+    assert!(bundle::is_bundle(&bytes) && bytes == case.write(&case.notes).unwrap());
+    let report = bundle::verify(&bytes).unwrap();
+    let [log] = &report.logs[..] else { panic!("{report:?}") };
+    assert_eq!((log.origin.as_str(), log.size, log.cosigned_by.len()), (P1, 7, 3));
+    assert_eq!(log.cosigned_at, Instant(START + 12));
+    assert_eq!(log.shown.iter().map(|s| s.index).collect::<Vec<_>>(), [1, 4, 5]);
+    assert!(log.shown.iter().all(|s| s.signers[0].node == "P1" && s.statement.marking == "TLP:CLEAR"));
+    let hidden: Vec<(u64, &str, Rule)> =
+        report.redactions.iter().map(|r| (r.index, r.field.as_str(), r.rule)).collect();
+    assert_eq!(
+        hidden,
+        [
+            (2, "*", Rule::Marking),
+            (3, "*", Rule::Place),
+            (5, "fields._sd[0]", Rule::Salted),
+            (5, "fields._sd[1]", Rule::Salted),
+            (6, "*", Rule::Handling),
+        ]
+    );
+    assert_eq!(report.absent.len(), 3, "{:?}", report.absent);
+    // Nothing of what is withheld is in the file.
+    let amber = case.writer.log.tiles().entry(2).unwrap().unwrap();
+    let part = &amber[amber.len() - 60..];
+    assert!(!bytes.windows(part.len()).any(|window| window == part));
+}
+
+#[test]
+fn a_tree_that_no_quorum_cosigned_is_not_published() {
+    let case = case();
+    assert_eq!(case.write(&case.notes[..1]), Err(bundle::WriteError::NotCosigned));
+    assert_eq!(case.write(&[]), Err(bundle::WriteError::NotCosigned));
+}
+
+#[test]
+fn any_changed_byte_does_not_fit_and_its_file_is_named() {
+    let case = case();
+    let whole = case.write(&case.notes).unwrap();
+    let directory = whole.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+    for at in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        let error = bundle::verify(&changed).unwrap_err();
+        // The directory at the end names all files; a byte before it belongs to one.
+        assert!(at >= directory || error.file != "archive" || at < 4, "byte {at}: {error}");
+    }
+    for length in 0..whole.len() {
+        assert!(bundle::verify(&whole[..length]).is_err(), "the first {length} bytes");
+    }
+}
+
+#[test]
+fn a_redaction_that_is_missing_or_too_many_does_not_pass() {
+    let case = case();
+    let whole = case.write(&case.notes).unwrap();
+    // A bundle made by somebody else, with a list of his own.
+    let with = |change: &dyn Fn(&str) -> String| {
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&whole)).unwrap();
+        let mut out = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Stored)
+            .last_modified_time(zip::DateTime::DEFAULT)
+            .system(zip::System::Unix)
+            .unix_permissions(0o644);
+        for i in 0..archive.len() {
+            let mut file = archive.by_index(i).unwrap();
+            let name = file.name().unwrap().into_owned();
+            let mut content = Vec::new();
+            std::io::Read::read_to_end(&mut file, &mut content).unwrap();
+            if name == "redactions.json" {
+                content = change(&String::from_utf8(content).unwrap()).into_bytes();
+            }
+            out.start_file(name, options).unwrap();
+            std::io::Write::write_all(&mut out, &content).unwrap();
+        }
+        out.finish().unwrap().into_inner()
+    };
+    assert!(bundle::verify(&with(&str::to_owned)).is_ok());
+    let fails = |change: &dyn Fn(&str) -> String| {
+        let error = bundle::verify(&with(change)).unwrap_err();
+        assert_eq!(error.file, "redactions.json", "{error}");
+    };
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    fails(&|text| lines(text)[1..].join("\n").replacen('{', "[{", 1) + "\n");
+    fails(&|text| text.replacen("\"index\":2", "\"index\":1", 1));
+    fails(&|text| text.replacen("marking", "salted", 1));
+    fails(&|text| text.replacen("marking", "because", 1));
+    fails(&|text| text.replacen("[{", "[ {", 1));
+    fails(&|text| text.replacen("fields._sd[1]", "*", 1));
+    fails(&|_| "[]\n".to_owned());
+    fails(&|_| "no".to_owned());
+}
