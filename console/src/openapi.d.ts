@@ -1129,7 +1129,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description Immutable. */
+                /** @description Immutable. `range: bytes=N-` is answered 206 with the rest. */
                 200: {
                     headers: {
                         [name: string]: unknown;
@@ -1243,7 +1243,7 @@ export interface paths {
             };
             requestBody?: never;
             responses: {
-                /** @description Immutable. */
+                /** @description Immutable. `range: bytes=N-` is answered 206 with the rest. */
                 200: {
                     headers: {
                         [name: string]: unknown;

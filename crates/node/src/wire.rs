@@ -6,7 +6,11 @@
 //! GET  <peer>/peer/<hex>/checkpoint                 200 note · 304 nothing new · 404 nothing published
 //!        if-none-match: "…"   prefer: wait=20       preference-applied: wait=20   if the peer held the question
 //! GET  <peer>/peer/<hex>/tile/entries/000.p/7       200 bundle · 404: the full one stands for it
+//!        range: bytes=4213-                         206 what came after 000.p/5, which this lane fetched before
 //! ```
+//! A bundle that grows begins with what it was: over a slow line only the new entries come. Whether the parts fit is seen
+//! where the copy is hashed; if they do not, the log is asked for anew, without an etag, and nothing is kept from before.
+//!
 //! Each witness and each log has a lane of its own, so that a silent peer holds up nobody else. At most one question is in
 //! flight in a lane: the node asks no sooner.
 use crate::node::{Action, Cosigning, Event, News, Silence};
@@ -60,7 +64,7 @@ impl Wire {
 fn open_lane(name: &str, inbox: Sender<Message>) -> Sender<(Action, String)> {
     let (send, receive) = channel::<(Action, String)>();
     in_thread(name, move || {
-        let client = Client::new();
+        let mut client = Client::new();
         for (action, url) in receive {
             let Some(event) = client.perform(action, &url) else { continue };
             if inbox.send(Message::Event(event)).is_err() {
@@ -74,6 +78,15 @@ fn open_lane(name: &str, inbox: Sender<Message>) -> Sender<(Action, String)> {
 /// Asks one thing after the other.
 pub(crate) struct Client {
     agent: Agent,
+    /// The last bundle that was fetched before it was full.
+    begun: Option<Begun>,
+}
+
+/// A bundle that may have grown since it was fetched.
+struct Begun {
+    base: String,
+    tile: Tile,
+    bytes: Vec<u8>,
 }
 
 /// Status, headers and body of an answer.
@@ -81,6 +94,8 @@ struct Said {
     status: u16,
     held: bool,
     etag: Option<String>,
+    /// First byte of a part.
+    from: Option<usize>,
     body: Vec<u8>,
 }
 
@@ -93,10 +108,10 @@ impl Client {
             .proxy(None)
             .user_agent("hamsaya")
             .build();
-        Client { agent: config.new_agent() }
+        Client { agent: config.new_agent(), begun: None }
     }
 
-    fn perform(&self, action: Action, url: &str) -> Option<Event> {
+    fn perform(&mut self, action: Action, url: &str) -> Option<Event> {
         Some(match action {
             Action::AskWitness { peer, size, body } => {
                 let answer = self.add_checkpoint(url, &body);
@@ -108,6 +123,9 @@ impl Client {
             }
             Action::FetchCheckpoint { origin, peer, etag, hold_ms } => {
                 let base = log_base(url, &origin);
+                if etag.is_none() {
+                    self.begun = None;
+                }
                 let answer = self.checkpoint(&base, etag, hold_ms);
                 Event::PeerCheckpoint { origin, peer, answer }
             }
@@ -161,12 +179,31 @@ impl Client {
         }
     }
 
-    fn bundle(&self, base: &str, tile: Tile) -> Result<Vec<u8>, Silence> {
-        let mut said = self.get(&format!("{base}/{tile}"))?;
+    fn bundle(&mut self, base: &str, tile: Tile) -> Result<Vec<u8>, Silence> {
+        let grew = |begun: &Begun| begun.base == base && begun.tile.n == tile.n && begun.tile.width < tile.width;
+        let mut bytes = self.begun.take().filter(grew).map_or(Vec::new(), |begun| begun.bytes);
+        let mut said = self.rest(&format!("{base}/{tile}"), bytes.len())?;
         if said.status == 404 && !tile.is_full() {
-            said = self.get(&format!("{base}/{}", tile.full()))?;
+            said = self.rest(&format!("{base}/{}", tile.full()), bytes.len())?;
         }
-        if said.status == 200 { Ok(said.body) } else { Err(Silence(format!("status {}", said.status))) }
+        match said.status {
+            200 => bytes = said.body,
+            206 if said.from == Some(bytes.len()) => bytes.extend(said.body),
+            status => return Err(Silence(format!("status {status}"))),
+        }
+        if !tile.is_full() {
+            self.begun = Some(Begun { base: base.to_string(), tile, bytes: bytes.clone() });
+        }
+        Ok(bytes)
+    }
+
+    /// What follows these first bytes, or, from a server that knows no ranges, all of it.
+    fn rest(&self, url: &str, known: usize) -> Result<Said, Silence> {
+        let mut request = self.agent.get(url);
+        if known > 0 {
+            request = request.header("range", format!("bytes={known}-"));
+        }
+        read(request.config().timeout_global(Some(PATIENCE)).build().call())
     }
 
     fn get(&self, url: &str) -> Result<Said, Silence> {
@@ -191,11 +228,13 @@ fn read(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Said, Silen
     let mut answer = answer.map_err(|e| Silence(e.to_string()))?;
     let header = |name: &str| answer.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_string);
     let (etag, applied) = (header("etag"), header("preference-applied"));
+    let from = header("content-range").and_then(|range| range.strip_prefix("bytes ")?.split_once('-')?.0.parse().ok());
     let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
     Ok(Said {
         status: answer.status().as_u16(),
         held: applied.is_some_and(|a| a.starts_with("wait")),
         etag,
+        from,
         body: body.map_err(|e| Silence(e.to_string()))?,
     })
 }

@@ -45,18 +45,23 @@ pub(super) async fn copy_checkpoint(
 }
 
 /// `GET /log/tile/…`
-pub(super) async fn own_tile(State(api): State<Api>, Path(tile): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn own_tile(
+    State(api): State<Api>,
+    Path(tile): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let origin = api.folder.config.origin.clone().ok_or_else(Problem::no_log)?;
-    self::tile(&api, &origin, &tile).await
+    self::tile(&api, &origin, &tile, &headers).await
 }
 
 /// `GET /peer/<hash>/tile/…`
 pub(super) async fn copy_tile(
     State(api): State<Api>,
     Path((hash, tile)): Path<(String, String)>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let origin = origin_of(&api, &hash).await?;
-    self::tile(&api, &origin, &tile).await
+    self::tile(&api, &origin, &tile, &headers).await
 }
 
 /// The log of this hash, if this node serves it.
@@ -115,7 +120,7 @@ fn told(note: Option<String>, etag: Option<String>, is_news: bool, wait_s: u64) 
     response
 }
 
-async fn tile(api: &Api, origin: &str, path: &str) -> Result<Response, Problem> {
+async fn tile(api: &Api, origin: &str, path: &str, headers: &HeaderMap) -> Result<Response, Problem> {
     let name = format!("tile/{path}");
     let tile = Tile::parse(&name).map_err(|e| Problem::not_found(format!("{name}: {e}")))?;
     let bytes = tile_bytes(api, origin, tile).await?;
@@ -125,7 +130,21 @@ async fn tile(api: &Api, origin: &str, path: &str) -> Result<Response, Problem> 
     let kind = match tile.level {
         Level::Hashes(_) | Level::Entries => OCTETS,
     };
-    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)], bytes).into_response())
+    let about = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache), (header::ACCEPT_RANGES, "bytes")];
+    // Whoever holds the beginning of a bundle, which is a narrower one, asks for the rest.
+    Ok(match rest_from(headers).filter(|from| (1..bytes.len()).contains(from)) {
+        None => (about, bytes).into_response(),
+        Some(from) => {
+            let range = format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len());
+            (StatusCode::PARTIAL_CONTENT, about, [(header::CONTENT_RANGE, range)], bytes[from..].to_vec())
+                .into_response()
+        }
+    })
+}
+
+/// `range: bytes=4213-`; any other range is answered with the whole, as it may be.
+fn rest_from(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::RANGE)?.to_str().ok()?.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
 }
 
 /// Tiles are read beside whoever writes. One that grows may have moved meanwhile; then it is looked for again.

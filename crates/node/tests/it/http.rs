@@ -140,6 +140,10 @@ fn c2sp_paths(town: &Town) {
     // As the tile was when a smaller checkpoint was published.
     let partial = town.get("P1", "/log/tile/entries/000.p/3");
     assert_eq!((partial.status, tile.body.starts_with(&partial.body)), (200, true));
+    // Whoever has it asks for the rest; what is no such question is answered with the whole.
+    let rest = town.get_rest("P1", "/log/tile/entries/000", partial.body.len());
+    assert_eq!((rest.status, [&partial.body[..], &rest.body].concat()), (206, tile.body.clone()));
+    assert_eq!(town.get_rest("P1", "/log/tile/entries/000", tile.body.len()).status, 200);
     assert_eq!(town.get("P2", &format!("/peer/{hash}/tile/0/000.p/3")).body.len(), 3 * 32);
     for path in
         ["/log/tile/0/000.p/0", "/log/tile/99/000", "/log/tile/entries/abc", "/log/tile/../lock", "/log/tile/0/777"]

@@ -214,6 +214,12 @@ impl Town {
         self.read(self.agent.get(format!("{}{path}", self.urls[name])).call())
     }
 
+    /// The rest from this byte on.
+    pub fn get_rest(&self, name: &str, path: &str, from: usize) -> Said {
+        let request = self.agent.get(format!("{}{path}", self.urls[name]));
+        self.read(request.header("range", format!("bytes={from}-")).call())
+    }
+
     pub fn post(&self, name: &str, path: &str, content_type: &str, body: &[u8]) -> Said {
         let request = self.agent.post(format!("{}{path}", self.urls[name])).content_type(content_type);
         self.read(request.send(body))
