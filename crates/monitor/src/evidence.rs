@@ -14,7 +14,7 @@ use crate::intervals::{Far, Intervals};
 use crate::monitor::{Absence, State};
 use crate::openings::Opening;
 use crate::program::{Expr, Kind, Node, Program, Slot, V, bit, slots};
-use crate::relation::{ALL, Env, Eval, Span, before, far, fits, linear, pattern, value};
+use crate::relation::{ALL, Env, Eval, Span, far, fits, linear, pattern, value, window_of};
 use crate::settle::{Both, How, Level, World, candidates, settle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -281,7 +281,7 @@ impl<'a> Evidence<'a> {
         neg: Level,
         (near, far): (i64, Far),
     ) -> Arc<Intervals> {
-        let span = before(self.span, near, far);
+        let span = window_of(self.span, near, far);
         self.within(span, |world| world.truth(node, env, pos, neg))
     }
 

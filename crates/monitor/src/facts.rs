@@ -5,10 +5,10 @@
 //! ```
 //! A tuple holds while any live id supports it; it is certain where an admitted one does. An id that was withdrawn
 //! stays withdrawn, whichever of the two came first. Looking a tuple up costs what is found, by its rarest column.
-use crate::fact::{Fact, FactId, Instant, SINCE_EVER};
+use crate::fact::{Fact, FactId, Instant, SINCE_EVER, Value};
 use crate::intervals::Intervals;
 use crate::program::{V, Words};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 /// Where something holds, on either reading: `certain` is within `possible`.
@@ -77,17 +77,22 @@ impl Pair {
     }
 }
 
-/// Rows found by the values of some of their columns.
+/// Rows found by the values of some of their columns. The tables are asked and never walked: what is found is in the
+/// order in which rows came.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Columns {
-    by_args: BTreeMap<Vec<V>, usize>,
-    columns: Vec<BTreeMap<V, Vec<usize>>>,
+    by_args: HashMap<Vec<V>, usize>,
+    columns: Vec<HashMap<V, Vec<usize>>>,
     len: usize,
 }
 
 impl Columns {
     pub(crate) fn new(width: usize) -> Columns {
-        Columns { by_args: BTreeMap::new(), columns: vec![BTreeMap::new(); width], len: 0 }
+        Columns { by_args: HashMap::new(), columns: vec![HashMap::new(); width], len: 0 }
+    }
+
+    pub(crate) fn width(&self) -> usize {
+        self.columns.len()
     }
 
     pub(crate) fn row(&self, args: &[V]) -> Option<usize> {
@@ -129,6 +134,17 @@ pub(crate) enum Found<'a> {
     All(std::ops::Range<usize>),
 }
 
+impl Found<'_> {
+    /// How many at most.
+    pub(crate) fn count_most(&self) -> usize {
+        match self {
+            Found::One(row) => usize::from(row.is_some()),
+            Found::Some(rows) => rows.len(),
+            Found::All(rows) => rows.len(),
+        }
+    }
+}
+
 impl Iterator for Found<'_> {
     type Item = usize;
 
@@ -147,6 +163,8 @@ pub(crate) struct Row {
     /// Facts that support it, live or not.
     pub(crate) told: Vec<usize>,
     pair: Pair,
+    /// As it was before the revision that is going on.
+    was: Option<Pair>,
     stale: bool,
 }
 
@@ -164,6 +182,8 @@ pub(crate) struct Told {
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     pub(crate) rows: Vec<Row>,
+    /// How many facts hold for longer than an instant.
+    pub(crate) lasting: usize,
     pub(crate) columns: Columns,
 }
 
@@ -172,24 +192,31 @@ pub(crate) struct Table {
 pub(crate) struct WhatIf {
     pub(crate) removed: BTreeSet<usize>,
     pub(crate) admitted: BTreeSet<usize>,
+    /// As everything was before the revision that is going on.
+    pub(crate) before: bool,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) words: Words,
     pub(crate) told: Vec<Told>,
-    by_id: BTreeMap<FactId, usize>,
-    withdrawn: BTreeSet<FactId>,
+    by_id: HashMap<FactId, usize>,
+    withdrawn: HashSet<FactId>,
     pub(crate) tables: Vec<Table>,
     stale: Vec<(usize, usize)>,
-    /// Told and withdrawn since the last [`Facts::refresh`].
+    /// Told and withdrawn since the last [`Facts::refresh`]; of the latter, those that may be told again.
     coming: Vec<usize>,
     going: Vec<usize>,
+    forgotten: Vec<usize>,
+    /// Places of `told` that are free.
+    free: Vec<usize>,
+    /// Facts that begin after the instant of the last refresh.
+    ahead: BTreeSet<(Instant, usize)>,
 }
 
 impl Facts {
     pub(crate) fn new(words: Words, widths: impl Iterator<Item = usize>) -> Facts {
-        let tables = widths.map(|width| Table { rows: Vec::new(), columns: Columns::new(width) }).collect();
+        let tables = widths.map(|width| Table { rows: Vec::new(), lasting: 0, columns: Columns::new(width) }).collect();
         Facts { words, tables, ..Facts::default() }
     }
 
@@ -211,16 +238,39 @@ impl Facts {
             Some(row) => row,
             None => {
                 let row = table.columns.add(&args);
-                table.rows.push(Row { args, told: Vec::new(), pair: Pair::empty(), stale: false });
+                table.rows.push(Row { args, told: Vec::new(), pair: Pair::empty(), was: None, stale: false });
                 row
             }
         };
-        let index = self.told.len();
+        let index = self.free.pop().unwrap_or(self.told.len());
         self.by_id.insert(id.clone(), index);
         let (from, to, admitted) = (fact.from, fact.to, fact.admitted);
-        self.told.push(Told { id, predicate, row, from, to, admitted, live: true });
+        let told = Told { id, predicate, row, from, to, admitted, live: true };
+        match self.told.get_mut(index) {
+            Some(place) => *place = told,
+            None => self.told.push(told),
+        }
+        self.tables[predicate].lasting += usize::from(from != to);
         self.coming.push(index);
         Ok(())
+    }
+
+    /// Whether an id names just this fact.
+    pub(crate) fn is(&self, id: &FactId, predicate: usize, fact: &Fact) -> bool {
+        let Some(told) = self.by_id.get(id).map(|&index| &self.told[index]) else { return false };
+        let args = &self.tables[predicate].rows.get(told.row).map(|row| &row.args);
+        let same = |(value, v): (&Value, &V)| self.words.know(value) == Some(*v);
+        told.predicate == predicate
+            && (told.from, told.to, told.admitted) == (fact.from, fact.to, fact.admitted)
+            && args.is_some_and(|args| args.len() == fact.args.len() && fact.args.iter().zip(args).all(same))
+    }
+
+    /// As if a fact had never been told.
+    pub(crate) fn forget(&mut self, id: &FactId) {
+        if let Some(index) = self.by_id.remove(id) {
+            self.going.push(index);
+            self.forgotten.push(index);
+        }
     }
 
     pub(crate) fn withdraw(&mut self, id: FactId) {
@@ -243,23 +293,52 @@ impl Facts {
         }
     }
 
-    /// Takes in what was told and withdrawn since the last call.
-    pub(crate) fn refresh(&mut self) {
+    /// Takes in what was told and withdrawn since the last call, and moves from one instant to another. Gives the rows that
+    /// are not what they were, or have begun meanwhile; what they were is at hand until [`Facts::settle`].
+    pub(crate) fn refresh(&mut self, last: Instant, as_of: Instant) -> Vec<(usize, usize)> {
         for index in std::mem::take(&mut self.coming) {
-            let (predicate, row) = (self.told[index].predicate, self.told[index].row);
+            let told = &self.told[index];
+            let (predicate, row) = (told.predicate, told.row);
+            if told.from > as_of {
+                self.ahead.insert((told.from, index));
+            }
             self.tables[predicate].rows[row].told.push(index);
             self.mark(predicate, row);
         }
         for index in std::mem::take(&mut self.going) {
-            self.told[index].live = false;
-            self.mark(self.told[index].predicate, self.told[index].row);
+            let told = &mut self.told[index];
+            if !std::mem::replace(&mut told.live, false) {
+                continue;
+            }
+            let (predicate, row) = (told.predicate, told.row);
+            self.tables[predicate].lasting -= usize::from(told.from != told.to);
+            self.ahead.remove(&(told.from, index));
+            self.mark(predicate, row);
         }
-        for (predicate, row) in std::mem::take(&mut self.stale) {
+        let mut changed = std::mem::take(&mut self.stale);
+        for &(predicate, row) in &changed {
             let pair = self.supported(predicate, row, &WhatIf::default());
             let found = &mut self.tables[predicate].rows[row];
-            found.pair = pair;
+            found.was = Some(std::mem::replace(&mut found.pair, pair));
             found.stale = false;
             found.told.retain(|&index| self.told[index].live);
+        }
+        self.free.append(&mut self.forgotten);
+        if as_of < last {
+            let live = self.told.iter().enumerate().filter(|(_, told)| told.live && told.from > as_of);
+            self.ahead = live.map(|(index, told)| (told.from, index)).collect();
+        }
+        while let Some((_, index)) = self.ahead.first().copied().filter(|(from, _)| *from <= as_of) {
+            self.ahead.pop_first();
+            changed.push((self.told[index].predicate, self.told[index].row));
+        }
+        changed
+    }
+
+    /// Forgets what changed rows were.
+    pub(crate) fn settle(&mut self, changed: &[(usize, usize)]) {
+        for &(predicate, row) in changed {
+            self.tables[predicate].rows[row].was = None;
         }
     }
 
@@ -287,7 +366,9 @@ impl Facts {
         let found = &self.tables[predicate].rows[row];
         let asked = |index: &usize| what_if.removed.contains(index) || what_if.admitted.contains(index);
         let nothing = what_if.removed.is_empty() && what_if.admitted.is_empty();
-        if nothing || !found.told.iter().any(asked) {
+        if what_if.before {
+            found.was.as_ref().unwrap_or(&found.pair).stretch(from, cut)
+        } else if nothing || !found.told.iter().any(asked) {
             found.pair.stretch(from, cut)
         } else {
             self.supported(predicate, row, what_if).stretch(from, cut)

@@ -21,8 +21,10 @@ mod proof;
 mod query;
 mod ratio;
 mod relation;
+mod revise;
 mod settle;
 mod syntax;
+mod touch;
 
 pub use argument::{Argument, By, Claim, Excuse, Of, Opened, Piece, Step, Valuation, Why};
 pub use checker::{Checker, Fault};

@@ -36,8 +36,10 @@ use crate::intervals::minus;
 use crate::openings::{Opening, Times};
 use crate::program::{Program, V, Words, compile};
 use crate::relation::{Breaches, Eval, gather};
+use crate::revise::Books;
 use crate::settle::How;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// One row of a derived predicate.
 pub type Tuple = Vec<Value>;
@@ -161,6 +163,15 @@ pub struct Monitor {
     as_of: Instant,
     /// Sorted by key.
     instances: Vec<Instance>,
+    books: Books,
+}
+
+/// On what a dispute hangs, beyond the facts that are named.
+pub(crate) struct Hangs {
+    /// No fact alone would change it, so all that were looked at are named.
+    pub(crate) on_all: bool,
+    /// No other fact is named before this instant, if nothing more is said.
+    pub(crate) until: Instant,
 }
 
 impl Monitor {
@@ -169,12 +180,41 @@ impl Monitor {
         let mut words = Words::default();
         let program = compile(rules, signature, &mut words)?;
         let facts = Facts::new(words, program.predicates.iter().map(|predicate| predicate.types.len()));
-        Ok(Monitor { program, facts, as_of: SINCE_EVER, instances: Vec::new() })
+        let books = Books::new(&program);
+        Ok(Monitor { program, facts, as_of: SINCE_EVER, instances: Vec::new(), books })
     }
 
     /// Takes a fact, at any time in the past. An id that was withdrawn stays withdrawn. Fails if the predicate is
     /// unknown or the columns do not fit, or if the id already names another fact.
     pub fn insert(&mut self, id: FactId, fact: Fact) -> Result<(), Diagnostics> {
+        let index = self.fitting(&id, &fact)?;
+        let (shown, predicate) = (id.clone(), fact.predicate.clone());
+        self.facts.insert(id, index, &fact).map_err(|()| {
+            Diagnostics(vec![Diagnostic {
+                place: predicate,
+                found: format!("id `{}` already names another fact", shown.0),
+                hint: "an id names one fact for good; withdraw it and use a new id".to_string(),
+            }])
+        })
+    }
+
+    /// Takes a fact in place of the one that its id named before, if there was one.
+    pub fn put(&mut self, id: FactId, fact: Fact) -> Result<(), Diagnostics> {
+        let index = self.fitting(&id, &fact)?;
+        if self.facts.is(&id, index, &fact) {
+            return Ok(());
+        }
+        self.facts.forget(&id);
+        self.insert(id, fact)
+    }
+
+    /// As if a fact had never been told. Unlike one that was withdrawn it may be told again.
+    pub fn forget(&mut self, id: &FactId) {
+        self.facts.forget(id);
+    }
+
+    /// The predicate of a fact that fits it.
+    fn fitting(&self, id: &FactId, fact: &Fact) -> Result<usize, Diagnostics> {
         let refuse = |found: String, hint: String| {
             Err(Diagnostics(vec![Diagnostic { place: fact.predicate.clone(), found, hint }]))
         };
@@ -207,14 +247,7 @@ impl Monitor {
                 format!("`{}` is read with ts(x) that binds x, so its facts are single instants", fact.predicate),
             );
         }
-        let (shown, predicate) = (id.clone(), fact.predicate.clone());
-        self.facts.insert(id, index, &fact).map_err(|()| {
-            Diagnostics(vec![Diagnostic {
-                place: predicate,
-                found: format!("id `{}` already names another fact", shown.0),
-                hint: "an id names one fact for good; withdraw it and use a new id".to_string(),
-            }])
-        })
+        Ok(index)
     }
 
     /// Withdraws a fact for good, also one that has not come yet.
@@ -225,11 +258,83 @@ impl Monitor {
     /// Judges at `as_of`: facts after it are dropped and then there is silence. Returns what changed since the last
     /// call, sorted by key.
     pub fn advance(&mut self, as_of: Instant) -> Vec<Delta> {
-        self.facts.refresh();
-        self.as_of = as_of;
-        let after = self.judge();
-        let before = std::mem::replace(&mut self.instances, after);
-        difference(before, &self.instances)
+        let last = std::mem::replace(&mut self.as_of, as_of);
+        let changed = self.facts.refresh(last, as_of);
+        let mut books = std::mem::take(&mut self.books);
+        let (found, afresh) = books.revise(self, &changed, last);
+        self.books = books;
+        self.facts.settle(&changed);
+        if afresh {
+            let after = found.into_values().flatten().collect();
+            let before = std::mem::replace(&mut self.instances, after);
+            return difference(before, &self.instances);
+        }
+        self.take_in(found)
+    }
+
+    /// Puts instances that were judged again in their places.
+    fn take_in(&mut self, found: BTreeMap<InstanceKey, Option<Instance>>) -> Vec<Delta> {
+        let mut deltas = Vec::new();
+        let (mut gone, mut come) = (BTreeSet::new(), Vec::new());
+        for (key, after) in found {
+            match (self.instances.binary_search_by(|instance| instance.key.cmp(&key)), after) {
+                (Ok(at), Some(after)) => {
+                    if self.instances[at] != after {
+                        let before = std::mem::replace(&mut self.instances[at], after.clone());
+                        deltas.push(Delta { key, before: Some(before), after: Some(after) });
+                    }
+                }
+                (Ok(at), None) => {
+                    gone.insert(at);
+                    deltas.push(Delta { key, before: Some(self.instances[at].clone()), after: None });
+                }
+                (Err(_), Some(after)) => {
+                    come.push(after.clone());
+                    deltas.push(Delta { key, before: None, after: Some(after) });
+                }
+                (Err(_), None) => {}
+            }
+        }
+        if !gone.is_empty() {
+            let mut at = 0..;
+            self.instances.retain(|_| !at.next().is_some_and(|at| gone.contains(&at)));
+        }
+        if !come.is_empty() {
+            self.instances.extend(come);
+            self.instances.sort_by(|a, b| a.key.cmp(&b.key));
+        }
+        deltas
+    }
+
+    /// From the next [`Monitor::advance`] on, keeps the rows of a definition that hold at that instant, asserted facts
+    /// counting in positive places.
+    pub fn follow(&mut self, definition: &str) {
+        if let Some(&index) = self.program.definition.get(definition) {
+            let width = self.program.derived[index].bodies.first().map_or(0, |body| body.params.len());
+            self.books.follow(index, width);
+        }
+    }
+
+    /// Rows of a followed definition that hold and did not when this was asked last, or the reverse; sorted.
+    pub fn turned(&mut self, definition: &str) -> Vec<(Tuple, bool)> {
+        let Some(&index) = self.program.definition.get(definition) else { return Vec::new() };
+        let Monitor { books, facts, .. } = self;
+        books.turned(index, |row| row.iter().map(|&v| facts.words.say(v)).collect())
+    }
+
+    /// The facts of some predicates that stand, in no order that means anything.
+    pub fn told(&self, wanted: impl Fn(&str) -> bool) -> Vec<(FactId, Fact)> {
+        let mut told = Vec::new();
+        for (predicate, &index) in self.program.predicate.iter().filter(|(predicate, _)| wanted(predicate)) {
+            for row in &self.facts.tables[index].rows {
+                for fact in row.told.iter().map(|&at| &self.facts.told[at]) {
+                    let (from, to, admitted) = (fact.from, fact.to, fact.admitted);
+                    let args = self.say(&row.args);
+                    told.push((fact.id.clone(), Fact { predicate: predicate.clone(), args, from, to, admitted }));
+                }
+            }
+        }
+        told
     }
 
     /// All instances as of the last [`Monitor::advance`], sorted by key.
@@ -310,7 +415,8 @@ impl Monitor {
         let at = self.instances.binary_search_by(|instance| instance.key.cmp(key)).ok()?;
         let goal = self.goal(&self.instances[at])?;
         let without = |removed: &BTreeSet<usize>| {
-            self.state_if(goal.rule, &goal.opening, WhatIf { removed: removed.clone(), ..WhatIf::default() }).0
+            let what_if = WhatIf { removed: removed.clone(), ..WhatIf::default() };
+            self.times_if(goal.rule, &goal.opening, what_if).0.map(|times| times.state(self.as_of))
         };
         let facts = flip(&goal, |what_if| self.world(what_if), without)?;
         Some(Evidence::new(self.world(WhatIf::default())).ids(&facts))
@@ -348,7 +454,7 @@ impl Monitor {
         (next != NEVER).then_some(next)
     }
 
-    fn say(&self, row: &[V]) -> Tuple {
+    pub(crate) fn say(&self, row: &[V]) -> Tuple {
         row.iter().map(|&v| self.facts.words.say(v)).collect()
     }
 
@@ -357,6 +463,7 @@ impl Monitor {
         for &rule in &self.program.order {
             let width = self.program.duties[rule].key.len();
             let mut breaches = Vec::new();
+            let mut known = Breaches::new(width);
             for opening in eval.openings(rule, &vec![None; width]) {
                 let times = eval.times(rule, &opening, eval.until);
                 if opening.opened <= eval.horizon {
@@ -364,23 +471,21 @@ impl Monitor {
                 }
                 visit(rule, &opening, &times, eval);
             }
-            eval.breaches[rule] = Some(Breaches::new(width, gather(Vec::new(), breaches).rows));
+            for (key, at) in gather(Vec::new(), breaches).rows {
+                known.set(&key, at);
+            }
+            eval.breaches[rule] = Some(Arc::new(known));
         }
     }
 
-    fn judge(&self) -> Vec<Instance> {
-        let mut eval = Eval::new(&self.program, &self.facts, self.as_of, self.as_of);
-        let mut instances = Vec::new();
-        self.each_rule(&mut eval, |rule, opening, times, eval| {
-            if opening.opened <= self.as_of {
-                instances.push(self.instance(rule, opening, times, eval));
-            }
-        });
-        instances.sort_by(|a, b| a.key.cmp(&b.key));
-        instances
-    }
-
-    fn instance(&self, rule: usize, opening: &Opening, times: &Times, eval: &mut Eval<'_>) -> Instance {
+    /// An opening as it is shown.
+    pub(crate) fn instance(
+        &self,
+        rule: usize,
+        opening: &Opening,
+        times: &Times,
+        eval: &mut Eval<'_>,
+    ) -> (Instance, Hangs) {
         let some = |t: Instant| (t != NEVER).then_some(t);
         let state = times.state(self.as_of);
         let silence = match state {
@@ -388,14 +493,18 @@ impl Monitor {
             State::Kept => {
                 let cut = minus(times.kept, 1).min(self.as_of);
                 let silence = eval.times(rule, opening, cut);
-                eval.forget(cut);
+                eval.forget();
                 silence
             }
             _ => *times,
         };
         let due = some(if state == State::Breached { times.certain } else { silence.possible });
         let until = if due.is_none() { some(silence.kept) } else { None };
-        Instance {
+        let (disputed, hangs) = match state {
+            State::Disputed => self.disputed(rule, opening),
+            _ => (Vec::new(), Hangs { on_all: false, until: NEVER }),
+        };
+        let instance = Instance {
             key: InstanceKey {
                 rule: self.program.duties[rule].name.clone(),
                 valuation: self.say(&opening.key),
@@ -412,38 +521,59 @@ impl Monitor {
             },
             kept_at: (state == State::Kept).then_some(times.kept),
             lapsed: state == State::Kept && times.lapsed,
-            disputed: if state == State::Disputed { self.disputed(rule, opening) } else { Vec::new() },
-        }
+            disputed,
+        };
+        (instance, hangs)
     }
 
-    /// The state of one opening if some facts were not there or were admitted; `None` if it did not open.
-    fn state_if(&self, rule: usize, opening: &Opening, what_if: WhatIf) -> (Option<State>, BTreeSet<usize>) {
+    /// The times of one opening if some facts were not there or were admitted; `None` if it did not open. And the facts
+    /// that were looked at.
+    fn times_if(&self, rule: usize, opening: &Opening, what_if: WhatIf) -> (Option<Times>, BTreeSet<usize>) {
         let mut eval = Eval::new(&self.program, &self.facts, self.as_of, self.as_of);
         eval.what_if = what_if;
         eval.touched = Some(BTreeSet::new());
         let pattern: Vec<Option<V>> = opening.key.iter().copied().map(Some).collect();
         let found = eval.openings(rule, &pattern).into_iter().find(|o| o.opened == opening.opened);
-        let state = found.map(|found| eval.times(rule, &found, self.as_of).state(self.as_of));
-        (state, eval.touched.unwrap_or_default())
+        let times = found.map(|found| eval.times(rule, &found, self.as_of));
+        (times, eval.touched.unwrap_or_default())
     }
 
     /// Facts, only asserted, on which a disputed state hangs: those that alone would change it, or all that play in.
-    fn disputed(&self, rule: usize, opening: &Opening) -> Vec<FactId> {
-        let (_, touched) = self.state_if(rule, opening, WhatIf::default());
+    fn disputed(&self, rule: usize, opening: &Opening) -> (Vec<FactId>, Hangs) {
+        let (_, touched) = self.times_if(rule, opening, WhatIf::default());
         let doubted: Vec<usize> = touched.into_iter().filter(|&i| !self.facts.told[i].admitted).collect();
-        let changes = |what_if| self.state_if(rule, opening, what_if).0 != Some(State::Disputed);
-        let hangs = |&fact: &usize| {
+        let mut until = NEVER;
+        let mut changes = |what_if| {
+            let Some(times) = self.times_if(rule, opening, what_if).0 else { return true };
+            let instants = [times.certain, times.possible, times.kept];
+            until = instants.into_iter().filter(|&at| at > self.as_of).fold(until, Instant::min);
+            times.state(self.as_of) != State::Disputed
+        };
+        let mut hangs = |&fact: &usize| {
             let one = BTreeSet::from([fact]);
             changes(WhatIf { removed: one.clone(), ..WhatIf::default() })
                 || changes(WhatIf { admitted: one, ..WhatIf::default() })
         };
-        let mut alone: Vec<usize> = doubted.iter().copied().filter(hangs).collect();
-        if alone.is_empty() {
+        let mut alone: Vec<usize> = doubted.iter().copied().filter(|fact| hangs(fact)).collect();
+        let on_all = alone.is_empty();
+        if on_all {
             alone = doubted;
         }
         let mut ids: Vec<FactId> = alone.into_iter().map(|i| self.facts.told[i].id.clone()).collect();
         ids.sort();
-        ids
+        (ids, Hangs { on_all, until })
+    }
+
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
+    }
+
+    pub(crate) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    pub(crate) fn as_of(&self) -> Instant {
+        self.as_of
     }
 }
 

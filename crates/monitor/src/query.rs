@@ -84,7 +84,7 @@ pub fn evaluate(formula: &Formula, signature: &Signature, facts: &[Fact]) -> Res
         // Ids are the places in the list, so none comes twice.
         let _ = held.insert(FactId::new(format!("{i:020}")), index, fact);
     }
-    held.refresh();
+    held.refresh(NEVER, NEVER);
     let mut eval = Eval::new(&program, &held, NEVER, NEVER);
     let relation = eval.relation(&body.node, &mut Env::new(body.slots), NEVER);
     let places: Vec<Option<usize>> =

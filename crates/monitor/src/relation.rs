@@ -13,7 +13,7 @@ use crate::formula::Comparison;
 use crate::intervals::{Far, Intervals, minus};
 use crate::program::{Bound, Expr, Kind, Mask, Node, Plans, Program, Reach, Slot, V, binding, bit, slots};
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// What the variables of one rule or definition are.
@@ -51,7 +51,7 @@ pub(crate) type Span = (Instant, Instant);
 pub(crate) const ALL: Span = (SINCE_EVER, NEVER);
 
 /// Instants at which an operator over a window reads its inner formula to answer for a stretch.
-pub(crate) fn before((from, to): Span, near: i64, far: Far) -> Span {
+pub(crate) fn window_of((from, to): Span, near: i64, far: Far) -> Span {
     (far.map_or(SINCE_EVER, |far| minus(from, far)), minus(to, near))
 }
 
@@ -68,21 +68,64 @@ pub(crate) struct Relation {
 /// Rows of a definition or of breaches, over all columns.
 pub(crate) type Rows = Arc<Vec<(Valuation, Pair)>>;
 
-/// Breaches of one rule, judged already.
-#[derive(Debug)]
+/// Breaches of one rule, judged already, by key.
+#[derive(Clone, Debug)]
 pub(crate) struct Breaches {
     columns: Columns,
-    rows: Vec<(Valuation, Pair)>,
+    rows: Vec<Breach>,
+}
+
+#[derive(Clone, Debug)]
+struct Breach {
+    key: Valuation,
+    at: Pair,
+    /// As it was before the revision that is going on.
+    was: Option<Pair>,
 }
 
 impl Breaches {
-    pub(crate) fn new(width: usize, rows: Vec<(Valuation, Pair)>) -> Breaches {
-        let mut columns = Columns::new(width);
-        for (args, _) in &rows {
-            columns.add(args);
-        }
-        Breaches { columns, rows }
+    pub(crate) fn new(width: usize) -> Breaches {
+        Breaches { columns: Columns::new(width), rows: Vec::new() }
     }
+
+    /// When the instances of a key are breached. Says whether that is news.
+    pub(crate) fn set(&mut self, key: &Valuation, at: Pair) -> bool {
+        let row = match self.columns.row(key) {
+            Some(row) => row,
+            None if at.possible.is_empty() => return false,
+            None => {
+                self.rows.push(Breach { key: key.clone(), at: Pair::empty(), was: None });
+                self.columns.add(key)
+            }
+        };
+        let row = &mut self.rows[row];
+        let news = row.at != at;
+        if news {
+            row.was = Some(std::mem::replace(&mut row.at, at));
+        }
+        news
+    }
+
+    /// Forgets what a key was.
+    pub(crate) fn settle(&mut self, key: &Valuation) {
+        if let Some(row) = self.columns.row(key) {
+            self.rows[row].was = None;
+        }
+    }
+
+    fn find(&self, pattern: &[Option<V>], before: bool) -> Vec<(Valuation, Pair)> {
+        let rows = self.columns.find(pattern).map(|i| &self.rows[i]).filter(|row| fits(pattern, &row.key));
+        let at = |row: &Breach| if before { row.was.clone() } else { None }.unwrap_or_else(|| row.at.clone());
+        rows.map(|row| (row.key.clone(), at(row))).collect()
+    }
+}
+
+/// What was worked out already.
+#[derive(Default)]
+struct Memo {
+    nodes: HashMap<Asked, Arc<Relation>>,
+    calls: HashMap<Asked, Rows>,
+    asked: HashMap<(usize, Vec<Option<V>>), Rows>,
 }
 
 /// One evaluation: of one program over one set of facts, at one instant.
@@ -95,16 +138,18 @@ pub(crate) struct Eval<'a> {
     /// Breaches after this instant have not happened.
     pub(crate) horizon: Instant,
     /// Breaches by rule, where they are judged already; else they are looked for when asked.
-    pub(crate) breaches: Vec<Option<Breaches>>,
+    pub(crate) breaches: Vec<Option<Arc<Breaches>>>,
     /// Facts that were looked at, if anyone wants to know.
     pub(crate) touched: Option<BTreeSet<usize>>,
     /// Where answers are needed; elsewhere they may be anything. Only where facts are cut early is it less than all:
     /// those answers serve one instance, the others serve all.
     span: Span,
-    plans: Plans,
-    nodes: BTreeMap<Asked, Arc<Relation>>,
-    calls: BTreeMap<Asked, Rows>,
-    asked: BTreeMap<(usize, Vec<Option<V>>), Rows>,
+    pub(crate) plans: Plans,
+    memo: Memo,
+    /// The same for one instance, where facts are cut early: nobody else asks for it.
+    passing: Memo,
+    /// The same of what was before the revision that is going on.
+    earlier: Memo,
 }
 
 impl<'a> Eval<'a> {
@@ -119,18 +164,29 @@ impl<'a> Eval<'a> {
             touched: None,
             span: ALL,
             plans: Plans::default(),
-            nodes: BTreeMap::new(),
-            calls: BTreeMap::new(),
-            asked: BTreeMap::new(),
+            memo: Memo::default(),
+            passing: Memo::default(),
+            earlier: Memo::default(),
         }
     }
 
-    /// Forgets what was worked out for one cut, which nobody else asks for.
-    pub(crate) fn forget(&mut self, cut: Instant) {
-        if cut != self.until {
-            self.nodes.retain(|&(_, c, _, _), _| c != cut);
-            self.calls.retain(|&(_, c, _, _), _| c != cut);
-        }
+    /// Asks something of what was before the revision that is going on.
+    pub(crate) fn before<T>(&mut self, ask: impl FnOnce(&mut Self) -> T) -> T {
+        std::mem::swap(&mut self.memo, &mut self.earlier);
+        self.what_if.before = true;
+        let answer = ask(self);
+        self.what_if.before = false;
+        std::mem::swap(&mut self.memo, &mut self.earlier);
+        answer
+    }
+
+    /// Forgets what was worked out where facts are cut early.
+    pub(crate) fn forget(&mut self) {
+        self.passing = Memo::default();
+    }
+
+    fn memo(&mut self, cut: Instant) -> &mut Memo {
+        if cut == self.until { &mut self.memo } else { &mut self.passing }
     }
 
     /// `None`: of some values that no fact names it holds, and of some it does not.
@@ -197,11 +253,11 @@ impl<'a> Eval<'a> {
             return Arc::new(self.work(node, env, cut));
         }
         let at = (node.id, cut, self.span, node.free.iter().map(|&slot| env.get(slot)).collect::<Vec<_>>());
-        if let Some(known) = self.nodes.get(&at) {
+        if let Some(known) = self.memo(cut).nodes.get(&at) {
             return known.clone();
         }
         let relation = Arc::new(self.work(node, env, cut));
-        self.nodes.insert(at, relation.clone());
+        self.memo(cut).nodes.insert(at, relation.clone());
         relation
     }
 
@@ -259,7 +315,7 @@ impl<'a> Eval<'a> {
                 let Some(far) = far(reach, env) else {
                     return Relation { vars: unbound(node, env), rows: Vec::new() };
                 };
-                let span = before(self.span, reach.near, far);
+                let span = window_of(self.span, reach.near, far);
                 let whole = self.within(span, cut, |eval| eval.relation(inner, env, cut));
                 let rows =
                     whole.rows.iter().map(|(row, pair)| (row.clone(), pair.map(|set| set.once(reach.near, far))));
@@ -268,13 +324,13 @@ impl<'a> Eval<'a> {
             }
             Kind::Historically(reach, inner) => {
                 let Some(far) = far(reach, env) else { return unit(Pair::empty()) };
-                let span = before(self.span, reach.near, far);
+                let span = window_of(self.span, reach.near, far);
                 let pair = self.within(span, cut, |eval| eval.holds(inner, env, cut));
                 unit(pair.map(|set| set.historically(reach.near, far)))
             }
             Kind::Duration(reach, inner, seconds) => {
                 let Some(far) = far(reach, env) else { return unit(Pair::empty()) };
-                let span = before(self.span, reach.near, far);
+                let span = window_of(self.span, reach.near, far);
                 let pair = self.within(span, cut, |eval| eval.holds(inner, env, cut));
                 unit(pair.map(|set| set.duration(reach.near, far, *seconds)))
             }
@@ -325,7 +381,7 @@ impl<'a> Eval<'a> {
     /// Rows of a definition that fit a pattern.
     pub(crate) fn call(&mut self, definition: usize, pattern: Vec<Option<V>>, cut: Instant) -> Rows {
         let at = (definition, cut, self.span, pattern);
-        if let Some(known) = self.calls.get(&at) {
+        if let Some(known) = self.memo(cut).calls.get(&at) {
             return known.clone();
         }
         let program = self.program;
@@ -349,18 +405,17 @@ impl<'a> Eval<'a> {
             }
         }
         let rows: Rows = Arc::new(gather(Vec::new(), rows).rows);
-        self.calls.insert(at, rows.clone());
+        self.memo(cut).calls.insert(at, rows.clone());
         rows
     }
 
     /// Breaches of a rule for the keys that fit a pattern, from the instant of the breach on.
     pub(crate) fn breached(&mut self, rule: usize, pattern: Vec<Option<V>>) -> Rows {
         if let Some(known) = &self.breaches[rule] {
-            let rows = known.columns.find(&pattern).map(|i| &known.rows[i]).filter(|(row, _)| fits(&pattern, row));
-            return Arc::new(rows.cloned().collect());
+            return Arc::new(known.find(&pattern, self.what_if.before));
         }
         let at = (rule, pattern);
-        if let Some(known) = self.asked.get(&at) {
+        if let Some(known) = self.memo.asked.get(&at) {
             return known.clone();
         }
         let mut rows = Vec::new();
@@ -369,7 +424,7 @@ impl<'a> Eval<'a> {
             rows.push((opening.key, times.breached(self.horizon)));
         }
         let rows: Rows = Arc::new(gather(Vec::new(), rows).rows);
-        self.asked.insert(at, rows.clone());
+        self.memo.asked.insert(at, rows.clone());
         rows
     }
 
@@ -484,7 +539,7 @@ impl<'a> Eval<'a> {
     ) -> Relation {
         let vars = unbound(node, env);
         let Some(far) = far(reach, env) else { return Relation { vars, rows: Vec::new() } };
-        let span = before(self.span, 0, far);
+        let span = window_of(self.span, 0, far);
         let whole = self.within(span, cut, |eval| eval.relation(right, env, cut));
         let mut rows = Vec::new();
         for (row, pair) in &whole.rows {

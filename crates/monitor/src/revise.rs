@@ -1,0 +1,338 @@
+//! What stands of every rule, and how it follows a change.
+//!
+//! ```text
+//! ack("A1", "P1") comes   ->  C14 is judged again for the key ("A1", "P1"); no other key reads it
+//! the clock moves on      ->  the keys of which some instant was waited for
+//! ```
+//! Whether an opening began at an instant says nothing of what comes after it: openings are found among all facts, also
+//! those that lie ahead, and are shown once they have begun. Their times are read with facts cut at `as_of`; what is
+//! settled by then stays so, what is not changes at an instant that is known beforehand. The one exception are facts that
+//! hold beyond `as_of` and are cut there: who reads such facts is asked again until it is settled.
+use crate::fact::{Instant, NEVER};
+use crate::facts::{Columns, Pair};
+use crate::monitor::{Instance, InstanceKey, Monitor, State, Tuple};
+use crate::openings::{Opening, Times};
+use crate::program::{Kind, Node, Program, V};
+use crate::relation::{Breaches, Eval, Valuation, fits, gather};
+use crate::touch::{Pattern, Touch};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// More changed rows than this, and everything is judged again.
+const MANY: usize = 4_096;
+
+/// All that is known of what was judged.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Books {
+    /// By rule.
+    rules: Vec<Ledger>,
+    /// Definitions whose rows are followed.
+    followed: BTreeMap<usize, Followed>,
+    judged: bool,
+}
+
+/// Keys, by number.
+#[derive(Clone, Debug)]
+struct Keys {
+    columns: Columns,
+    names: Vec<Valuation>,
+    /// When a key is to be looked at again; also when it was and no longer is.
+    wakes: BTreeSet<(Instant, usize)>,
+}
+
+/// One rule.
+#[derive(Clone, Debug)]
+struct Ledger {
+    keys: Keys,
+    /// Openings by key and instant; those ahead have no times yet.
+    open: BTreeMap<(usize, Instant), (Opening, Option<Times>)>,
+    /// Keys whose disputed facts are all that were looked at: that may be more than what matters.
+    fragile: BTreeSet<usize>,
+    breaches: Arc<Breaches>,
+    /// Predicates that are read once it is open.
+    reads: BTreeSet<usize>,
+}
+
+/// Rows of one definition that hold at `as_of`.
+#[derive(Clone, Debug)]
+struct Followed {
+    keys: Keys,
+    /// Whether a row holds, and whether whoever follows it was told so.
+    holds: Vec<(bool, bool)>,
+    news: BTreeSet<usize>,
+}
+
+impl Keys {
+    fn new(width: usize) -> Keys {
+        Keys { columns: Columns::new(width), names: Vec::new(), wakes: BTreeSet::new() }
+    }
+
+    fn number(&mut self, name: &Valuation) -> usize {
+        self.columns.row(name).unwrap_or_else(|| {
+            self.names.push(name.clone());
+            self.columns.add(name)
+        })
+    }
+
+    fn fitting(&self, pattern: &Pattern) -> impl Iterator<Item = usize> {
+        self.columns.find(pattern).filter(move |&key| fits(pattern, &self.names[key]))
+    }
+
+    fn pattern(&self, key: usize) -> Pattern {
+        self.names[key].iter().copied().map(Some).collect()
+    }
+
+    /// Keys whose instant has come.
+    fn woken(&mut self, as_of: Instant) -> BTreeSet<usize> {
+        let mut woken = BTreeSet::new();
+        while let Some((_, key)) = self.wakes.first().copied().filter(|(at, _)| *at <= as_of) {
+            self.wakes.pop_first();
+            woken.insert(key);
+        }
+        woken
+    }
+}
+
+/// What is judged again, and by what it is evaluated.
+struct Revision<'m> {
+    monitor: &'m Monitor,
+    touch: Touch,
+    /// Where openings and rows are looked for: nothing is cut.
+    whole: Eval<'m>,
+    /// Where times are: facts are cut at `as_of`.
+    cut: Eval<'m>,
+    last: Instant,
+    /// Something was told or withdrawn.
+    changed: bool,
+    afresh: bool,
+}
+
+impl Books {
+    pub(crate) fn new(program: &Program) -> Books {
+        let ledger = |duty: &crate::program::Duty| {
+            let mut reads = BTreeSet::new();
+            for node in [Some(&duty.must), duty.lapses.as_ref()].into_iter().flatten() {
+                predicates(program, node, &mut reads);
+            }
+            let (keys, breaches) = (Keys::new(duty.key.len()), Arc::new(Breaches::new(duty.key.len())));
+            Ledger { keys, open: BTreeMap::new(), fragile: BTreeSet::new(), breaches, reads }
+        };
+        Books { rules: program.duties.iter().map(ledger).collect(), followed: BTreeMap::new(), judged: false }
+    }
+
+    /// Follows the rows of a definition from the next revision on.
+    pub(crate) fn follow(&mut self, definition: usize, width: usize) {
+        let followed = Followed { keys: Keys::new(width), holds: Vec::new(), news: BTreeSet::new() };
+        self.followed.entry(definition).or_insert(followed);
+        self.judged = false;
+    }
+
+    /// Rows that hold now and did not, or did and no longer do, since this was asked last.
+    pub(crate) fn turned(&mut self, definition: usize, say: impl Fn(&[V]) -> Tuple) -> Vec<(Tuple, bool)> {
+        let Some(followed) = self.followed.get_mut(&definition) else { return Vec::new() };
+        let mut turned = Vec::new();
+        for row in std::mem::take(&mut followed.news) {
+            let (holds, told) = &mut followed.holds[row];
+            if std::mem::replace(told, *holds) != *holds {
+                turned.push((say(&followed.keys.names[row]), *holds));
+            }
+        }
+        turned.sort();
+        turned
+    }
+
+    /// Follows a change of facts, given the rows that changed, and of the instant. Gives each instance that may differ as
+    /// it is now; all instances if there is no telling, and then `true`.
+    pub(crate) fn revise(
+        &mut self,
+        monitor: &Monitor,
+        changed: &[(usize, usize)],
+        last: Instant,
+    ) -> (BTreeMap<InstanceKey, Option<Instance>>, bool) {
+        let as_of = monitor.as_of();
+        let afresh = !self.judged || as_of < last || changed.len() > MANY;
+        self.judged = true;
+        let mut found = BTreeMap::new();
+        if !afresh && as_of == last && changed.is_empty() {
+            return (found, false);
+        }
+        let (program, facts) = (monitor.program(), monitor.facts());
+        let mut touch = Touch::default();
+        for &(predicate, row) in changed {
+            touch.facts.entry(predicate).or_default().push(row);
+        }
+        let mut revision = Revision {
+            monitor,
+            touch,
+            whole: Eval::new(program, facts, NEVER, as_of),
+            cut: Eval::new(program, facts, as_of, as_of),
+            last,
+            changed: !changed.is_empty(),
+            afresh,
+        };
+        for &rule in &program.order {
+            let ledger = &mut self.rules[rule];
+            revision.rule(rule, ledger, &mut found);
+            for eval in [&mut revision.whole, &mut revision.cut] {
+                eval.breaches[rule] = Some(ledger.breaches.clone());
+            }
+        }
+        for (definition, followed) in &mut self.followed {
+            revision.follow(*definition, followed);
+        }
+        let news = std::mem::take(&mut revision.touch.breaches);
+        drop(revision);
+        for (rule, keys) in news {
+            let breaches = Arc::make_mut(&mut self.rules[rule].breaches);
+            keys.iter().for_each(|key| breaches.settle(key));
+        }
+        (found, afresh)
+    }
+}
+
+impl Revision<'_> {
+    /// Judges again what is touched of one rule.
+    fn rule(&mut self, rule: usize, ledger: &mut Ledger, found: &mut BTreeMap<InstanceKey, Option<Instance>>) {
+        let (monitor, as_of) = (self.monitor, self.monitor.as_of());
+        let duty = &monitor.program().duties[rule];
+        if self.afresh {
+            *ledger = Ledger {
+                keys: Keys::new(duty.key.len()),
+                open: BTreeMap::new(),
+                fragile: BTreeSet::new(),
+                breaches: Arc::new(Breaches::new(duty.key.len())),
+                reads: std::mem::take(&mut ledger.reads),
+            };
+        }
+        // Keys to be judged again, with their openings.
+        let mut again: BTreeMap<usize, BTreeMap<Instant, Opening>> = BTreeMap::new();
+        let opened = match self.afresh {
+            true => BTreeSet::from([vec![None; duty.key.len()]]),
+            false => self.touch.formula(&duty.opens, &duty.key, duty.slots, &mut self.whole),
+        };
+        for pattern in &opened {
+            for key in ledger.keys.fitting(pattern) {
+                again.entry(key).or_default();
+            }
+            for opening in self.whole.openings(rule, pattern) {
+                let key = ledger.keys.number(&opening.key);
+                again.entry(key).or_default().insert(opening.opened, opening);
+            }
+        }
+        for key in self.touched(rule, ledger) {
+            again.entry(key).or_insert_with(|| {
+                let open = ledger.open.range((key, Instant::MIN)..=(key, NEVER));
+                open.map(|((_, opened), (opening, _))| (*opened, opening.clone())).collect()
+            });
+        }
+        let instance_key = |opening: &Opening| InstanceKey {
+            rule: duty.name.clone(),
+            valuation: monitor.say(&opening.key),
+            opened: opening.opened,
+        };
+        for (key, openings) in again {
+            let before: Vec<Instant> =
+                ledger.open.range((key, Instant::MIN)..=(key, NEVER)).map(|((_, opened), _)| *opened).collect();
+            for opened in before {
+                if let Some((opening, Some(_))) = ledger.open.remove(&(key, opened)) {
+                    found.insert(instance_key(&opening), None);
+                }
+            }
+            ledger.fragile.remove(&key);
+            let mut breaches: Vec<(Valuation, Pair)> = Vec::new();
+            for (opened, opening) in openings {
+                if opened > as_of {
+                    ledger.keys.wakes.insert((opened, key));
+                    ledger.open.insert((key, opened), (opening, None));
+                    continue;
+                }
+                let times = self.cut.times(rule, &opening, as_of);
+                breaches.push((Vec::new(), times.breached(as_of)));
+                let (instance, hangs) = monitor.instance(rule, &opening, &times, &mut self.cut);
+                if hangs.on_all {
+                    ledger.fragile.insert(key);
+                }
+                let instants = [times.certain, times.possible, times.kept, hangs.until];
+                let ahead = instants.into_iter().filter(|&at| as_of < at && at != NEVER);
+                ledger.keys.wakes.extend(ahead.map(|at| (at, key)));
+                found.insert(instance.key.clone(), Some(instance));
+                ledger.open.insert((key, opened), (opening, Some(times)));
+            }
+            let mut rows = gather(Vec::new(), breaches).rows;
+            let at = rows.pop().map_or_else(Pair::empty, |(_, pair)| pair);
+            if Arc::make_mut(&mut ledger.breaches).set(&ledger.keys.names[key], at) && !self.afresh {
+                self.touch.breaches.entry(rule).or_default().push(ledger.keys.names[key].clone());
+            }
+        }
+    }
+
+    /// Keys of a rule that are to be judged again, though not opened anew.
+    fn touched(&mut self, rule: usize, ledger: &mut Ledger) -> BTreeSet<usize> {
+        let (monitor, as_of) = (self.monitor, self.monitor.as_of());
+        let duty = &monitor.program().duties[rule];
+        let mut keys = ledger.keys.woken(as_of);
+        if self.afresh {
+            return keys;
+        }
+        for node in [Some(&duty.must), duty.lapses.as_ref()].into_iter().flatten() {
+            for pattern in self.touch.formula(node, &duty.key, duty.slots, &mut self.whole) {
+                keys.extend(ledger.keys.fitting(&pattern));
+            }
+        }
+        if self.changed {
+            keys.extend(&ledger.fragile);
+        }
+        let tables = &monitor.facts().tables;
+        if self.last < as_of && ledger.reads.iter().any(|&predicate| tables[predicate].lasting > 0) {
+            let unsettled = |times: &Times| matches!(times.state(self.last), State::Pending | State::Disputed);
+            let open = ledger.open.iter().filter(|(_, (_, times))| times.as_ref().is_some_and(unsettled));
+            keys.extend(open.map(|((key, _), _)| *key));
+        }
+        keys
+    }
+
+    fn follow(&mut self, definition: usize, followed: &mut Followed) {
+        let as_of = self.monitor.as_of();
+        let Followed { keys, holds, news } = followed;
+        let mut patterns = match self.afresh {
+            true => {
+                keys.wakes.clear();
+                BTreeSet::from([vec![None; keys.columns.width()]])
+            }
+            false => BTreeSet::clone(&self.touch.definition(definition, &mut self.whole)),
+        };
+        patterns.extend(keys.woken(as_of).into_iter().map(|key| keys.pattern(key)));
+        for pattern in patterns {
+            let mut now: BTreeMap<usize, bool> = keys.fitting(&pattern).map(|key| (key, false)).collect();
+            for (row, pair) in self.whole.call(definition, pattern, NEVER).iter() {
+                let row = keys.number(row);
+                holds.resize(keys.names.len(), (false, false));
+                now.insert(row, pair.possible.contains(as_of));
+                let turns = match pair.possible.holding(as_of) {
+                    Some((_, NEVER)) => None,
+                    Some((_, to)) => Some(to + 1),
+                    None => pair.possible.first_from(as_of),
+                };
+                keys.wakes.extend(turns.map(|at| (at, row)));
+            }
+            for (row, is) in now {
+                if std::mem::replace(&mut holds[row].0, is) != is {
+                    news.insert(row);
+                }
+            }
+        }
+    }
+}
+
+/// Predicates that a formula reads, through definitions too.
+fn predicates(program: &Program, node: &Node, into: &mut BTreeSet<usize>) {
+    match &node.kind {
+        Kind::Fact(predicate, _) => {
+            into.insert(*predicate);
+        }
+        Kind::Call(definition, _) => {
+            program.derived[*definition].bodies.iter().for_each(|body| predicates(program, &body.node, into));
+        }
+        _ => node.parts().for_each(|part| predicates(program, part, into)),
+    }
+}
