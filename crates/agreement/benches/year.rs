@@ -40,11 +40,14 @@ fn main() {
     let accord = Agreement::parse(&all).unwrap();
     let year = Year { seed: 7, days: number("DAYS", 365), per_day: number("PER_DAY", 330) as usize };
     let end = year.end(&accord);
-    let mut entries: Vec<(Entry, LoggedAt)> = year.entries(&accord);
+    let entries: Vec<(Entry, LoggedAt)> = year.entries(&accord);
     println!("{} entries, {} days", entries.len(), year.days);
     let before = memory();
+    let newest: BTreeMap<String, (Entry, LoggedAt)> =
+        entries.iter().map(|timed| (timed.0.statement.kind.clone(), timed.clone())).collect();
+    let old = entries.iter().find(|(e, _)| e.statement.kind == "ack").map(|(e, _)| e.clone());
 
-    let logs = Logs::with_times(entries.clone());
+    let logs = Logs::with_times(entries);
     let clock = Clock::now();
     let judgment = judge_explaining(&accord, &logs, end, end, |_| false).unwrap();
     println!("cold, without reasons: {} ms", clock.elapsed().as_millis());
@@ -59,42 +62,55 @@ fn main() {
     );
     println!("most memory: {} MB, of which {before} MB are the entries", memory());
 
+    drop(judgment);
     let mut standing = Standing::new(&accord);
     let clock = Clock::now();
-    let first = standing.judge(&logs, end, end, |_| false).unwrap();
+    standing.follow(&logs, end, end).unwrap();
     println!("standing, cold: {} ms", clock.elapsed().as_millis());
-    assert_eq!(first.digest(), judgment.digest());
+    println!("most memory, standing: {} MB", memory());
 
-    let newest = |kind: &str, entries: &[(Entry, LoggedAt)]| {
-        entries.iter().rev().find(|(e, _)| e.statement.kind == kind).cloned()
-    };
-    let mut again = |what: &str, new: (Entry, LoggedAt)| {
-        entries.push(new);
-        let logs = Logs::with_times(entries.clone());
+    let mut logs = logs;
+    let mut again = |what: &str, new: Option<(Entry, LoggedAt)>, later_s: i64| {
+        logs = logs.with_more(new.into_iter().collect());
+        let as_of = end.plus(later_s);
         let clock = Clock::now();
-        let grown = standing.judge(&logs, end, end, |_| false).unwrap();
-        let (ms, judged) = (clock.elapsed().as_millis(), standing.judged());
-        println!("{what}: {ms} ms, {judged} commitments judged again");
+        standing.follow(&logs, as_of, as_of).unwrap();
+        let (followed, judged) = (clock.elapsed(), standing.judged());
+        let grown = standing.judge(&logs, as_of, as_of, |_| false).unwrap();
+        let written = clock.elapsed() - followed;
+        println!("{what}: {followed:.2?}, {judged} verdicts made again; all verdicts written down: {written:.2?} more");
         if number("COMPARE", 0) == 1 {
-            let whole = judge_explaining(&accord, &logs, end, end, |_| false).unwrap();
+            let whole = judge_explaining(&accord, &logs, as_of, as_of, |_| false).unwrap();
             assert_eq!(grown.digest(), whole.digest());
         }
     };
-    let all = year.entries(&accord);
-    let (Some(mut fresh), Some(mut withdrawal)) = (newest("ack", &all), newest("withdraw", &all)) else {
+    let newest = |kind: &str| newest.get(kind).cloned();
+    let (Some(fresh), Some(mut withdrawal), Some(old)) = (newest("ack"), newest("withdraw"), old) else {
         println!("a year so short has no acknowledgement or withdrawal to repeat");
         return;
     };
-    fresh.0.statement_id = StatementId([1; 32]);
-    fresh.0.index += 1_000_000;
-    fresh.1 = LoggedAt { lo: end, hi: end };
-    again("one new entry (an acknowledgement)", fresh);
-    let old = all.iter().find(|(e, _)| e.statement.kind == "ack").unwrap().clone();
-    withdrawal.0.statement.party = old.0.statement.party.clone();
-    withdrawal.0.statement.refs = vec![Reference { rel: Rel::Withdraws, id: old.0.statement_id }];
-    withdrawal.0.statement_id = StatementId([2; 32]);
+    again("nothing new", None, 0);
+    for n in 0..3u8 {
+        let mut fresh = fresh.clone();
+        fresh.0.statement_id = StatementId([1 + n; 32]);
+        fresh.0.index += 1_000_000 + u64::from(n);
+        fresh.1 = LoggedAt { lo: end, hi: end };
+        again("one new entry (an acknowledgement)", Some(fresh), 0);
+    }
+    for (n, kind) in [(0, "reading"), (1, "gate_count"), (2, "lodged"), (3, "alert"), (4, "answered")] {
+        let Some(mut fresh) = newest(kind) else { continue };
+        fresh.0.statement_id = StatementId([10 + n; 32]);
+        fresh.0.index += 3_000_000;
+        fresh.1 = LoggedAt { lo: end, hi: end };
+        again(&format!("one new entry ({kind})"), Some(fresh), 0);
+    }
+    withdrawal.0.statement.party = old.statement.party.clone();
+    withdrawal.0.statement.refs = vec![Reference { rel: Rel::Withdraws, id: old.statement_id }];
+    withdrawal.0.statement_id = StatementId([20; 32]);
     withdrawal.0.index += 2_000_000;
     withdrawal.1 = LoggedAt { lo: end, hi: end };
-    again("an entry of last year withdrawn", withdrawal);
+    again("an entry of last year withdrawn", Some(withdrawal), 0);
+    again("one second later", None, 1);
+    again("one hour later", None, 3_600);
     println!("most memory: {} MB", memory());
 }

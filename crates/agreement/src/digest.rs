@@ -115,17 +115,29 @@ fn article_of(address: &str) -> &str {
     address.split("__").next().unwrap_or(address)
 }
 
-/// Sorts verdicts as in the digest: by article and commitment as in the text, then by the bytes of the leaf.
-pub(crate) fn sort(agreement: &Agreement, verdicts: &mut [Verdict]) {
-    let articles: BTreeMap<&str, usize> =
-        agreement.articles().iter().enumerate().map(|(n, a)| (a.address.as_str(), n)).collect();
-    let mut commitments: BTreeMap<&str, usize> = BTreeMap::new();
-    for (n, c) in agreement.commitments().iter().enumerate() {
-        commitments.entry(&c.id).or_insert(n);
+/// Where a verdict stands in the digest: by article and commitment as in the text, then by the bytes of the leaf.
+pub(crate) type Rank = (Option<usize>, Option<usize>, Vec<u8>);
+
+/// The order of an agreement's text.
+pub(crate) struct Order {
+    articles: BTreeMap<String, usize>,
+    commitments: BTreeMap<String, usize>,
+}
+
+impl Order {
+    pub(crate) fn of(agreement: &Agreement) -> Order {
+        let articles = agreement.articles().iter().enumerate().map(|(n, a)| (a.address.clone(), n)).collect();
+        let mut commitments: BTreeMap<String, usize> = BTreeMap::new();
+        for (n, c) in agreement.commitments().iter().enumerate() {
+            commitments.entry(c.id.clone()).or_insert(n);
+        }
+        Order { articles, commitments }
     }
-    verdicts.sort_by_cached_key(|v| {
-        (articles.get(article_of(&v.address)).copied(), commitments.get(v.commitment.as_str()).copied(), encoded(v))
-    });
+
+    pub(crate) fn rank(&self, v: &Verdict) -> Rank {
+        let article = self.articles.get(article_of(&v.address)).copied();
+        (article, self.commitments.get(&v.commitment).copied(), encoded(v))
+    }
 }
 
 /// One commitment with its leaves.

@@ -10,62 +10,428 @@
 //!
 //! The lower stratum knows all that was known by `known_by`, whenever that was: whether a statement counts is a matter of
 //! knowledge. The upper one holds facts at their own instants, and the monitor drops those after `as_of`.
+//!
+//! Facts follow a record that grows. An entry that came, went, or is timed otherwise touches what its statement says, what
+//! is said of it, and the pairs that it forms; then the statements of which Article 1 says something else than before; and
+//! nothing besides. A record judged for the first time is one that grew from nothing.
 use crate::annex::{KindRule, Type};
 use crate::distance;
 use crate::lower::{BEHIND, DISTANCE, EXTENT, Program, RECEIPT, Stratum, WITHDRAWN, nothing};
 use crate::places;
 use crate::source::{Agreement, MemberRole, Speech, hex};
-use hamsaya_monitor::{Fact, FactId, Monitor, NEVER, Reading, SINCE_EVER, Value};
+use hamsaya_monitor::{Fact, FactId, Monitor, NEVER, Name, SINCE_EVER, Signature, Value};
 use hamsaya_record::instant::Instant;
 use hamsaya_record::logs::{Cosigned, Entry, Logged, LoggedAt, Logs};
 use hamsaya_record::statement::{FieldValue, Occurred, Place, Rel, StatementId};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt::Write;
 use std::sync::Arc;
 
 /// An entry that counts for something: its kind is said or seen, it fits, it was known.
-pub(crate) struct Known<'a> {
-    pub entry: &'a Entry,
+pub(crate) struct Known {
+    pub entry: Arc<Entry>,
     pub at: LoggedAt,
     /// Nobody disputes when it was logged.
     timed: bool,
-    kind: &'a KindRule,
+    kind: Arc<Spoken>,
     /// Its statement id, as rules see it.
     id: Value,
-    /// For what was seen.
-    occurred: Option<&'a Occurred>,
+    /// Who states it, likewise.
+    by: Value,
     /// The author speaks of its own act.
     own: bool,
+    /// It is in the record now; its place may be taken by another later.
+    live: bool,
 }
 
-/// Facts of the upper stratum, and which entries stand behind each.
-pub(crate) struct Facts<'a> {
-    pub known: Vec<Known<'a>>,
-    pub facts: Vec<(FactId, Fact)>,
-    /// Positions in `known`.
-    behind: BTreeMap<FactId, Vec<usize>>,
-    /// What Article 1 says of seen statements, by position in `known`.
-    agreed: BTreeMap<usize, BTreeSet<usize>>,
-    /// Statements that a withdrawal takes back: withdrawn statement, withdrawing position.
-    pub withdrawals: Vec<(StatementId, usize)>,
-    /// Extensions that count, and tolls with their acceptance (R5), as positions in `known`.
-    pub extensions: Vec<usize>,
-    pub tolls: Vec<(usize, usize)>,
-    asserted: Asserted,
+impl Known {
+    /// For what was seen.
+    fn occurred(&self) -> Option<&Occurred> {
+        self.entry.statement.occurred_at.as_ref().filter(|_| self.kind.rule.speech == Speech::Seen)
+    }
+
+    /// Earlier logged, then by origin and index.
+    fn order(&self) -> (Instant, &str, u64) {
+        (self.at.hi, &self.entry.origin, self.entry.index)
+    }
+
+    fn statement(&self) -> StatementId {
+        self.entry.statement_id
+    }
+}
+
+/// A kind, and what its facts are called in both strata where anyone reads them.
+struct Spoken {
+    rule: KindRule,
+    name: Value,
+    lower: Positions,
+    upper: Positions,
+}
+
+/// Names of a kind's facts by position (R2).
+struct Positions {
+    plain: Option<Name>,
+    receipt: Option<Name>,
+    late: Option<Name>,
+    late_receipt: Option<Name>,
+    agreed: Option<Name>,
+    own: Option<Name>,
+    word: Option<Name>,
+    word_receipt: Option<Name>,
+    /// With the field that holds its instant.
+    also: Vec<(Name, String)>,
+}
+
+impl Positions {
+    fn of(rule: &KindRule, signature: &Signature) -> Positions {
+        let named = |name: &str| signature.get_key_value(name).map(|(name, _)| name.clone());
+        let at = |position: &str| named(&format!("{}{position}", rule.name));
+        let also = rule.also.iter().filter_map(|(fact, field)| Some((named(fact)?, field.clone())));
+        Positions {
+            plain: named(&rule.name),
+            receipt: at(RECEIPT),
+            late: at(".late"),
+            late_receipt: at(&format!(".late{RECEIPT}")),
+            agreed: at(".agreed"),
+            own: at(".own"),
+            word: at(".word"),
+            word_receipt: at(&format!(".word{RECEIPT}")),
+            also: also.collect(),
+        }
+    }
+}
+
+/// What facts are made of, and go together with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Ground {
+    /// What holds whatever is said.
+    Always,
+    /// The statement at this place.
+    Statement(usize),
+    /// Two that speak of one thing.
+    Pair(usize, usize),
+    /// A statement taken back.
+    Withdrawn(StatementId),
+    /// A place that rules read.
+    Place(String),
+    /// An assertion.
+    Claim(FactId),
+    /// Who cosigned when.
+    Witnesses,
+    /// A tick of the calendar.
+    Tick(Arc<str>, Instant),
+}
+
+/// A fact on its way into a monitor, and the one or two entries behind it.
+type Told = (FactId, Fact, Behind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Behind {
+    Nothing,
+    One(usize),
+    Two(usize, usize),
+}
+
+impl Behind {
+    fn places(self) -> Vec<usize> {
+        match self {
+            Behind::Nothing => Vec::new(),
+            Behind::One(n) => vec![n],
+            Behind::Two(n, other) => vec![n, other],
+        }
+    }
+}
+
+/// Words of the record that a stratum reads.
+struct Words {
+    author: Option<Name>,
+    word: Option<Name>,
+    own: Option<Name>,
+    signed: Option<Name>,
+    withdraws: Option<Name>,
+    cites: Option<Name>,
+    confirms: Option<Name>,
+    contests: Option<Name>,
+    consents: Option<Name>,
+    same: Option<Name>,
+    before: Option<Name>,
+}
+
+impl Words {
+    fn of(signature: &Signature) -> Words {
+        let named = |name: &str| signature.get_key_value(name).map(|(name, _)| name.clone());
+        Words {
+            author: named("author"),
+            word: named("word"),
+            own: named("own"),
+            signed: named("signed"),
+            withdraws: named("withdraws"),
+            cites: named("cites"),
+            confirms: named("confirms"),
+            contests: named("contests"),
+            consents: named("consents"),
+            same: named("same"),
+            before: named("before"),
+        }
+    }
+}
+
+/// A stratum, told what its rules read.
+struct Telling {
+    signature: Signature,
+    words: Words,
+    monitor: Monitor,
+    grounds: HashMap<Ground, Vec<FactId>>,
+    /// Facts behind which entries stand.
+    behind: HashMap<FactId, Behind>,
+}
+
+impl Telling {
+    fn new(stratum: &Stratum) -> Telling {
+        let monitor = monitor(stratum, Vec::new());
+        let signature = stratum.signature.clone();
+        let words = Words::of(&signature);
+        Telling { signature, words, monitor, grounds: HashMap::new(), behind: HashMap::new() }
+    }
+
+    fn watches(&self, predicate: &str) -> bool {
+        self.signature.contains_key(predicate)
+    }
+
+    fn named(&self, predicate: &str) -> Option<&Name> {
+        self.signature.get_key_value(predicate).map(|(name, _)| name)
+    }
+
+    /// What is told on this ground, in place of what was.
+    fn tell(&mut self, ground: Ground, told: Vec<Told>) {
+        if let Some(ids) = self.grounds.remove(&ground) {
+            for id in ids.iter().filter(|id| !told.iter().any(|(now, ..)| now == *id)) {
+                self.monitor.forget(id);
+                self.behind.remove(id);
+            }
+        }
+        if told.is_empty() {
+            return;
+        }
+        let mut ids = Vec::with_capacity(told.len());
+        for (id, fact, behind) in told {
+            put(&mut self.monitor, id.clone(), fact);
+            if behind != Behind::Nothing {
+                self.behind.insert(id.clone(), behind);
+            }
+            ids.push(id);
+        }
+        self.grounds.insert(ground, ids);
+    }
+}
+
+/// Whose words are linked, either way.
+#[derive(Default)]
+struct Links {
+    from: BTreeMap<StatementId, BTreeSet<StatementId>>,
+    to: BTreeMap<StatementId, BTreeSet<StatementId>>,
+}
+
+impl Links {
+    fn set(&mut self, one: StatementId, other: StatementId, holds: bool) {
+        for (map, key, value) in [(&mut self.from, one, other), (&mut self.to, other, one)] {
+            let linked = map.entry(key).or_default();
+            if holds { linked.insert(value) } else { linked.remove(&value) };
+            if linked.is_empty() {
+                map.remove(&key);
+            }
+        }
+    }
+
+    fn with(&self, one: &StatementId) -> impl Iterator<Item = StatementId> {
+        [&self.from, &self.to].into_iter().flat_map(|map| map.get(one)).flatten().copied()
+    }
+}
+
+/// What Article 1 says of statements.
+#[derive(Default)]
+struct Terms {
+    absent: HashSet<StatementId>,
+    admitted: HashSet<StatementId>,
+    first: HashSet<StatementId>,
+    agreed: Links,
+    paired: Links,
+    extended: BTreeSet<StatementId>,
+    tolled: BTreeSet<(StatementId, StatementId)>,
+}
+
+/// An assertion.
+struct Claim {
+    name: Name,
+    args: Vec<Value>,
+    asserted: bool,
+    admitted: bool,
+}
+
+/// Statements with the same identifying fields, and the pairs that they form.
+#[derive(Default)]
+struct Group {
+    members: Vec<usize>,
+    pairs: Vec<(usize, usize)>,
+    /// Its pairs are to be found again.
+    stirred: bool,
+}
+
+/// Name of a kind, and values of its identifying fields.
+type GroupKey = Vec<Value>;
+
+/// An entry as it was looked at last, and its place among the known if it has one.
+struct Looked {
+    entry: Arc<Entry>,
+    logged: Logged,
+    place: Option<usize>,
+}
+
+/// Terms of Article 1 that facts rest on.
+const TERMED: &[&str] = &["absent", "admitted", "first", "agreed", "paired", "extended", "tolled"];
+
+/// Facts of a record, and which entries stand behind each.
+pub(crate) struct Facts {
+    kinds: BTreeMap<String, Arc<Spoken>>,
+    /// Stand in for who states something.
+    names: BTreeMap<String, Value>,
+    /// Parties and guarantors.
+    signs: BTreeSet<String>,
+    /// By log, in order.
+    looked: BTreeMap<Arc<str>, Vec<Looked>>,
+    /// Founding entries of other agreements.
+    strangers: BTreeMap<(Arc<str>, u64), [u8; 32]>,
+    pub known: Vec<Known>,
+    free: Vec<usize>,
+    /// A statement may stand in several places; it counts once, by its first logged copy.
+    copies: HashMap<StatementId, Vec<usize>>,
+    first: HashMap<StatementId, usize>,
+    /// Places of statements that refer to one.
+    referring: HashMap<StatementId, BTreeSet<usize>>,
+    /// Absent, whoever else speaks of the same thing.
+    disregarded: HashSet<StatementId>,
+    groups: HashMap<GroupKey, Group>,
+    stirred: Vec<GroupKey>,
+    /// Pairs of which one confirms the other, by that one.
+    confirming: BTreeMap<usize, Vec<(usize, usize)>>,
+    /// How often a pair is found alike, and pairs of which that changed.
+    alike: HashMap<(usize, usize), usize>,
+    repaired: BTreeSet<(usize, usize)>,
+    terms: Terms,
+    /// Statements that a withdrawal takes back: withdrawn statement, place of the withdrawal.
+    pub withdrawals: BTreeMap<StatementId, usize>,
+    /// Statements that a statement which has gone took back.
+    released: BTreeSet<StatementId>,
+    claims: BTreeMap<FactId, Claim>,
+    /// Kinds whose place rules read, and how many such statements are at a place.
+    placed: BTreeSet<String>,
+    places: BTreeMap<String, usize>,
+    ticked: BTreeSet<(Instant, Arc<str>)>,
+    ticked_to: Option<Instant>,
+    lower: Telling,
+    upper: Telling,
+    /// Watches what is absent apart, if that hangs on who speaks of the same thing.
+    before_alike: Option<Telling>,
+    /// Entries that moved a clock, by the fact that says so.
+    moved: BTreeMap<FactId, Vec<usize>>,
+    /// The rules of assertions, and nothing else.
+    asserting: Stratum,
     /// What stands behind assertions, as far as it was asked: explaining one costs more than judging.
     assertions: RefCell<BTreeMap<FactId, Vec<usize>>>,
+    judged_at: i64,
 }
 
-impl Facts<'_> {
-    /// Entries behind a fact, as positions in `known`, sorted.
-    pub(crate) fn entries_behind(&self, fact: &FactId) -> Vec<usize> {
-        // A fact that came back has a number behind its name.
-        let fact = match fact.0.split_once(AGAIN) {
-            Some((name, _)) => &FactId::new(name),
-            None => fact,
+impl Facts {
+    /// Of an empty record.
+    pub(crate) fn new(agreement: &Agreement) -> Facts {
+        let program = agreement.program();
+        let rules = agreement.rules().kinds.values();
+        let spoken = rules.filter(|rule| matches!(rule.speech, Speech::Said | Speech::Seen)).map(|rule| {
+            let [lower, upper] = [&program.lower, &program.upper].map(|s| Positions::of(rule, &s.signature));
+            (rule.name.clone(), Arc::new(Spoken { rule: rule.clone(), name: Value::text(&rule.name), lower, upper }))
+        });
+        let members = agreement.members().iter();
+        let signs = members.filter(|m| matches!(m.role, MemberRole::Party | MemberRole::Guarantor));
+        let mut facts = Facts {
+            kinds: spoken.collect(),
+            names: BTreeMap::new(),
+            signs: signs.map(|m| m.name.clone()).collect(),
+            looked: BTreeMap::new(),
+            strangers: BTreeMap::new(),
+            known: Vec::new(),
+            free: Vec::new(),
+            copies: HashMap::new(),
+            first: HashMap::new(),
+            referring: HashMap::new(),
+            disregarded: HashSet::new(),
+            groups: HashMap::new(),
+            stirred: Vec::new(),
+            confirming: BTreeMap::new(),
+            alike: HashMap::new(),
+            repaired: BTreeSet::new(),
+            terms: Terms::default(),
+            withdrawals: BTreeMap::new(),
+            released: BTreeSet::new(),
+            claims: BTreeMap::new(),
+            placed: program.placed.clone(),
+            places: BTreeMap::new(),
+            ticked: BTreeSet::new(),
+            ticked_to: None,
+            lower: Telling::new(&program.lower),
+            upper: Telling::new(&program.upper),
+            before_alike: None,
+            moved: BTreeMap::new(),
+            asserting: program.lower.only(|rule| rule.starts_with("assert ")),
+            assertions: RefCell::default(),
+            judged_at: i64::MIN,
         };
-        if let Some(entries) = self.behind.get(fact) {
+        let absent = program.lower.defining("absent");
+        if ["same", "before"].iter().any(|word| absent.signature.contains_key(*word)) {
+            facts.before_alike = Some(Telling::new(&absent));
+        }
+        for telling in [Some(&mut facts.lower), Some(&mut facts.upper), facts.before_alike.as_mut()] {
+            let Some(telling) = telling else { continue };
+            let always = always(agreement, telling);
+            telling.tell(Ground::Always, always);
+        }
+        for term in TERMED {
+            facts.lower.monitor.follow(term);
+        }
+        for assert in &program.asserts {
+            facts.lower.monitor.follow(&assert.name);
+            facts.lower.monitor.follow(&format!("{}.admitted", assert.name));
+        }
+        if let Some(telling) = &mut facts.before_alike {
+            telling.monitor.follow("absent");
+        }
+        facts
+    }
+
+    /// The agreement that a founding entry names, if it is another.
+    pub(crate) fn stranger(&self) -> Option<&[u8; 32]> {
+        self.strangers.values().next()
+    }
+
+    /// The monitor of the upper stratum.
+    pub(crate) fn monitor(&self) -> &Monitor {
+        &self.upper.monitor
+    }
+
+    pub(crate) fn monitor_mut(&mut self) -> &mut Monitor {
+        &mut self.upper.monitor
+    }
+
+    /// Entries behind a fact, as places in `known`, sorted.
+    pub(crate) fn entries_behind(&self, fact: &FactId) -> Vec<usize> {
+        if let Some(behind) = self.upper.behind.get(fact).or_else(|| self.lower.behind.get(fact)) {
+            return behind.places();
+        }
+        if let Some(entries) = self.moved.get(fact) {
             return entries.clone();
+        }
+        if !self.claims.contains_key(fact) {
+            return Vec::new();
         }
         if let Some(entries) = self.assertions.borrow().get(fact) {
             return entries.clone();
@@ -75,29 +441,28 @@ impl Facts<'_> {
         entries
     }
 
-    /// Notes which entries stand behind a fact that came later.
-    pub(crate) fn stands_behind(&mut self, fact: FactId, mut entries: Vec<usize>) {
-        entries.sort_unstable();
-        self.behind.insert(fact, entries);
+    /// Notes which entries moved a clock, by the facts that say so.
+    pub(crate) fn moved_by(&mut self, moved: BTreeMap<FactId, Vec<usize>>) {
+        self.moved = moved;
     }
 
     /// An assertion: what made its formula hold in the lower stratum. Explaining costs as much as there are facts, so the
     /// facts that speak of what it speaks of are asked first, and all only if those do not make it hold.
     fn behind_assertion(&self, fact: &FactId) -> Vec<usize> {
-        let Asserted { stratum, told, args, judged_at } = &self.asserted;
-        let near = args.get(fact).map(|args| self.asserted.near(args)).unwrap_or_default();
-        for facts in [near, told.clone()] {
+        let told = self.lower.monitor.told(|predicate| self.asserting.signature.contains_key(predicate));
+        let near = self.claims.get(fact).map(|claim| near(&told, &claim.args)).unwrap_or_default();
+        for facts in [near, told] {
             if facts.is_empty() {
                 continue;
             }
-            let mut lower = monitor(stratum, facts);
-            lower.advance(*judged_at);
+            let mut lower = monitor(&self.asserting, facts);
+            lower.advance(self.judged_at);
             let instances = lower.relation().iter().map(|i| &i.key);
             let own = instances.filter(|key| assertion_id(&key.rule, &key.valuation) == *fact);
             let mut all = BTreeSet::new();
             for explanation in own.filter_map(|key| lower.explain(key)) {
                 let facts = explanation.opened_by.iter().chain(&explanation.present);
-                all.extend(facts.filter_map(|f| self.behind.get(f)).flatten());
+                all.extend(facts.filter_map(|f| self.lower.behind.get(f)).flat_map(|behind| behind.places()));
             }
             if !all.is_empty() {
                 return all.into_iter().collect();
@@ -108,59 +473,713 @@ impl Facts<'_> {
 
     /// Known entries of a kind with these values in these fields.
     pub(crate) fn stated(&self, kind: &str, given: &[(&str, &Value)]) -> impl Iterator<Item = usize> {
-        let fits = move |k: &Known<'_>| k.kind.name == kind && given.iter().all(|(f, v)| value_of(k, f) == **v);
-        (0..self.known.len()).filter(move |n| fits(&self.known[*n]))
+        let fits =
+            move |k: &Known| k.kind.rule.name == kind && given.iter().all(|(f, v)| value_of(k, f) == **v);
+        let first = |k: &Known| k.live;
+        (0..self.known.len()).filter(move |n| first(&self.known[*n]) && fits(&self.known[*n]))
     }
 
     /// Entries that state the same thing as this one, compatibly.
     pub(crate) fn corroborating(&self, entry: usize) -> impl Iterator<Item = usize> {
-        self.agreed.get(&entry).into_iter().flatten().copied()
+        let one = self.known[entry].statement();
+        let is_first = self.first.get(&one) == Some(&entry) && !self.terms.absent.contains(&one);
+        let others = self.terms.agreed.from.get(&one).filter(|_| is_first).into_iter().flatten();
+        others.filter(|other| !self.terms.absent.contains(*other)).filter_map(|other| self.first.get(other).copied())
     }
-}
 
-/// What it takes to say what stands behind an assertion.
-struct Asserted {
-    /// The rules of assertions, and nothing else.
-    stratum: Stratum,
-    /// The facts that they read.
-    told: Vec<(FactId, Fact)>,
-    args: BTreeMap<FactId, Vec<Value>>,
-    judged_at: i64,
-}
+    /// Extensions that count, as places.
+    pub(crate) fn extensions(&self) -> impl Iterator<Item = usize> {
+        self.terms.extended.iter().filter_map(|id| self.first.get(id).copied())
+    }
 
-impl Asserted {
-    /// Facts that share an id with an assertion, or a statement with such a fact, and those that hold whatever is said.
-    /// Empty if it speaks of members only, whom every statement names.
-    fn near(&self, args: &[Value]) -> Vec<(FactId, Fact)> {
-        let constant = |id: &FactId| id.0.starts_with('=');
-        let members: BTreeSet<&Value> =
-            self.told.iter().filter(|(id, _)| constant(id)).flat_map(|(_, f)| &f.args).collect();
-        let mut values: BTreeSet<&Value> =
-            args.iter().filter(|v| matches!(v, Value::Text(_)) && !members.contains(v)).collect();
-        if values.is_empty() {
-            return Vec::new();
+    /// Tolls with their acceptance (R5), as places.
+    pub(crate) fn tolls(&self) -> impl Iterator<Item = (usize, usize)> {
+        let place = |id: &StatementId| self.first.get(id).copied();
+        self.terms.tolled.iter().filter_map(move |(toll, accepted)| Some((place(toll)?, place(accepted)?)))
+    }
+
+    /// Follows the record to what it is now. The monitor is told, and not asked yet.
+    pub(crate) fn follow(&mut self, agreement: &Agreement, logs: &Logs, as_of: Instant, known_by: Instant) {
+        // Silence after what is known; never before what is judged.
+        let judged_at = as_of.max(known_by).0;
+        let (changed, freed) = self.look(agreement, logs, known_by);
+        if self.judged_at != judged_at || !changed.is_empty() {
+            self.assertions.get_mut().clear();
         }
-        let is_statement = |v: &&Value| matches!(v, Value::Text(t) if t.len() == 64);
-        let mut near: BTreeSet<usize> = BTreeSet::new();
-        loop {
-            let before = near.len();
-            for (n, (_, fact)) in self.told.iter().enumerate() {
-                if !near.contains(&n) && fact.args.iter().any(|v| values.contains(v)) {
-                    near.insert(n);
-                    values.extend(fact.args.iter().filter(is_statement));
+        self.judged_at = judged_at;
+
+        // What is said by a statement, and what those that refer to it say of it.
+        let mut touched = changed.clone();
+        for id in &changed {
+            touched.extend(self.referring_to(id));
+        }
+        for n in self.counted(&touched) {
+            let mut told = self.of_record(n, &self.lower);
+            told.extend(self.said(n, &self.known[n].kind.lower, None));
+            if let Some(apart) = &mut self.before_alike {
+                let read = told.iter().filter(|(_, fact, _)| apart.watches(&fact.predicate)).cloned();
+                apart.tell(Ground::Statement(n), read.collect());
+            }
+            self.lower.tell(Ground::Statement(n), told);
+        }
+        // Which statements speak of one thing is asked of those that count at all.
+        let apart = self.before_alike.as_mut().unwrap_or(&mut self.lower);
+        apart.monitor.advance(judged_at);
+        let turned = apart.monitor.turned("absent");
+        if self.before_alike.is_none() {
+            self.terms.take("absent", &turned);
+        }
+        let mut again = touched.clone();
+        for (id, absent) in turned.iter().filter_map(|(row, holds)| Some((statement_of(row.first()?)?, *holds))) {
+            if absent { self.disregarded.insert(id) } else { self.disregarded.remove(&id) };
+            again.insert(id);
+            again.extend(self.referring_to(&id));
+            touched.insert(id);
+        }
+        self.pair(&again);
+        self.lower.monitor.advance(judged_at);
+
+        // Of whom Article 1 says otherwise than before, and who is linked with any of these.
+        for term in TERMED {
+            let turned = self.lower.monitor.turned(term);
+            self.terms.take(term, &turned);
+            touched.extend(turned.iter().flat_map(|(row, _)| row).filter_map(statement_of));
+        }
+        let linked: Vec<StatementId> =
+            touched.iter().flat_map(|id| self.terms.agreed.with(id).chain(self.terms.paired.with(id))).collect();
+        touched.extend(linked);
+        for n in self.counted(&touched) {
+            let upper = &self.known[n].kind.upper;
+            let prompt = self.prompt(n);
+            let mut told = self.seen(n, prompt);
+            told.extend(self.said(n, upper, prompt));
+            told.extend(self.of_record(n, &self.upper));
+            self.upper.tell(Ground::Statement(n), told);
+        }
+        self.take_back(&touched);
+        self.claim(agreement);
+        self.tick(agreement, as_of);
+        if self.upper.watches(BEHIND) {
+            let told = behind(agreement, logs, known_by, &self.upper);
+            self.upper.tell(Ground::Witnesses, told);
+        }
+        self.free.extend(freed);
+    }
+
+    /// Statements that refer to one.
+    fn referring_to(&self, id: &StatementId) -> Vec<StatementId> {
+        self.referring.get(id).into_iter().flatten().map(|n| self.known[*n].statement()).collect()
+    }
+
+    /// Places of the counted copies of statements.
+    fn counted(&self, ids: &BTreeSet<StatementId>) -> Vec<usize> {
+        ids.iter().filter_map(|id| self.first.get(id).copied()).collect()
+    }
+
+    /// Looks through the record for entries that came, went, or are timed otherwise. Gives the statements of which
+    /// something changed, and places that will be free when nothing speaks of them any more.
+    fn look(&mut self, agreement: &Agreement, logs: &Logs, known_by: Instant) -> (BTreeSet<StatementId>, Vec<usize>) {
+        let mut gone: Vec<Looked> = Vec::new();
+        let mut come: Vec<(Arc<str>, usize)> = Vec::new();
+        let mut looked = std::mem::take(&mut self.looked);
+        let entries = logs.entries();
+        let mut begin = 0;
+        let mut origins: BTreeSet<Arc<str>> = BTreeSet::new();
+        while let Some(first) = entries.get(begin) {
+            let origin = first.origin.clone();
+            let end = begin + entries[begin..].partition_point(|e| e.origin == origin);
+            let log = looked.entry(origin.clone()).or_default();
+            let same = |held: &Looked, n: usize| held.entry == entries[n] && held.logged == logs.logged(n, known_by);
+            let untouched = (begin..end).zip(&*log).take_while(|(n, held)| same(held, *n)).count();
+            let mut rest = log.split_off(untouched).into_iter().peekable();
+            for n in begin + untouched..end {
+                let entry = &entries[n];
+                while let Some(held) = rest.next_if(|held| held.entry.index < entry.index) {
+                    gone.push(held);
+                }
+                match rest.next_if(|held| held.entry.index == entry.index) {
+                    Some(held) if same(&held, n) => {
+                        log.push(held);
+                        continue;
+                    }
+                    held => gone.extend(held),
+                }
+                come.push((origin.clone(), log.len()));
+                log.push(Looked { entry: entry.clone(), logged: logs.logged(n, known_by), place: None });
+            }
+            gone.extend(rest);
+            origins.insert(origin);
+            begin = end;
+        }
+        let ended: Vec<Arc<str>> = looked.keys().filter(|origin| !origins.contains(*origin)).cloned().collect();
+        for origin in ended {
+            gone.extend(looked.remove(&origin).into_iter().flatten());
+        }
+
+        let mut changed = BTreeSet::new();
+        let mut freed = Vec::new();
+        let mut leaving: Vec<usize> = Vec::new();
+        for held in gone {
+            self.strangers.remove(&(held.entry.origin.clone(), held.entry.index));
+            if let Some(n) = held.place {
+                changed.insert(held.entry.statement_id);
+                leaving.push(n);
+            }
+        }
+        let mut coming: Vec<Known> = Vec::new();
+        let mut places: Vec<(Arc<str>, usize)> = Vec::new();
+        for (origin, n) in come {
+            let held = &looked[&origin][n];
+            let statement = &held.entry.statement;
+            if statement.kind == "founding" && statement.agreement != agreement.digest() {
+                self.strangers.insert((origin.clone(), held.entry.index), statement.agreement);
+            }
+            let (entry, logged) = (held.entry.clone(), held.logged);
+            if let Some(known) = self.consider(agreement, entry, logged) {
+                changed.insert(known.statement());
+                coming.push(known);
+                places.push((origin, n));
+            }
+        }
+        // Whatever was counted of these statements is taken out, and then put back as it is now.
+        for id in &changed {
+            if let Some(n) = self.first.remove(id) {
+                self.leaves(n);
+            }
+        }
+        for n in leaving {
+            self.known[n].live = false;
+            let id = self.known[n].statement();
+            if let Some(copies) = self.copies.get_mut(&id) {
+                copies.retain(|copy| *copy != n);
+                if copies.is_empty() {
+                    self.copies.remove(&id);
                 }
             }
-            if near.len() == before {
-                break;
+            freed.push(n);
+        }
+        for (known, (origin, at)) in coming.into_iter().zip(places) {
+            let id = known.statement();
+            let n = match self.free.pop() {
+                Some(n) => {
+                    self.known[n] = known;
+                    n
+                }
+                None => {
+                    self.known.push(known);
+                    self.known.len() - 1
+                }
+            };
+            self.copies.entry(id).or_default().push(n);
+            if let Some(held) = looked.get_mut(&origin).and_then(|log| log.get_mut(at)) {
+                held.place = Some(n);
             }
         }
-        let chosen = self.told.iter().enumerate().filter(|(n, (id, _))| near.contains(n) || constant(id));
-        chosen.map(|(_, told)| told.clone()).collect()
+        self.looked = looked;
+        for id in &changed {
+            let copies = self.copies.get(id).into_iter().flatten();
+            if let Some(&n) = copies.min_by_key(|n| self.known[**n].order()) {
+                self.first.insert(*id, n);
+                self.enters(agreement, n);
+            }
+        }
+        (changed, freed)
+    }
+
+    /// What an entry is to rules, if it counts for anything.
+    fn consider(&mut self, agreement: &Agreement, entry: Arc<Entry>, logged: Logged) -> Option<Known> {
+        let statement = &entry.statement;
+        let kind = self.kinds.get(&statement.kind)?.clone();
+        if statement.drill || statement.agreement != agreement.digest() {
+            return None;
+        }
+        let (at, timed) = match logged {
+            Logged::Unproven => return None,
+            Logged::Within(at) => (at, true),
+            // It is there, but more witnesses lie than the policy bears. Asserted when a quorum says that it came, it leaves
+            // open both that it came then and that it did not.
+            Logged::Disputed { by, .. } => (LoggedAt { lo: Instant(i64::MIN), hi: by }, false),
+        };
+        agreement.fits(statement).ok()?;
+        let party = statement.party.as_str();
+        let own = match kind.rule.actor.as_deref() {
+            Some("by") | None => true,
+            Some(field) => matches!(statement.fields.get(field), Some(FieldValue::Text(actor)) if actor == party),
+        };
+        let id = Value::text(hex(&entry.statement_id.0));
+        let by = match self.names.get(party) {
+            Some(by) => by.clone(),
+            None => self.names.entry(party.to_string()).or_insert(Value::text(party)).clone(),
+        };
+        Some(Known { at, timed, kind, id, by, own, live: true, entry })
+    }
+
+    /// The counted copy of a statement goes, perhaps to come back as it is now.
+    fn leaves(&mut self, n: usize) {
+        if let Some(key) = self.group_of(n) {
+            self.stir(key, |members| members.retain(|member| *member != n));
+        }
+        for pair in self.confirming.remove(&n).unwrap_or_default() {
+            self.unpair(pair);
+        }
+        for reference in &self.known[n].entry.statement.refs {
+            if let Some(referring) = self.referring.get_mut(&reference.id) {
+                referring.remove(&n);
+                if referring.is_empty() {
+                    self.referring.remove(&reference.id);
+                }
+            }
+            if reference.rel == Rel::Withdraws {
+                self.released.insert(reference.id);
+            }
+        }
+        if let Some(text) = self.read_place(n).map(places::text)
+            && let Some(count) = self.places.get_mut(&text)
+        {
+            *count -= 1;
+            if *count == 0 {
+                self.places.remove(&text);
+                self.tell_all(Ground::Place(text), |_| Vec::new());
+            }
+        }
+        self.tell_all(Ground::Statement(n), |_| Vec::new());
+    }
+
+    fn enters(&mut self, agreement: &Agreement, n: usize) {
+        for reference in &self.known[n].entry.statement.refs {
+            self.referring.entry(reference.id).or_default().insert(n);
+        }
+        if let Some(place) = self.read_place(n).cloned() {
+            let text = places::text(&place);
+            let count = self.places.entry(text.clone()).or_default();
+            *count += 1;
+            if *count == 1 {
+                let told = |telling: &Telling| metres(agreement.program(), &place, telling);
+                self.tell_all(Ground::Place(text), told);
+            }
+        }
+    }
+
+    /// Tells every stratum.
+    fn tell_all(&mut self, ground: Ground, told: impl Fn(&Telling) -> Vec<Told>) {
+        for telling in [Some(&mut self.lower), Some(&mut self.upper), self.before_alike.as_mut()].into_iter().flatten() {
+            let told = told(telling);
+            telling.tell(ground.clone(), told);
+        }
+    }
+
+    /// The place of a statement, if rules read it.
+    fn read_place(&self, n: usize) -> Option<&Place> {
+        let k = &self.known[n];
+        k.entry.statement.place.as_ref().filter(|_| self.placed.contains(&k.kind.rule.name))
+    }
+
+    fn group_of(&self, n: usize) -> Option<GroupKey> {
+        let k = &self.known[n];
+        let ids = &k.kind.rule.id;
+        let named = || [k.kind.name.clone()].into_iter().chain(ids.iter().map(|field| value_of(k, field))).collect();
+        (k.occurred().is_some() && !ids.is_empty()).then(named)
+    }
+
+    fn stir(&mut self, key: GroupKey, change: impl FnOnce(&mut Vec<usize>)) {
+        let group = self.groups.entry(key.clone()).or_default();
+        change(&mut group.members);
+        if !std::mem::replace(&mut group.stirred, true) {
+            self.stirred.push(key);
+        }
+    }
+
+    fn unpair(&mut self, pair: (usize, usize)) {
+        if let Some(count) = self.alike.get_mut(&pair) {
+            *count -= 1;
+            if *count == 0 {
+                self.alike.remove(&pair);
+            }
+        }
+        self.repaired.insert(pair);
+    }
+
+    fn repair(&mut self, pair: (usize, usize)) {
+        *self.alike.entry(pair).or_default() += 1;
+        self.repaired.insert(pair);
+    }
+
+    /// Pairs of seen statements that speak of one thing, the earlier logged first: of one kind, with the same identifying
+    /// fields or one confirming the other, at places that may be one. Of those by one author each is held against his first
+    /// only: whoever says the same a thousand times adds a thousand pairs, not a million. Tells which speak of one thing,
+    /// and which of two was logged first.
+    fn pair(&mut self, again: &BTreeSet<StatementId>) {
+        for n in self.counted(again) {
+            let counts = !self.disregarded.contains(&self.known[n].statement());
+            if let Some(key) = self.group_of(n) {
+                self.stir(key, |members| {
+                    members.retain(|member| *member != n);
+                    members.extend(counts.then_some(n));
+                });
+            }
+            for pair in self.confirming.remove(&n).unwrap_or_default() {
+                self.unpair(pair);
+            }
+            if counts && self.known[n].occurred().is_some() {
+                let confirmed = self.confirmed_by(n);
+                confirmed.iter().for_each(|pair| self.repair(*pair));
+                if !confirmed.is_empty() {
+                    self.confirming.insert(n, confirmed);
+                }
+            }
+        }
+        for key in std::mem::take(&mut self.stirred) {
+            let Some(mut group) = self.groups.remove(&key) else { continue };
+            for pair in std::mem::take(&mut group.pairs) {
+                self.unpair(pair);
+            }
+            group.members.sort_by(|a, b| self.known[*a].order().cmp(&self.known[*b].order()));
+            let author = |n: usize| self.known[n].entry.statement.party.as_str();
+            group.pairs = among(&group.members, author, |a, b| self.overlap(a, b));
+            for pair in &group.pairs {
+                self.repair(*pair);
+            }
+            group.stirred = false;
+            if !group.members.is_empty() {
+                self.groups.insert(key, group);
+            }
+        }
+        // Those that are gone first: of two that changed places, the one left has some of the same facts.
+        let repaired = std::mem::take(&mut self.repaired);
+        let (left, gone): (Vec<_>, Vec<_>) = repaired.into_iter().partition(|pair| self.alike.contains_key(pair));
+        for (earlier, later) in gone.into_iter().chain(left) {
+            let [lower, upper] = [&self.lower, &self.upper].map(|telling| self.alike(earlier, later, telling));
+            self.lower.tell(Ground::Pair(earlier, later), lower);
+            self.upper.tell(Ground::Pair(earlier, later), upper);
+        }
+    }
+
+    /// Whether the places of two statements may be one.
+    fn overlap(&self, a: usize, b: usize) -> bool {
+        let place = |n: usize| self.known[n].entry.statement.place.as_ref();
+        match (place(a), place(b)) {
+            (Some(a), Some(b)) => distance::overlap(a, b),
+            _ => true,
+        }
+    }
+
+    /// Pairs of a statement with those of others that it confirms.
+    fn confirmed_by(&self, n: usize) -> Vec<(usize, usize)> {
+        let k = &self.known[n];
+        let confirmed = k.entry.statement.refs.iter().filter(|r| r.rel == Rel::Confirms).filter_map(|reference| {
+            let other = *self.first.get(&reference.id)?;
+            let o = &self.known[other];
+            let fits = !self.disregarded.contains(&reference.id)
+                && k.by != o.by
+                && k.kind.name == o.kind.name
+                && self.overlap(n, other);
+            fits.then_some(if k.order() > o.order() { (other, n) } else { (n, other) })
+        });
+        let confirmed: BTreeSet<(usize, usize)> = confirmed.collect();
+        confirmed.into_iter().collect()
+    }
+
+    fn alike(&self, earlier: usize, later: usize, into: &Telling) -> Vec<Told> {
+        let mut told = Vec::new();
+        if !self.alike.contains_key(&(earlier, later)) {
+            return told;
+        }
+        let ids = |a: usize, b: usize| vec![self.known[a].id.clone(), self.known[b].id.clone()];
+        let at = self.known[earlier].at.hi.max(self.known[later].at.hi);
+        let mut event = |name: &Option<Name>, a: usize, b: usize| {
+            if let Some(name) = name {
+                told.push(self.event(name, "", ids(a, b), at, true, Behind::Two(a, b)));
+            }
+        };
+        event(&into.words.same, earlier, later);
+        event(&into.words.same, later, earlier);
+        event(&into.words.before, earlier, later);
+        told
+    }
+
+    /// A fact at an instant. What rests on an entry of which it is not settled when it came is asserted only.
+    fn event(&self, name: &Name, mark: &str, args: Vec<Value>, at: Instant, admitted: bool, behind: Behind) -> Told {
+        // Named by log and index, so that a fact has one name whatever else is known, and names sort as entries do.
+        let mut id = String::with_capacity(64);
+        let mut timed = true;
+        for n in behind.places() {
+            let k = &self.known[n];
+            timed &= k.timed;
+            let plus = if id.is_empty() { "" } else { "+" };
+            // Writing to a text does not fail.
+            let _ = write!(id, "{plus}{} {:012}", k.entry.origin, k.entry.index);
+        }
+        id.push(' ');
+        id += name;
+        id += mark;
+        let (predicate, admitted) = (name.clone(), admitted && timed);
+        (FactId::new(id), Fact { predicate, args, from: at.0, to: at.0, admitted }, behind)
+    }
+
+    /// What the record says of a statement, for Article 1's block.
+    fn of_record(&self, n: usize, into: &Telling) -> Vec<Told> {
+        let (k, words) = (&self.known[n], &into.words);
+        let mut told = Vec::new();
+        let mut event = |name: &Option<Name>, mark: &str, args: &[&Value]| {
+            if let Some(name) = name {
+                let args = args.iter().map(|value| Value::clone(value)).collect();
+                told.push(self.event(name, mark, args, k.at.hi, true, Behind::One(n)));
+            }
+        };
+        event(&words.author, "", &[&k.id, &k.by]);
+        if let Some(occurred) = k.occurred() {
+            let [from, to, hi] = [occurred.from, occurred.to, k.at.hi].map(|at| Value::Int(at.0));
+            event(&words.word, "", &[&k.id, &k.kind.name, &k.by, &from, &to, &hi]);
+            if k.own {
+                event(&words.own, "", &[&k.id]);
+            }
+        }
+        if words.signed.is_some() {
+            let signers: BTreeSet<&str> = k.entry.signers.iter().map(|s| s.node.as_str()).collect();
+            for (i, signer) in signers.into_iter().filter(|s| self.signs.contains(*s)).enumerate() {
+                event(&words.signed, &format!(" {i}"), &[&k.id, &Value::text(signer)]);
+            }
+        }
+        for (i, reference) in k.entry.statement.refs.iter().enumerate() {
+            let (target, mark) = (Value::text(hex(&reference.id.0)), format!(" {i}"));
+            match reference.rel {
+                // Only the author takes a statement back.
+                Rel::Withdraws if self.is_own(n, &reference.id) => event(&words.withdraws, &mark, &[&k.id, &target]),
+                Rel::Cites => event(&words.cites, &mark, &[&k.id, &target]),
+                Rel::Confirms => event(&words.confirms, &mark, &[&k.id, &target]),
+                _ => {}
+            }
+            if !matches!(reference.rel, Rel::Withdraws | Rel::Supersedes) {
+                for (predicate, word) in [(&words.contests, "contested"), (&words.consents, "consent")] {
+                    if k.kind.rule.name == word {
+                        event(predicate, &mark, &[&k.id, &target, &k.by]);
+                    }
+                }
+            }
+        }
+        told
+    }
+
+    /// Whether a statement that counts is by the author of another.
+    fn is_own(&self, n: usize, of: &StatementId) -> bool {
+        self.first.get(of).is_some_and(|target| self.known[*target].by == self.known[n].by)
+    }
+
+    /// Said kinds are facts by being logged, at hi, and admitted; extra facts stand at the instant that a field names.
+    fn said(&self, n: usize, names: &Positions, prompt: Option<Instant>) -> Vec<Told> {
+        let k = &self.known[n];
+        let mut told = Vec::new();
+        if k.kind.rule.speech != Speech::Said {
+            return told;
+        }
+        let mut event = |name: &Name, at| {
+            told.push(self.event(name, "", columns(k), at, true, Behind::One(n)));
+        };
+        if let Some(name) = &names.plain {
+            event(name, k.at.hi);
+        }
+        if let Some(name) = &names.receipt {
+            event(name, prompt.unwrap_or(k.at.hi));
+        }
+        for (name, field) in &names.also {
+            if let Value::Int(at) = value_of(k, field)
+                && at != i64::MIN
+            {
+                event(name, Instant(at));
+            }
+        }
+        told
+    }
+
+    /// Seen kinds, as Article 1 lets them through.
+    fn seen(&self, n: usize, prompt: Option<Instant>) -> Vec<Told> {
+        let (k, terms) = (&self.known[n], &self.terms);
+        let names = &k.kind.upper;
+        let mut told = Vec::new();
+        let id = k.statement();
+        let (Some(occurred), Some(plain)) = (k.occurred(), &names.plain) else { return told };
+        if terms.absent.contains(&id) {
+            return told;
+        }
+        let args = columns(k);
+        let admitted = terms.admitted.contains(&id);
+        let mut event = |name: &Option<Name>, at: Instant, behind: Behind| {
+            if let Some(name) = name {
+                told.push(self.event(name, "", args.clone(), at, admitted, behind));
+            }
+        };
+        let one = Behind::One(n);
+        let prompt = prompt.unwrap_or(k.at.hi);
+        event(&Some(plain.clone()), occurred.to, one);
+        event(&names.late, k.at.hi, one);
+        event(&names.late_receipt, prompt, one);
+        for other in self.corroborating(n) {
+            let end = self.known[other].occurred().map_or(occurred.to, |o| o.to).min(occurred.to);
+            event(&names.agreed, end, Behind::Two(n, other));
+        }
+        if terms.first.contains(&id) {
+            if k.own {
+                event(&names.own, occurred.to, one);
+            }
+            event(&names.word_receipt, prompt, one);
+            event(&names.word, k.at.hi, one);
+        }
+        told
+    }
+
+    /// When a statement counts by receipt: at the later of the two times of stating, once both ends have logged it; never
+    /// later than when it was logged. A time of stating after the logging is no time of stating.
+    fn prompt(&self, n: usize) -> Option<Instant> {
+        let k = &self.known[n];
+        let stated = |k: &Known| Some(k.entry.statement.stated_at).filter(|at| *at <= k.at.hi);
+        let own = stated(k)?;
+        let others = self.terms.paired.with(&self.known[n].entry.statement_id);
+        let others = others.filter_map(|other| stated(&self.known[*self.first.get(&other)?]));
+        others.map(|other| own.max(other).min(k.at.hi)).min()
+    }
+
+    /// Statements taken back by their own author, each by its first withdrawal.
+    fn take_back(&mut self, touched: &BTreeSet<StatementId>) {
+        let mut targets = std::mem::take(&mut self.released);
+        for n in self.counted(touched) {
+            let refs = &self.known[n].entry.statement.refs;
+            targets.extend(refs.iter().filter(|r| r.rel == Rel::Withdraws).map(|r| r.id));
+        }
+        targets.extend(touched.iter().filter(|id| self.referring.contains_key(*id) || self.withdrawals.contains_key(*id)));
+        for target in targets {
+            let withdraws = |n: &usize| {
+                let mut refs = self.known[*n].entry.statement.refs.iter();
+                refs.any(|r| r.rel == Rel::Withdraws && r.id == target) && self.is_own(*n, &target)
+            };
+            let by = self.referring.get(&target).into_iter().flatten().copied().filter(withdraws);
+            let first = by.min_by_key(|n| self.known[*n].order());
+            let mut told = Vec::new();
+            if let (Some(n), Some(name)) = (first, self.upper.named(WITHDRAWN)) {
+                // One statement may take back several.
+                let (id, mark) = (hex(&target.0), format!(" {}", hex(&target.0)));
+                told.push(self.event(name, &mark, vec![Value::text(id)], self.known[n].at.hi, true, Behind::One(n)));
+            }
+            self.upper.tell(Ground::Withdrawn(target), told);
+            match first {
+                Some(n) => self.withdrawals.insert(target, n),
+                None => self.withdrawals.remove(&target),
+            };
+        }
+    }
+
+    /// What is asserted, or no longer is.
+    fn claim(&mut self, agreement: &Agreement) {
+        for assert in &agreement.program().asserts {
+            for (definition, admits) in [(assert.name.clone(), false), (format!("{}.admitted", assert.name), true)] {
+                for (args, holds) in self.lower.monitor.turned(&definition) {
+                    let id = assertion_id(&assert.name, &args);
+                    let claim = self.claims.entry(id.clone()).or_insert_with(|| Claim {
+                        name: Name::from(assert.name.as_str()),
+                        args,
+                        asserted: false,
+                        admitted: false,
+                    });
+                    *if admits { &mut claim.admitted } else { &mut claim.asserted } = holds;
+                    let mut told = Vec::new();
+                    if claim.asserted && self.upper.watches(&claim.name) {
+                        let (predicate, args) = (claim.name.clone(), claim.args.clone());
+                        let fact = Fact { predicate, args, from: SINCE_EVER, to: NEVER, admitted: claim.admitted };
+                        told.push((id.clone(), fact, Behind::Nothing));
+                    }
+                    if !claim.asserted && !claim.admitted {
+                        self.claims.remove(&id);
+                    }
+                    self.upper.tell(Ground::Claim(id), told);
+                }
+            }
+        }
+    }
+
+    /// Ticks of the calendar up to an instant, behind which no entry stands.
+    fn tick(&mut self, agreement: &Agreement, as_of: Instant) {
+        if self.ticked_to == Some(as_of) {
+            return;
+        }
+        let from = agreement.in_force().unwrap_or(as_of);
+        // Only those that are new are asked for, unless time went back or has no beginning.
+        let go_on = self.ticked_to.filter(|to| *to <= as_of && agreement.in_force().is_some());
+        if go_on.is_none() {
+            for (at, predicate) in std::mem::take(&mut self.ticked) {
+                self.upper.tell(Ground::Tick(predicate, at), Vec::new());
+            }
+        }
+        let from = go_on.map_or(from, |to| from.max(to.plus(1)));
+        for (predicate, tick) in &agreement.program().ticks {
+            let Some(name) = self.upper.named(predicate).cloned() else { continue };
+            for beat in tick.between(agreement.seasons(), from, as_of) {
+                let id = FactId::new(format!("={predicate} {}", beat.at.0));
+                let (predicate, args) = (name.clone(), vec![Value::Int(beat.value)]);
+                let fact = Fact { predicate, args, from: beat.at.0, to: beat.at.0, admitted: true };
+                self.upper.tell(Ground::Tick(name.clone(), beat.at), vec![(id, fact, Behind::Nothing)]);
+                self.ticked.insert((beat.at, name.clone()));
+            }
+        }
+        self.ticked_to = Some(as_of);
     }
 }
 
-/// Stands between the name of a fact and how often it came back.
-pub(crate) const AGAIN: char = '\u{1}';
+impl Terms {
+    /// Takes in rows that turned.
+    fn take(&mut self, term: &str, turned: &[(Vec<Value>, bool)]) {
+        for (row, holds) in turned {
+            let ids: Option<Vec<StatementId>> = row.iter().map(statement_of).collect();
+            match (term, ids.as_deref()) {
+                ("absent", Some([id])) => set(&mut self.absent, *id, *holds),
+                ("admitted", Some([id])) => set(&mut self.admitted, *id, *holds),
+                ("first", Some([id])) => set(&mut self.first, *id, *holds),
+                ("extended", Some([id])) if *holds => _ = self.extended.insert(*id),
+                ("extended", Some([id])) => _ = self.extended.remove(id),
+                ("agreed", Some([one, other])) if one != other => self.agreed.set(*one, *other, *holds),
+                ("paired", Some([one, other])) if one != other => self.paired.set(*one, *other, *holds),
+                ("tolled", Some([one, other])) if one != other && *holds => _ = self.tolled.insert((*one, *other)),
+                ("tolled", Some([one, other])) => _ = self.tolled.remove(&(*one, *other)),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn set(terms: &mut HashSet<StatementId>, id: StatementId, holds: bool) {
+    if holds { terms.insert(id) } else { terms.remove(&id) };
+}
+
+/// The statement that a rule's value names.
+fn statement_of(value: &Value) -> Option<StatementId> {
+    if let Value::Text(text) = value { text.parse().ok() } else { None }
+}
+
+/// Facts that share an id with an assertion, or a statement with such a fact, and those that hold whatever is said.
+/// Empty if it speaks of members only, whom every statement names.
+fn near(told: &[(FactId, Fact)], args: &[Value]) -> Vec<(FactId, Fact)> {
+    let constant = |id: &FactId| id.0.starts_with('=');
+    let members: BTreeSet<&Value> = told.iter().filter(|(id, _)| constant(id)).flat_map(|(_, f)| &f.args).collect();
+    let mut values: BTreeSet<&Value> =
+        args.iter().filter(|v| matches!(v, Value::Text(_)) && !members.contains(v)).collect();
+    if values.is_empty() {
+        return Vec::new();
+    }
+    let is_statement = |v: &&Value| matches!(v, Value::Text(t) if t.len() == 64);
+    let mut near: BTreeSet<usize> = BTreeSet::new();
+    loop {
+        let before = near.len();
+        for (n, (_, fact)) in told.iter().enumerate() {
+            if !near.contains(&n) && fact.args.iter().any(|v| values.contains(v)) {
+                near.insert(n);
+                values.extend(fact.args.iter().filter(is_statement));
+            }
+        }
+        if near.len() == before {
+            break;
+        }
+    }
+    let chosen = told.iter().enumerate().filter(|(n, (id, _))| near.contains(n) || constant(id));
+    chosen.map(|(_, told)| told.clone()).collect()
+}
 
 /// `backed("A1", "P1")` asserted and `backed.admitted("A1", "P1")` are one fact.
 fn assertion_id(rule: &str, valuation: &[Value]) -> FactId {
@@ -168,395 +1187,89 @@ fn assertion_id(rule: &str, valuation: &[Value]) -> FactId {
     FactId::new(format!("~{name}{valuation:?}"))
 }
 
-/// Turns a record into facts.
-pub(crate) fn facts<'a>(agreement: &'a Agreement, logs: &'a Logs, as_of: Instant, known_by: Instant) -> Facts<'a> {
-    let known = known(agreement, logs, known_by);
-    let by_id = first_copies(&known);
-    let program = agreement.program();
-
-    // Named by log and index, so that a fact has one name whatever else is known.
-    let names: Vec<String> = known.iter().map(|k| format!("{} {:012}", k.entry.origin, k.entry.index)).collect();
-    let mut lower = Emission::new(&program.lower, &names);
-    record_facts(agreement, &known, &by_id, &mut lower);
-    said_facts(&known, &by_id, &BTreeMap::new(), &mut lower);
-    // Silence after what is known; never before what is judged.
-    let judged_at = as_of.max(known_by).0;
-    let Stratum { rules: asserting, signature: reads } = program.lower.only(|rule| rule.starts_with("assert "));
-    let read = |facts: &[(FactId, Fact)]| -> Vec<(FactId, Fact)> {
-        facts.iter().filter(|(_, f)| reads.contains_key(&f.predicate)).cloned().collect()
-    };
-    let mut told = read(&lower.facts);
-    let mut stratum = monitor(&program.lower, std::mem::take(&mut lower.facts));
-    stratum.advance(judged_at);
-    // Which statements speak of one thing is asked of those that count at all.
-    let absent = Terms { known: &known, by_id: &by_id, lower: &stratum, judged_at }.entries("absent");
-    let alike = alike(&known, &by_id, &absent);
-    alike_facts(&known, &alike, &mut lower);
-    told.extend(read(&lower.facts));
-    let stratum_of_asserts = Stratum { rules: asserting, signature: reads };
-    let mut asserted = Asserted { stratum: stratum_of_asserts, told, args: BTreeMap::new(), judged_at };
-    if !lower.facts.is_empty() {
-        tell(&mut stratum, std::mem::take(&mut lower.facts));
-        stratum.advance(judged_at);
-    }
-    let (lower, lower_behind) = (stratum, lower.behind);
-
-    let mut upper = Emission::new(&program.upper, &names);
-    upper.open = (0..known.len()).filter(|n| !known[*n].timed).collect();
-    alike_facts(&known, &alike, &mut upper);
-    let terms = Terms { known: &known, by_id: &by_id, lower: &lower, judged_at };
-    let prompt = terms.prompt();
-    behind(agreement, logs, known_by, &mut upper);
-    let agreed = seen_facts(&terms, &prompt, &mut upper);
-    said_facts(&known, &by_id, &prompt, &mut upper);
-    record_facts(agreement, &known, &by_id, &mut upper);
-    for (predicate, tick) in &program.ticks {
-        let from = agreement.in_force().unwrap_or(as_of);
-        for beat in tick.between(agreement.seasons(), from, as_of) {
-            upper.tick(predicate, beat.at, beat.value);
-        }
-    }
-    for assert in &program.asserts {
-        let admitted: BTreeSet<Vec<Value>> = if assert.has_admitted {
-            let name = format!("{}.admitted", assert.name);
-            lower.derived(&name, judged_at, Reading::Possible).into_iter().collect()
-        } else {
-            BTreeSet::new()
-        };
-        for args in lower.derived(&assert.name, judged_at, Reading::Possible) {
-            let id = assertion_id(&assert.name, &args);
-            let admitted = admitted.contains(&args);
-            asserted.args.insert(id.clone(), args.clone());
-            upper.always(id, &assert.name, args, admitted);
-        }
-    }
-    let extensions = terms.entries("extended").into_iter().collect();
-    let tolls = terms.pairs("tolled").into_iter().collect();
-    let withdrawals = withdrawals(&known, &by_id);
-    for (target, by) in &withdrawals {
-        let args = vec![Value::text(hex(&target.0))];
-        // One statement may take back several.
-        let mark = format!(" {}", hex(&target.0));
-        upper.event(WITHDRAWN, &mark, args, known[*by].at.hi, true, vec![*by]);
-    }
-    let mut behind = upper.behind;
-    behind.extend(lower_behind);
-    let facts = upper.facts;
-    Facts { known, facts, behind, agreed, withdrawals, extensions, tolls, asserted, assertions: RefCell::default() }
-}
-
-/// What Article 1 says of statements.
-struct Terms<'f, 'a> {
-    known: &'f [Known<'a>],
-    by_id: &'f BTreeMap<StatementId, usize>,
-    lower: &'f Monitor,
-    judged_at: i64,
-}
-
-impl Terms<'_, '_> {
-    /// Positions of the statements of which a term holds.
-    fn entries(&self, term: &str) -> BTreeSet<usize> {
-        let position = self.positions();
-        let rows = self.lower.derived(term, self.judged_at, Reading::Possible);
-        rows.iter().filter_map(|row| position.get(row.first()?).copied()).collect()
-    }
-
-    /// The same for a term of two statements.
-    fn pairs(&self, term: &str) -> BTreeSet<(usize, usize)> {
-        let position = self.positions();
-        let rows = self.lower.derived(term, self.judged_at, Reading::Possible);
-        let pair = |row: &Vec<Value>| match row.as_slice() {
-            [one, other] => Some((*position.get(one)?, *position.get(other)?)),
-            _ => None,
-        };
-        rows.iter().filter_map(pair).filter(|(one, other)| one != other).collect()
-    }
-
-    fn positions(&self) -> BTreeMap<&Value, usize> {
-        self.by_id.values().map(|n| (&self.known[*n].id, *n)).collect()
-    }
-
-    /// When a statement counts by receipt: at the later of the two times of stating, once both ends have logged it; never
-    /// later than when it was logged. A time of stating after the logging is no time of stating.
-    fn prompt(&self) -> BTreeMap<usize, Instant> {
-        let stated = |n: usize| Some(self.known[n].entry.statement.stated_at).filter(|at| *at <= self.known[n].at.hi);
-        let mut prompt: BTreeMap<usize, Instant> = BTreeMap::new();
-        for (one, other) in self.pairs("paired") {
-            if let (Some(a), Some(b)) = (stated(one), stated(other)) {
-                for n in [one, other] {
-                    let at = prompt.entry(n).or_insert(self.known[n].at.hi);
-                    *at = a.max(b).min(*at);
-                }
-            }
-        }
-        prompt
-    }
-}
-
 /// A monitor that holds these facts.
-pub(crate) fn monitor(stratum: &Stratum, facts: Vec<(FactId, Fact)>) -> Monitor {
+fn monitor(stratum: &Stratum, facts: Vec<(FactId, Fact)>) -> Monitor {
     let mut monitor = Monitor::new(&stratum.rules, &stratum.signature)
         .expect("the agreement was refused at parsing if its rules cannot be watched");
-    tell(&mut monitor, facts);
+    for (id, fact) in facts {
+        put(&mut monitor, id, fact);
+    }
     monitor
 }
 
-fn tell(monitor: &mut Monitor, facts: Vec<(FactId, Fact)>) {
-    for (id, fact) in facts {
-        monitor.insert(id, fact).expect("facts are built by the columns that the rules were compiled for");
-    }
+fn put(monitor: &mut Monitor, id: FactId, fact: Fact) {
+    monitor.put(id, fact).expect("facts are built by the columns that the rules were compiled for");
 }
 
-fn known<'a>(agreement: &'a Agreement, logs: &'a Logs, known_by: Instant) -> Vec<Known<'a>> {
-    let mut all = Vec::new();
-    for (n, entry) in logs.entries().iter().enumerate() {
-        let statement = &entry.statement;
-        let Some(kind) = agreement.rules().kinds.get(&statement.kind) else { continue };
-        if !matches!(kind.speech, Speech::Said | Speech::Seen)
-            || statement.drill
-            || statement.agreement != agreement.digest()
-            || agreement.fits(statement).is_err()
-        {
-            continue;
-        }
-        let (at, timed) = match logs.logged(n, known_by) {
-            Logged::Unproven => continue,
-            Logged::Within(at) => (at, true),
-            // It is there, but more witnesses lie than the policy bears. Asserted when a quorum says that it came, it leaves
-            // open both that it came then and that it did not.
-            Logged::Disputed { by, .. } => (LoggedAt { lo: Instant(i64::MIN), hi: by }, false),
-        };
-        let actor = match kind.actor.as_deref() {
-            Some("by") | None => Some(statement.party.as_str()),
-            Some(field) => match statement.fields.get(field) {
-                Some(FieldValue::Text(actor)) => Some(actor.as_str()),
-                _ => None,
-            },
-        };
-        all.push(Known {
-            entry,
-            at,
-            timed,
-            kind,
-            id: Value::text(hex(&entry.statement_id.0)),
-            occurred: statement.occurred_at.as_ref().filter(|_| kind.speech == Speech::Seen),
-            own: actor == Some(statement.party.as_str()),
-        });
-    }
-    all
+/// What held for a while, or always, without a statement that says so.
+fn state(name: &Name, args: Vec<Value>, from: i64, to: i64) -> Told {
+    let since = if from == SINCE_EVER { String::new() } else { format!(" {from}") };
+    let id = FactId::new(format!("={name}{args:?}{since}"));
+    (id, Fact { predicate: name.clone(), args, from, to, admitted: true }, Behind::Nothing)
 }
 
-/// A statement that stands in several places counts once, by its first logged copy. Gives positions by statement.
-fn first_copies(known: &[Known<'_>]) -> BTreeMap<StatementId, usize> {
-    let mut first: BTreeMap<StatementId, usize> = BTreeMap::new();
-    for (n, k) in known.iter().enumerate() {
-        let earlier = first.entry(k.entry.statement_id).or_insert(n);
-        if order(k) < order(&known[*earlier]) {
-            *earlier = n;
-        }
-    }
-    first
-}
-
-/// Earlier logged, then by origin and index.
-fn order<'k>(k: &'k Known<'_>) -> (Instant, &'k str, u64) {
-    (k.at.hi, &k.entry.origin, k.entry.index)
-}
-
-/// Facts on their way into a monitor: only predicates that it watches.
-struct Emission<'p> {
-    stratum: &'p Stratum,
-    /// Of the entries that are known.
-    names: &'p [String],
-    facts: Vec<(FactId, Fact)>,
-    behind: BTreeMap<FactId, Vec<usize>>,
-    /// Entries of which nothing is settled: what rests on them is asserted only.
-    open: BTreeSet<usize>,
-}
-
-impl<'p> Emission<'p> {
-    fn new(stratum: &'p Stratum, names: &'p [String]) -> Self {
-        Emission { stratum, names, facts: Vec::new(), behind: BTreeMap::new(), open: BTreeSet::new() }
-    }
-
-    fn watches(&self, predicate: &str) -> bool {
-        self.stratum.signature.contains_key(predicate)
-    }
-
-    fn event(
-        &mut self,
-        predicate: &str,
-        mark: &str,
-        args: Vec<Value>,
-        at: Instant,
-        admitted: bool,
-        behind: Vec<usize>,
-    ) {
-        let Some((name, _)) = self.stratum.signature.get_key_value(predicate) else { return };
-        // Entries are in the order of origin and index, so ids sort as they do.
-        let admitted = admitted && !behind.iter().any(|n| self.open.contains(n));
-        let mut id = String::new();
-        for n in &behind {
-            if !id.is_empty() {
-                id.push('+');
-            }
-            id += &self.names[*n];
-        }
-        id.push(' ');
-        id += predicate;
-        id += mark;
-        let id = FactId::new(id);
-        self.facts.push((id.clone(), Fact { predicate: name.clone(), args, from: at.0, to: at.0, admitted }));
-        self.behind.insert(id, behind);
-    }
-
-    fn always(&mut self, id: FactId, predicate: &str, args: Vec<Value>, admitted: bool) {
-        let Some((name, _)) = self.stratum.signature.get_key_value(predicate) else { return };
-        self.facts.push((id, Fact { predicate: name.clone(), args, from: SINCE_EVER, to: NEVER, admitted }));
-    }
-
-    /// A tick of the calendar, behind which no entry stands.
-    fn tick(&mut self, predicate: &str, at: Instant, value: i64) {
-        let Some((name, _)) = self.stratum.signature.get_key_value(predicate) else { return };
-        let id = FactId::new(format!("={predicate} {}", at.0));
-        let fact =
-            Fact { predicate: name.clone(), args: vec![Value::Int(value)], from: at.0, to: at.0, admitted: true };
-        self.behind.insert(id.clone(), Vec::new());
-        self.facts.push((id, fact));
-    }
-
-    /// What held for a while, without a statement that says so.
-    fn state(&mut self, predicate: &str, args: Vec<Value>, from: i64, to: i64) {
-        let Some((name, _)) = self.stratum.signature.get_key_value(predicate) else { return };
-        let id = FactId::new(format!("={predicate}{args:?} {from}"));
-        self.behind.insert(id.clone(), Vec::new());
-        self.facts.push((id, Fact { predicate: name.clone(), args, from, to, admitted: true }));
-    }
-
-    /// What holds whatever is said.
-    fn constant(&mut self, predicate: &str, args: Vec<Value>) {
-        if self.watches(predicate) {
-            let id = FactId::new(format!("={predicate}{args:?}"));
-            self.behind.insert(id.clone(), Vec::new());
-            self.always(id, predicate, args, true);
-        }
-    }
-}
-
-/// What the record says of statements, for Article 1's block.
-fn record_facts(
-    agreement: &Agreement,
-    known: &[Known<'_>],
-    by_id: &BTreeMap<StatementId, usize>,
-    into: &mut Emission<'_>,
-) {
+/// What holds whatever is said.
+fn always(agreement: &Agreement, into: &Telling) -> Vec<Told> {
+    let mut told = Vec::new();
+    let mut constant = |predicate: &str, args: Vec<Value>| {
+        told.extend(into.named(predicate).map(|name| state(name, args, SINCE_EVER, NEVER)));
+    };
     let members = agreement.members();
     for member in members {
         let name = Value::text(&member.name);
         match member.role {
             MemberRole::Party => {
-                into.constant("party", vec![name.clone()]);
+                constant("party", vec![name.clone()]);
                 for other in members.iter().filter(|m| m.role == MemberRole::Party && m.name != member.name) {
-                    into.constant("counterparty", vec![name.clone(), Value::text(&other.name)]);
+                    constant("counterparty", vec![name.clone(), Value::text(&other.name)]);
                 }
             }
-            MemberRole::Guarantor => into.constant("guarantor", vec![name.clone()]),
+            MemberRole::Guarantor => constant("guarantor", vec![name.clone()]),
             MemberRole::Witness => {}
         }
         // Nobody cosigns his own log.
         for witness in members.iter().filter(|m| member.origin.is_some() && m.name != member.name) {
-            into.constant("log", vec![name.clone(), Value::text(&witness.name)]);
+            constant("log", vec![name.clone(), Value::text(&witness.name)]);
         }
     }
     for (table, row) in &agreement.program().annexed {
-        into.constant(table, row.clone());
+        constant(table, row.clone());
     }
-    measures(agreement.program(), known, by_id, into);
     for kind in agreement.rules().kinds.values() {
         if kind.guarantor_admits {
-            into.constant("dagger", vec![Value::text(&kind.name)]);
+            constant("dagger", vec![Value::text(&kind.name)]);
         }
         if kind.harms {
-            into.constant("harms", vec![Value::text(&kind.name)]);
+            constant("harms", vec![Value::text(&kind.name)]);
         }
     }
-    let signs: BTreeSet<&str> = members
-        .iter()
-        .filter(|m| matches!(m.role, MemberRole::Party | MemberRole::Guarantor))
-        .map(|m| m.name.as_str())
-        .collect();
-    for &n in by_id.values() {
-        let k = &known[n];
-        let by = || Value::text(&k.entry.statement.party);
-        if into.watches("author") {
-            into.event("author", "", vec![k.id.clone(), by()], k.at.hi, true, vec![n]);
-        }
-        if let Some(occurred) = k.occurred {
-            let args = vec![
-                k.id.clone(),
-                Value::text(&k.kind.name),
-                by(),
-                Value::Int(occurred.from.0),
-                Value::Int(occurred.to.0),
-                Value::Int(k.at.hi.0),
-            ];
-            into.event("word", "", args, k.at.hi, true, vec![n]);
-            if k.own {
-                into.event("own", "", vec![k.id.clone()], k.at.hi, true, vec![n]);
-            }
-        }
-        if into.watches("signed") {
-            let signers: BTreeSet<&str> = k.entry.signers.iter().map(|s| s.node.as_str()).collect();
-            for (i, signer) in signers.intersection(&signs).enumerate() {
-                let args = vec![k.id.clone(), Value::text(signer)];
-                into.event("signed", &format!(" {i}"), args, k.at.hi, true, vec![n]);
-            }
-        }
-        for (i, reference) in k.entry.statement.refs.iter().enumerate() {
-            let target = Value::text(hex(&reference.id.0));
-            let mark = format!(" {i}");
-            let pair = vec![k.id.clone(), target.clone()];
-            match reference.rel {
-                // Only the author takes a statement back.
-                Rel::Withdraws => {
-                    let theirs = by_id.get(&reference.id).map(|t| &known[*t].entry.statement.party);
-                    if theirs == Some(&k.entry.statement.party) {
-                        into.event("withdraws", &mark, pair, k.at.hi, true, vec![n]);
-                    }
-                }
-                Rel::Cites => into.event("cites", &mark, pair, k.at.hi, true, vec![n]),
-                Rel::Confirms => into.event("confirms", &mark, pair, k.at.hi, true, vec![n]),
-                _ => {}
-            }
-            if !matches!(reference.rel, Rel::Withdraws | Rel::Supersedes) {
-                for (predicate, word) in [("contests", "contested"), ("consents", "consent")] {
-                    if k.kind.name == word {
-                        let args = vec![k.id.clone(), target.clone(), by()];
-                        into.event(predicate, &mark, args, k.at.hi, true, vec![n]);
-                    }
-                }
-            }
-        }
-    }
+    told
 }
 
-/// Which statements speak of one thing, and which of two was logged first.
-fn alike_facts(known: &[Known<'_>], alike: &BTreeSet<(usize, usize)>, into: &mut Emission<'_>) {
-    for &(earlier, later) in alike {
-        let ids = |a: usize, b: usize| vec![known[a].id.clone(), known[b].id.clone()];
-        let at = known[earlier].at.hi.max(known[later].at.hi);
-        into.event("same", "", ids(earlier, later), at, true, vec![earlier, later]);
-        into.event("same", "", ids(later, earlier), at, true, vec![later, earlier]);
-        into.event("before", "", ids(earlier, later), at, true, vec![earlier, later]);
+/// Metres of a place that rules read.
+fn metres(program: &Program, place: &Place, into: &Telling) -> Vec<Told> {
+    let mut told = Vec::new();
+    if !into.watches(EXTENT) {
+        return told;
     }
+    let text = places::text(place);
+    if let Some(name) = into.named(DISTANCE) {
+        for (to, named) in &program.places {
+            let args = vec![Value::text(&text), Value::text(to), Value::Int(named.distance_m(place))];
+            told.push(state(name, args, SINCE_EVER, NEVER));
+        }
+    }
+    if let Some(name) = into.named(EXTENT) {
+        told.push(state(name, vec![Value::text(&text), Value::Int(places::extent_m(place))], SINCE_EVER, NEVER));
+    }
+    told
 }
 
 /// When a witness was behind: from so many seconds after another cosigned a checkpoint until it cosigned that one or a
 /// later one itself.
-fn behind(agreement: &Agreement, logs: &Logs, known_by: Instant, into: &mut Emission<'_>) {
-    if !into.watches(BEHIND) {
-        return;
-    }
+fn behind(agreement: &Agreement, logs: &Logs, known_by: Instant, into: &Telling) -> Vec<Told> {
+    let mut told = Vec::new();
+    let Some(name) = into.named(BEHIND) else { return told };
     let mut by_log: BTreeMap<String, Vec<Cosigned>> = BTreeMap::new();
     for cosigned in logs.cosigned(known_by) {
         by_log.entry(cosigned.log.clone()).or_default().push(cosigned);
@@ -567,11 +1280,12 @@ fn behind(agreement: &Agreement, logs: &Logs, known_by: Instant, into: &mut Emis
             for seconds in &agreement.program().lags {
                 for (from, to) in lags(cosigned, &witness.name, *seconds) {
                     let args = vec![Value::text(&witness.name), Value::text(log), Value::Int(*seconds)];
-                    into.state(BEHIND, args, from, to);
+                    told.push(state(name, args, from, to));
                 }
             }
         }
     }
+    told
 }
 
 /// Stretches in which a witness was behind, disjoint, in order. `cosigned` is of one log, in the order of time.
@@ -606,64 +1320,6 @@ fn lags(cosigned: &[Cosigned], witness: &str, seconds: i64) -> Vec<(i64, i64)> {
     lags
 }
 
-/// Metres of the places that rules read, each place once.
-fn measures(program: &Program, known: &[Known<'_>], by_id: &BTreeMap<StatementId, usize>, into: &mut Emission<'_>) {
-    if !into.watches(EXTENT) {
-        return;
-    }
-    let read = by_id.values().map(|n| &known[*n]).filter(|k| program.placed.contains(&k.kind.name));
-    let all: BTreeMap<String, &Place> =
-        read.filter_map(|k| k.entry.statement.place.as_ref()).map(|p| (places::text(p), p)).collect();
-    for (text, place) in all {
-        for (name, named) in &program.places {
-            let metres = Value::Int(named.distance_m(place));
-            into.constant(DISTANCE, vec![Value::text(&text), Value::text(name), metres]);
-        }
-        into.constant(EXTENT, vec![Value::text(&text), Value::Int(places::extent_m(place))]);
-    }
-}
-
-/// Pairs of seen statements that speak of one thing, the earlier logged first: of one kind, with the same identifying
-/// fields or one confirming the other, at places that may be one. Of those by one author each is held against his first
-/// only: whoever says the same a thousand times adds a thousand pairs, not a million.
-fn alike(
-    known: &[Known<'_>],
-    by_id: &BTreeMap<StatementId, usize>,
-    absent: &BTreeSet<usize>,
-) -> BTreeSet<(usize, usize)> {
-    let place = |n: usize| known[n].entry.statement.place.as_ref();
-    let fits = |a: usize, b: usize| match (place(a), place(b)) {
-        (Some(a), Some(b)) => distance::overlap(a, b),
-        _ => true,
-    };
-    let author = |n: usize| known[n].entry.statement.party.as_str();
-    let mut pairs = BTreeSet::new();
-    let mut groups: BTreeMap<(&str, Vec<Value>), Vec<usize>> = BTreeMap::new();
-    for &n in by_id.values().filter(|n| known[**n].occurred.is_some() && !absent.contains(n)) {
-        let k = &known[n];
-        if !k.kind.id.is_empty() {
-            let id = k.kind.id.iter().map(|field| value_of(k, field)).collect();
-            groups.entry((&k.kind.name, id)).or_default().push(n);
-        }
-        for reference in k.entry.statement.refs.iter().filter(|r| r.rel == Rel::Confirms) {
-            if let Some(&other) = by_id.get(&reference.id)
-                && !absent.contains(&other)
-                && author(n) != author(other)
-                && known[other].kind.name == k.kind.name
-                && fits(n, other)
-            {
-                let later = order(&known[n]) > order(&known[other]);
-                pairs.insert(if later { (other, n) } else { (n, other) });
-            }
-        }
-    }
-    for group in groups.values_mut() {
-        group.sort_by(|a, b| order(&known[*a]).cmp(&order(&known[*b])));
-        pairs.extend(among(group, author, fits));
-    }
-    pairs
-}
-
 /// Pairs of a group that stands in the order of logging.
 fn among<'a>(
     group: &[usize],
@@ -686,13 +1342,13 @@ fn among<'a>(
 }
 
 /// A field's value as the monitor has it.
-fn value_of(k: &Known<'_>, field: &str) -> Value {
+fn value_of(k: &Known, field: &str) -> Value {
     match field {
-        "by" => return Value::text(&k.entry.statement.party),
+        "by" => return k.by.clone(),
         "entry" => return k.id.clone(),
         _ => {}
     }
-    let kind = k.kind.fields.iter().find(|(n, ..)| n == field).map_or(&Type::Text, |(_, t, _)| t);
+    let kind = k.kind.rule.fields.iter().find(|(n, ..)| n == field).map_or(&Type::Text, |(_, t, _)| t);
     match k.entry.statement.fields.get(field) {
         Some(FieldValue::Int(n)) => Value::Int(*n),
         Some(FieldValue::Bool(b)) => Value::Int(i64::from(*b)),
@@ -705,13 +1361,13 @@ fn value_of(k: &Known<'_>, field: &str) -> Value {
 }
 
 /// Columns of a statement: its fields, then `by`, `entry` and `at`, then those that no reader knows.
-fn columns(k: &Known<'_>) -> Vec<Value> {
-    let mut columns: Vec<Value> =
-        k.kind.fields.iter().filter(|(_, t, _)| *t != Type::Place).map(|(n, ..)| value_of(k, n)).collect();
-    columns.push(Value::text(&k.entry.statement.party));
+fn columns(k: &Known) -> Vec<Value> {
+    let fields = k.kind.rule.fields.iter().filter(|(_, t, _)| *t != Type::Place);
+    let mut columns: Vec<Value> = fields.map(|(n, ..)| value_of(k, n)).collect();
+    columns.push(k.by.clone());
     columns.push(k.id.clone());
     columns.push(Value::text(k.entry.statement.place.as_ref().map(places::text).unwrap_or_default()));
-    match k.occurred {
+    match k.occurred() {
         Some(occurred) => {
             columns.push(Value::Int(occurred.from.0));
             columns.push(Value::Int(i64::from(k.own)));
@@ -719,98 +1375,6 @@ fn columns(k: &Known<'_>) -> Vec<Value> {
         None => columns.push(k.id.clone()),
     }
     columns
-}
-
-/// Said kinds are facts by being logged, at hi, and admitted; extra facts stand at the instant that a field names.
-fn said_facts(
-    known: &[Known<'_>],
-    by_id: &BTreeMap<StatementId, usize>,
-    prompt: &BTreeMap<usize, Instant>,
-    into: &mut Emission<'_>,
-) {
-    for &n in by_id.values() {
-        let k = &known[n];
-        if k.kind.speech != Speech::Said {
-            continue;
-        }
-        if into.watches(&k.kind.name) {
-            into.event(&k.kind.name, "", columns(k), k.at.hi, true, vec![n]);
-        }
-        let by_receipt = format!("{}{RECEIPT}", k.kind.name);
-        if into.watches(&by_receipt) {
-            let at = prompt.get(&n).copied().unwrap_or(k.at.hi);
-            into.event(&by_receipt, "", columns(k), at, true, vec![n]);
-        }
-        for (fact, field) in &k.kind.also {
-            if into.watches(fact)
-                && let Value::Int(at) = value_of(k, field)
-                && at != i64::MIN
-            {
-                into.event(fact, "", columns(k), Instant(at), true, vec![n]);
-            }
-        }
-    }
-}
-
-/// Seen kinds, as Article 1 lets them through. Gives which statements corroborate which.
-fn seen_facts(
-    terms: &Terms<'_, '_>,
-    prompt: &BTreeMap<usize, Instant>,
-    into: &mut Emission<'_>,
-) -> BTreeMap<usize, BTreeSet<usize>> {
-    let Terms { known, by_id, .. } = terms;
-    let (absent, admitted, first) = (terms.entries("absent"), terms.entries("admitted"), terms.entries("first"));
-    let mut agreed: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    for (one, other) in terms.pairs("agreed") {
-        if !absent.contains(&one) && !absent.contains(&other) {
-            agreed.entry(one).or_default().insert(other);
-        }
-    }
-    for &n in by_id.values() {
-        let k = &known[n];
-        let Some(occurred) = k.occurred.filter(|_| !absent.contains(&n)) else { continue };
-        let kind = k.kind.name.as_str();
-        if !into.watches(kind) {
-            continue;
-        }
-        let admitted = admitted.contains(&n);
-        let args = columns(k);
-        into.event(kind, "", args.clone(), occurred.to, admitted, vec![n]);
-        into.event(&format!("{kind}.late"), "", args.clone(), k.at.hi, admitted, vec![n]);
-        let prompt = prompt.get(&n).copied().unwrap_or(k.at.hi);
-        into.event(&format!("{kind}.late{RECEIPT}"), "", args.clone(), prompt, admitted, vec![n]);
-        for &other in agreed.get(&n).into_iter().flatten() {
-            let end = known[other].occurred.map_or(occurred.to, |o| o.to).min(occurred.to);
-            into.event(&format!("{kind}.agreed"), "", args.clone(), end, admitted, vec![n, other]);
-        }
-        if first.contains(&n) {
-            if k.own {
-                into.event(&format!("{kind}.own"), "", args.clone(), occurred.to, admitted, vec![n]);
-            }
-            into.event(&format!("{kind}.word{RECEIPT}"), "", args.clone(), prompt, admitted, vec![n]);
-            into.event(&format!("{kind}.word"), "", args, k.at.hi, admitted, vec![n]);
-        }
-    }
-    agreed
-}
-
-/// Statements taken back by their own author, each by its first withdrawal.
-fn withdrawals(known: &[Known<'_>], by_id: &BTreeMap<StatementId, usize>) -> Vec<(StatementId, usize)> {
-    let mut first: BTreeMap<StatementId, usize> = BTreeMap::new();
-    for &n in by_id.values() {
-        let statement = &known[n].entry.statement;
-        for reference in statement.refs.iter().filter(|r| r.rel == Rel::Withdraws) {
-            let theirs = by_id.get(&reference.id).map(|t| &known[*t].entry.statement.party);
-            if theirs != Some(&statement.party) {
-                continue;
-            }
-            let earlier = first.entry(reference.id).or_insert(n);
-            if order(&known[n]) < order(&known[*earlier]) {
-                *earlier = n;
-            }
-        }
-    }
-    first.into_iter().collect()
 }
 
 /// For readers of a column's value: instants and truths are numbers to the monitor.

@@ -9,14 +9,15 @@
 //! [`judge`] turns the record into facts (`facts`), asks the monitor how every clock stands, and names what it answers:
 //! which paragraph, which entries, what is missing. Explanations are data; words come from `locales/`.
 use crate::annex::Type;
-use crate::facts::{self, Facts, reader_name, shown};
-use crate::lower::{Bearer, Clock, Program, nothing};
-use crate::moves;
-use crate::source::{Agreement, hex};
-use hamsaya_monitor::{Absence, Instance, Monitor, NEVER, Proof, SINCE_EVER, State as Settled, Value};
+use crate::facts::{Facts, Known, reader_name, shown};
+use crate::lower::{Bearer, Clock, nothing};
+use crate::source::Agreement;
+use crate::standing::Standing;
+use hamsaya_monitor::{Absence, Instance, NEVER, Proof, SINCE_EVER, State as Settled, Value};
 use hamsaya_record::instant::Instant;
 use hamsaya_record::logs::{Head, LoggedAt, Logs};
 use hamsaya_record::statement::StatementId;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How an instance stands.
@@ -199,33 +200,13 @@ pub fn judge_explaining(
     known_by: Instant,
     wanted: impl Fn(&Verdict) -> bool,
 ) -> Result<Judgment, JudgeError> {
-    belongs(agreement, logs)?;
-    let mut facts = facts::facts(agreement, logs, as_of, known_by);
-    let told = std::mem::take(&mut facts.facts);
-    let mut monitor = facts::monitor(&agreement.program().upper, told);
-    monitor.advance(as_of.0);
-    moves::apply(agreement, &mut facts, &mut monitor, as_of);
-    let bench = Bench { agreement, program: agreement.program(), facts: &facts, monitor: &monitor };
-    let verdicts = bench.verdicts(&wanted);
-    Ok(bench.judgment(logs, as_of, known_by, verdicts))
-}
-
-/// Fails if the record was founded under another agreement.
-pub(crate) fn belongs(agreement: &Agreement, logs: &Logs) -> Result<(), JudgeError> {
-    let foundings = logs.entries().iter().filter(|e| e.statement.kind == "founding");
-    match foundings.map(|e| e.statement.agreement).find(|a| *a != agreement.digest()) {
-        Some(other) => Err(JudgeError::OtherAgreement { found: hex(&other), allowed: hex(&agreement.digest()) }),
-        None => Ok(()),
-    }
+    Standing::new(agreement).judge(logs, as_of, known_by, wanted)
 }
 
 /// What stands on the table while verdicts are written.
 pub(crate) struct Bench<'a> {
     pub agreement: &'a Agreement,
-    /// Whose clocks are looked at: others that the monitor watches are left out.
-    pub program: &'a Program,
-    pub facts: &'a Facts<'a>,
-    pub monitor: &'a Monitor,
+    pub facts: &'a Facts,
 }
 
 impl Bench<'_> {
@@ -235,10 +216,9 @@ impl Bench<'_> {
         logs: &Logs,
         as_of: Instant,
         known_by: Instant,
-        mut verdicts: Vec<Verdict>,
+        verdicts: Vec<Verdict>,
     ) -> Judgment {
         let agreement = self.agreement;
-        crate::digest::sort(agreement, &mut verdicts);
         let withdrawn = self.facts.withdrawals.iter().map(|(target, by)| (*target, self.cite(*by))).collect();
         let ticks = agreement.program().ticks.values();
         let after = as_of.plus(1).max(agreement.in_force().unwrap_or(as_of));
@@ -247,32 +227,7 @@ impl Bench<'_> {
         Judgment { agreement, heads, as_of, known_by, verdicts, next_tick, withdrawn }
     }
 
-    pub(crate) fn verdicts(&self, wanted: &dyn Fn(&Verdict) -> bool) -> Vec<Verdict> {
-        // Columns that no reader knows can split what is one instance to people, as when two statements open it at the
-        // same instant. The one that still has its ground stands for both.
-        type Seen = (usize, String, Vec<Value>, Instant);
-        let mut seen: BTreeMap<Seen, (&Instance, Verdict)> = BTreeMap::new();
-        for instance in self.monitor.relation() {
-            let Some(clock) = self.program.clocks.get(&instance.key.rule) else { continue };
-            let bearer = bearer(&clock.bearer, &instance.key.valuation);
-            let visible = clock.visible.iter().filter_map(|(n, ..)| instance.key.valuation.get(*n).cloned()).collect();
-            let key = (clock.commitment, bearer.clone(), visible, Instant(instance.key.opened));
-            if seen.get(&key).is_none_or(|(other, _)| other.lapsed && !instance.lapsed) {
-                let verdict = self.verdict(instance, clock, bearer);
-                seen.insert(key, (instance, verdict));
-            }
-        }
-        let mut verdicts = Vec::with_capacity(seen.len());
-        for (instance, mut verdict) in seen.into_values() {
-            if wanted(&verdict) {
-                self.explain(instance, &mut verdict.reasons);
-            }
-            verdicts.push(verdict);
-        }
-        verdicts
-    }
-
-    fn verdict(&self, instance: &Instance, clock: &Clock, bearer: String) -> Verdict {
+    pub(crate) fn verdict(&self, instance: &Instance, clock: &Clock, bearer: String) -> Verdict {
         let commitment = &self.agreement.commitments()[clock.commitment];
         let values = &instance.key.valuation;
         let valuation: Vec<(String, String)> = clock
@@ -323,6 +278,12 @@ impl Bench<'_> {
         }
     }
 
+    /// Log and index of an entry.
+    fn named(&self, known: usize) -> (&str, u64) {
+        let Known { entry, .. } = &self.facts.known[known];
+        (&entry.origin, entry.index)
+    }
+
     fn cite(&self, known: usize) -> Cite {
         let k = &self.facts.known[known];
         Cite {
@@ -345,8 +306,8 @@ impl Bench<'_> {
         facts.iter().flat_map(|f| self.facts.entries_behind(f)).collect()
     }
 
-    fn explain(&self, instance: &Instance, reasons: &mut Reasons) {
-        let Some(explanation) = self.monitor.explain(&instance.key) else { return };
+    pub(crate) fn explain(&self, instance: &Instance, reasons: &mut Reasons) {
+        let Some(explanation) = self.facts.monitor().explain(&instance.key) else { return };
         let opened_by = self.behind(&explanation.opened_by);
         // What opened the clock is said once; who states the same thing is cited beside whoever settles it.
         let settles: Vec<_> =
@@ -354,7 +315,7 @@ impl Bench<'_> {
         let mut because = self.behind(&settles);
         if instance.state == Settled::Pending {
             // Nothing settles it yet; what has been done about it may still have moved its due instant.
-            let Some(clock) = self.program.clocks.get(&instance.key.rule) else { return };
+            let Some(clock) = self.agreement.program().clocks.get(&instance.key.rule) else { return };
             for (kind, given) in &clock.reads {
                 let given: Vec<(&str, &Value)> = given
                     .iter()
@@ -371,7 +332,7 @@ impl Bench<'_> {
         reasons.opened_by = self.cites(&opened_by);
         reasons.because = self.cites(&because);
         reasons.missing = self.missing(&explanation.absent);
-        if let Some(flip) = self.monitor.flip(&instance.key) {
+        if let Some(flip) = self.facts.monitor().flip(&instance.key) {
             reasons.flip = self.cites(&self.smallest(&flip));
         }
         self.proof(&explanation.proof, 0, &mut reasons.proof);
@@ -387,9 +348,9 @@ impl Bench<'_> {
             for entry in left.iter().flatten() {
                 *counts.entry(*entry).or_default() += 1;
             }
-            let Some(best) = counts.iter().max_by_key(|(n, count)| (**count, usize::MAX - **n)).map(|(n, _)| *n) else {
-                break;
-            };
+            // Of those that stand behind most, the first by log and index.
+            let best = counts.iter().max_by_key(|(n, count)| (**count, Reverse(self.named(**n))));
+            let Some(best) = best.map(|(n, _)| *n) else { break };
             chosen.insert(best);
             left.retain(|entries| !entries.contains(&best));
         }
@@ -400,7 +361,7 @@ impl Bench<'_> {
         let mut all = BTreeSet::new();
         for absence in absences {
             let Some((kind, placed)) = reader_name(&absence.predicate) else { continue };
-            let Some(columns) = self.program.columns.get(kind) else { continue };
+            let Some(columns) = self.agreement.program().columns.get(kind) else { continue };
             let fields = columns
                 .iter()
                 .zip(&absence.args)
@@ -426,11 +387,9 @@ impl Bench<'_> {
             SINCE_EVER => "always".to_string(),
             t => Instant(t).to_string(),
         };
-        let cited: BTreeSet<usize> = proof.facts.iter().flat_map(|f| self.facts.entries_behind(f)).collect();
-        let cited: Vec<String> = cited
-            .iter()
-            .map(|n| format!(" [{} {}]", self.facts.known[*n].entry.origin, self.facts.known[*n].entry.index))
-            .collect();
+        let cited = proof.facts.iter().flat_map(|f| self.facts.entries_behind(f)).map(|n| self.named(n));
+        let cited: BTreeSet<(&str, u64)> = cited.collect();
+        let cited: Vec<String> = cited.iter().map(|(origin, index)| format!(" [{origin} {index}]")).collect();
         into.push(format!(
             "{}{} @ {}: {}, settled {}{}",
             "  ".repeat(depth),

@@ -116,6 +116,21 @@ impl Program {
 }
 
 impl Stratum {
+    /// A definition and what it rests on.
+    pub(crate) fn defining(&self, definition: &str) -> Stratum {
+        // A rule that reads it stands in for it.
+        let params = self.rules.definitions.iter().find(|d| &*d.name == definition).map(|d| d.params.clone());
+        let key = params.unwrap_or_default();
+        let args = key.iter().map(|name| monitor::Term::Var(name.clone())).collect();
+        let opens = Formula::Atom { name: definition.into(), args };
+        let rule = Rule { name: definition.into(), opens, key, since: None, must: Formula::True, lapses: None };
+        let mut stratum = self.clone();
+        stratum.rules.rules = vec![rule];
+        stratum = stratum.only(|_| true);
+        stratum.rules.rules.clear();
+        stratum
+    }
+
     /// The rules that are wanted, those whose breach they name, and what they rest on.
     pub(crate) fn only(&self, wanted: impl Fn(&str) -> bool) -> Stratum {
         let Rules { definitions, rules } = &self.rules;

@@ -16,7 +16,7 @@ use crate::facts::{Facts, Known};
 use crate::judgment::bearer;
 use crate::lower::Clock;
 use crate::source::Agreement;
-use hamsaya_monitor::{Fact, FactId, Instance, Monitor, NEVER, Value};
+use hamsaya_monitor::{Fact, FactId, Instance, InstanceKey, Monitor, NEVER, Value};
 use hamsaya_record::instant::Instant;
 use hamsaya_record::statement::FieldValue;
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,71 +48,80 @@ struct Moved {
     entries: Vec<usize>,
 }
 
-/// Moves clocks. A moved clock can change what opens later, so it is asked again until nothing moves any more; breaches
-/// are stratified, so that this ends.
-pub(crate) fn apply(agreement: &Agreement, facts: &mut Facts<'_>, monitor: &mut Monitor, as_of: Instant) {
-    let mut held: BTreeMap<Moved, FactId> = BTreeMap::new();
-    for pass in 0..=agreement.program().clocks.len() {
-        let wanted = {
-            let moves = moves(facts, as_of);
-            if moves.is_empty() {
-                return;
-            }
-            moved(agreement, &moves, monitor)
-        };
-        if wanted.iter().eq(held.keys()) {
-            break;
+/// Clocks that are moved now, and by which facts the monitor knows.
+#[derive(Default)]
+pub(crate) struct Moves {
+    held: BTreeMap<Moved, FactId>,
+}
+
+impl Moves {
+    /// Sets all clocks back. What moves a clock is found by judging: from the beginning each time, so that it does not hang
+    /// on what was found before.
+    pub(crate) fn take_back(&mut self, facts: &mut Facts) {
+        for id in std::mem::take(&mut self.held).values() {
+            facts.monitor_mut().forget(id);
         }
-        for (_, id) in held.iter().filter(|(moved, _)| !wanted.contains(*moved)) {
-            monitor.withdraw(id.clone());
-        }
-        let mut next = BTreeMap::new();
-        for moved in wanted {
-            let id = match held.remove(&moved) {
-                Some(id) => id,
-                None => {
-                    // What was withdrawn in an earlier pass stays so: each pass has names of its own.
-                    let Fact { predicate, args, from, .. } = &moved.fact;
-                    let id = FactId::new(format!("!{pass} {predicate} {from} {args:?}"));
-                    monitor
-                        .insert(id.clone(), moved.fact.clone())
-                        .expect("its predicate was made from the columns of the key");
-                    id
-                }
-            };
-            next.insert(moved, id);
-        }
-        monitor.advance(as_of.0);
-        held = next;
     }
-    for (moved, id) in held {
-        facts.stands_behind(id, moved.entries);
+
+    /// Moves clocks. A moved clock can change what opens later, so it is asked again until nothing moves any more; breaches
+    /// are stratified, so that this ends. Gives the instances that it changed.
+    pub(crate) fn apply(&mut self, agreement: &Agreement, facts: &mut Facts, as_of: Instant) -> BTreeSet<InstanceKey> {
+        let mut changed = BTreeSet::new();
+        for _ in 0..=agreement.program().clocks.len() {
+            let wanted = moved(agreement, &moves(facts, as_of), facts.monitor());
+            if wanted.iter().eq(self.held.keys()) {
+                break;
+            }
+            let monitor = facts.monitor_mut();
+            for (_, id) in self.held.iter().filter(|(moved, _)| !wanted.contains(*moved)) {
+                monitor.forget(id);
+            }
+            let mut next = BTreeMap::new();
+            for moved in wanted {
+                let Fact { predicate, args, from, .. } = &moved.fact;
+                let id = FactId::new(format!("!{predicate} {from} {args:?}"));
+                monitor.put(id.clone(), moved.fact.clone()).expect("its predicate was made from the columns of the key");
+                next.insert(moved, id);
+            }
+            changed.extend(monitor.advance(as_of.0).into_iter().map(|delta| delta.key));
+            self.held = next;
+        }
+        facts.moved_by(self.held.iter().map(|(moved, id)| (id.clone(), moved.entries.clone())).collect());
+        changed
     }
 }
 
-fn moves<'f>(facts: &'f Facts<'_>, as_of: Instant) -> Vec<Move<'f>> {
-    let text = |k: &'f Known<'_>, field: &str| match k.entry.statement.fields.get(field) {
-        Some(FieldValue::Text(t)) => t.as_str(),
-        _ => "",
-    };
-    let instant = |k: &Known<'_>, field: &str| match k.entry.statement.fields.get(field) {
+fn moves(facts: &Facts, as_of: Instant) -> Vec<Move<'_>> {
+    fn text<'k>(k: &'k Known, field: &str) -> &'k str {
+        match k.entry.statement.fields.get(field) {
+            Some(FieldValue::Text(t)) => t.as_str(),
+            _ => "",
+        }
+    }
+    fn of(k: &Known) -> [&str; 4] {
+        ["commitment", "part", "instance", "bearer"].map(|field| text(k, field))
+    }
+    let instant = |k: &Known, field: &str| match k.entry.statement.fields.get(field) {
         Some(FieldValue::Text(t)) => t.parse::<Instant>().ok(),
         _ => None,
     };
-    let of = |k: &'f Known<'_>| ["commitment", "part", "instance", "bearer"].map(|field| text(k, field));
-    let extensions = facts.extensions.iter().filter_map(|&n| {
+    let extensions = facts.extensions().filter_map(|n| {
         let k = &facts.known[n];
         let what = What::Due(instant(k, "due")?);
         Some(Move { at: k.at.hi, asked: k.at.hi, of: of(k), what, entries: vec![n] })
     });
-    let tolls = facts.tolls.iter().filter_map(|&(n, accepted)| {
+    let tolls = facts.tolls().filter_map(|(n, accepted)| {
         let k = &facts.known[n];
         let what = What::Toll(instant(k, "from")?, instant(k, "to")?);
         let at = facts.known[accepted].at.hi.max(k.at.hi);
         Some(Move { at, asked: k.at.hi, of: of(k), what, entries: vec![n, accepted] })
     });
     let mut all: Vec<Move<'_>> = extensions.chain(tolls).filter(|m| m.at <= as_of).collect();
-    all.sort_by(|a, b| (a.at, a.asked, &a.entries).cmp(&(b.at, b.asked, &b.entries)));
+    let named = |n: &usize| (&facts.known[*n].entry.origin, facts.known[*n].entry.index);
+    all.sort_by(|a, b| {
+        let entries = a.entries.iter().map(named).cmp(b.entries.iter().map(named));
+        (a.at, a.asked).cmp(&(b.at, b.asked)).then(entries)
+    });
     all
 }
 
@@ -121,8 +130,12 @@ fn moved(agreement: &Agreement, moves: &[Move<'_>], monitor: &Monitor) -> BTreeS
     // Instances of one clock and key, by opening: a moved clock holds until the next opening.
     type Key<'i> = (&'i Arc<str>, &'i [Value]);
     let mut openings: BTreeMap<Key<'_>, BTreeMap<i64, (&Instance, &Clock)>> = BTreeMap::new();
-    for instance in monitor.relation() {
+    let named: BTreeSet<&str> = moves.iter().map(|m| m.of[0]).collect();
+    for instance in monitor.relation().iter().filter(|_| !moves.is_empty()) {
         let Some(clock) = agreement.program().clocks.get(&instance.key.rule) else { continue };
+        if !named.contains(&*agreement.commitments()[clock.commitment].id) {
+            continue;
+        }
         let Some((_, predicate)) = &clock.window else { continue };
         let key = instance.key.valuation.get(..clock.visible.len()).unwrap_or(&[]);
         openings.entry((predicate, key)).or_default().entry(instance.key.opened).or_insert((instance, clock));

@@ -467,7 +467,8 @@ fn digest(files: &BTreeMap<String, Vec<u8>>) -> [u8; 32] {
 
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+    let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('0');
+    bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
 }
 
 fn text_of<'f>(files: &'f BTreeMap<String, Vec<u8>>, path: &str, problems: &mut Vec<Diagnostic>) -> Option<&'f str> {

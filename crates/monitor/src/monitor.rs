@@ -342,6 +342,12 @@ impl Monitor {
         &self.instances
     }
 
+    /// One of [`Monitor::relation`].
+    pub fn instance(&self, key: &InstanceKey) -> Option<&Instance> {
+        let at = self.instances.binary_search_by(|instance| instance.key.cmp(key)).ok()?;
+        self.instances.get(at)
+    }
+
     /// Rows of a definition that hold at an instant, sorted.
     pub fn derived(&self, definition: &str, at: Instant, reading: Reading) -> Vec<Tuple> {
         let Some(&index) = self.program.definition.get(definition) else { return Vec::new() };
@@ -479,7 +485,7 @@ impl Monitor {
     }
 
     /// An opening as it is shown.
-    pub(crate) fn instance(
+    pub(crate) fn shown(
         &self,
         rule: usize,
         opening: &Opening,

@@ -248,7 +248,7 @@ impl Revision<'_> {
                 }
                 let times = self.cut.times(rule, &opening, as_of);
                 breaches.push((Vec::new(), times.breached(as_of)));
-                let (instance, hangs) = monitor.instance(rule, &opening, &times, &mut self.cut);
+                let (instance, hangs) = monitor.shown(rule, &opening, &times, &mut self.cut);
                 if hangs.on_all {
                     ledger.fragile.insert(key);
                 }

@@ -6,8 +6,11 @@
 //! ```
 //! Two questions for the same heads and instants are one judgment, whoever asks. And if nothing came but entries that no
 //! rule reads, such as refusals or incidents from open sources, the verdicts are those of before under new heads.
+//!
+//! What changes is judged as the record grows: one judgment is kept standing for what is, and one, a step behind, for what
+//! was. Both only go forward, so each entry costs what it touches. Other questions are judged by themselves.
 use crate::node::{Case, Explain};
-use hamsaya_agreement::{Change, JudgeError, Judgment, Speech};
+use hamsaya_agreement::{Agreement, Change, JudgeError, Judgment, Speech, Standing};
 use hamsaya_record::Instant;
 use hamsaya_record::logs::{Cosigned, Head, Logged};
 use hamsaya_record::statement::StatementId;
@@ -22,7 +25,8 @@ struct Kept {
     heads: Vec<Head>,
     as_of: Instant,
     known_by: Instant,
-    evidence: StatementId,
+    /// Not asked of what was judged as it grew.
+    evidence: Option<StatementId>,
     explained: Explain,
     judgment: Arc<Judgment>,
 }
@@ -32,7 +36,40 @@ struct Kept {
 pub struct Docket {
     kept: Mutex<VecDeque<Kept>>,
     /// Held while one is made.
-    bench: Mutex<()>,
+    bench: Mutex<Growing>,
+}
+
+/// Judgments that grow.
+#[derive(Debug, Default)]
+struct Growing {
+    is: Option<Grown>,
+    was: Option<Grown>,
+}
+
+#[derive(Debug)]
+struct Grown {
+    agreement: Arc<Agreement>,
+    as_of: Instant,
+    known_by: Instant,
+    standing: Standing<Arc<Agreement>>,
+}
+
+impl Grown {
+    /// Judges a case from where the last one ended; anew if that would be to go back.
+    fn judge(grown: &mut Option<Grown>, case: &Case, explain: &Explain) -> Result<Judgment, JudgeError> {
+        let (as_of, known_by) = (case.as_of, case.known_by);
+        let forward = |g: &Grown| {
+            Arc::ptr_eq(&g.agreement, &case.agreement) && (g.as_of <= as_of) && (g.known_by <= known_by)
+        };
+        let mut next = grown.take().filter(forward).unwrap_or_else(|| {
+            let agreement = case.agreement.clone();
+            Grown { standing: Standing::new(agreement.clone()), agreement, as_of, known_by }
+        });
+        (next.as_of, next.known_by) = (as_of, known_by);
+        let judgment = next.standing.judge(&case.logs, as_of, known_by, |verdict| explain.wants(verdict));
+        *grown = Some(next);
+        judgment
+    }
 }
 
 impl Docket {
@@ -47,7 +84,7 @@ impl Docket {
             return Ok(found);
         }
         let evidence = evidence(case);
-        let judgment = match self.find(case, explain, |kept| kept.evidence == evidence) {
+        let judgment = match self.find(case, explain, |kept| kept.evidence == Some(evidence)) {
             Some(same) => {
                 let mut judgment = Judgment::clone(&same);
                 judgment.heads = case.logs.heads().to_vec();
@@ -55,6 +92,16 @@ impl Docket {
             }
             None => case.judge(explain)?,
         };
+        Ok(self.keep(case, explain, Some(evidence), judgment))
+    }
+
+    fn keep(
+        &self,
+        case: &Case,
+        explain: &Explain,
+        evidence: Option<StatementId>,
+        judgment: Judgment,
+    ) -> Arc<Judgment> {
         let judgment = Arc::new(judgment);
         let made = Kept {
             heads: case.logs.heads().to_vec(),
@@ -74,13 +121,28 @@ impl Docket {
         if kept.len() > KEPT_MAX {
             kept.pop_front();
         }
-        Ok(judgment)
+        judgment
+    }
+
+    /// The judgment of a case that follows the last one.
+    fn grow(
+        &self,
+        case: &Case,
+        explain: &Explain,
+        which: impl Fn(&mut Growing) -> &mut Option<Grown>,
+    ) -> Result<Arc<Judgment>, JudgeError> {
+        let mut growing = lock(&self.bench);
+        if let Some(found) = self.find(case, explain, |kept| kept.heads == case.logs.heads()) {
+            return Ok(found);
+        }
+        let judgment = Grown::judge(which(&mut growing), case, explain)?;
+        Ok(self.keep(case, explain, None, judgment))
     }
 
     /// The judgment of a case, and what changed since the one before it. Why it changed is read from the reasons on both
     /// sides, so those of the changed verdicts are found, and no others.
     pub fn changed(&self, case: &Case) -> Result<(Arc<Judgment>, Vec<Change>), JudgeError> {
-        let judgment = self.judge(case, &Explain::None)?;
+        let judgment = self.grow(case, &Explain::None, |growing| &mut growing.is)?;
         let (Some(before), Some(earlier)) = (&case.before, case.earlier()) else { return Ok((judgment, Vec::new())) };
         let changes = judgment.changes_since(&before.judgment);
         let verdicts = changes.iter().filter_map(|change| change.after.as_ref().or(change.before.as_ref()));
@@ -89,7 +151,8 @@ impl Docket {
             return Ok((judgment, changes));
         }
         let explain = Explain::Only(labels);
-        let (was, is) = (self.judge(&earlier, &explain)?, self.judge(case, &explain)?);
+        let was = self.grow(&earlier, &explain, |growing| &mut growing.was)?;
+        let is = self.grow(case, &explain, |growing| &mut growing.is)?;
         Ok((judgment, is.changes_since(&was)))
     }
 

@@ -176,6 +176,18 @@ impl Logs {
         Logs { heads: Vec::new(), entries, times: Clocks::Fixed(times, Vec::new()) }
     }
 
+    /// The same with more entries, each with its interval; what stands is shared, not copied. Logs that were verified have no
+    /// intervals given beforehand and stay as they are.
+    pub fn with_more(&self, more: Vec<(Entry, LoggedAt)>) -> Logs {
+        let Clocks::Fixed(times, cosigned) = &self.times else { return self.clone() };
+        let more = more.into_iter().map(|(entry, at)| (Arc::new(entry), at));
+        let mut timed: Vec<(Arc<Entry>, LoggedAt)> =
+            self.entries.iter().cloned().zip(times.iter().copied()).chain(more).collect();
+        timed.sort_by(|(a, _), (b, _)| (&a.origin, a.index).cmp(&(&b.origin, b.index)));
+        let (entries, times) = timed.into_iter().unzip();
+        Logs { heads: self.heads.clone(), entries, times: Clocks::Fixed(times, cosigned.clone()) }
+    }
+
     /// The same with cosignatures given beforehand, too. Logs that were verified keep those of their own.
     pub fn with_cosigned(mut self, cosigned: Vec<Cosigned>) -> Logs {
         if let Clocks::Fixed(_, held) = &mut self.times {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// All pages under a folder, sorted; `cases/good/C` is all folders that begin so. `HAMSAYA_CASE=C14` keeps to pages with
 /// this in their path.
-fn pages(folder: &str) -> Vec<PathBuf> {
+pub fn pages(folder: &str) -> Vec<PathBuf> {
     fn walk(folder: &Path, into: &mut Vec<PathBuf>) {
         for path in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
             if path.is_dir() {

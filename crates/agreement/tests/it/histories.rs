@@ -52,6 +52,21 @@ fn shuffled(entries: &Timed, chance: &mut Chance) -> Timed {
     all
 }
 
+/// What the good cases of the Accord tell, and how many hours that takes.
+fn literate(accord: &Agreement) -> Vec<(Timed, Instant, i64)> {
+    let told = crate::cases::pages("cases/good").into_iter().filter_map(|page| {
+        let source = std::fs::read_to_string(page).ok()?;
+        let case = Case::parse("case", &source).ok()?;
+        let entries = timed(&case.play("case", accord).ok()?);
+        let last = entries.iter().map(|(_, at)| at.hi).max()?;
+        Some((entries, case.start, 1 + (last.0 - case.start.0) / 3_600 + 200))
+    });
+    let all: Vec<_> = told.collect();
+    let kinds = |kind: &str| all.iter().flat_map(|(entries, ..)| entries).any(|(e, _)| e.statement.kind == kind);
+    assert!(["withdraw", "contested", "consent", "extend", "toll_accepted"].into_iter().all(kinds));
+    all
+}
+
 /// Checks one history; gives how many verdicts were seen in each state.
 fn hold(
     agreement: &Agreement,
@@ -77,19 +92,36 @@ fn hold(
             seen[state.unwrap()] += 1;
         }
     }
-    // In batches, in any order, while the clock runs on (or, now and then, back).
+    // In batches, in any order, while the clock runs on or, now and then, back. Some entries are timed otherwise for a while,
+    // some so that nobody can say when they came, some go again.
     let mut standing = Standing::new(agreement);
-    let (arriving, mut arrived) = (shuffled(entries, chance), 0);
+    let (mut arriving, mut here) = (shuffled(entries, chance), Timed::new());
     let mut at = start;
-    while arrived < arriving.len() {
-        arrived = (arrived + 1 + chance.below(1 + arriving.len() as u64 / 3) as usize).min(arriving.len());
-        at = if chance.below(8) == 0 { hour(chance) } else { at.plus(chance.below(12) as i64 * 3_600) };
-        let known_by = if chance.below(3) == 0 { hour(chance) } else { start.plus(hours * 3_600) };
-        let so_far = arriving[..arrived].to_vec();
-        let grown = standing.judge(&Logs::with_times(so_far.clone()), at, known_by, |_| false).unwrap();
-        let whole = judge(&so_far, at, known_by);
-        assert_eq!(grown.verdicts, whole.verdicts);
-        assert_eq!(grown.digest(), whole.digest());
+    while !arriving.is_empty() {
+        let batch = 1 + chance.below(1 + entries.len() as u64 / 3) as usize;
+        here.extend(arriving.drain(..batch.min(arriving.len())));
+        let mut passing = here.clone();
+        for _ in 0..chance.below(3) {
+            let n = chance.below(passing.len() as u64) as usize;
+            if passing.len() > 1 && chance.below(4) == 0 {
+                passing.swap_remove(n);
+                continue;
+            }
+            let time = &mut passing[n].1;
+            match chance.below(3) {
+                0 => time.hi = time.hi.plus(chance.below(9) as i64 * 3_600),
+                1 => time.lo = time.lo.plus(-(chance.below(9) as i64) * 3_600),
+                _ => time.lo = time.hi.plus(chance.below(9) as i64 * 3_600),
+            }
+        }
+        for now in [&passing, &here] {
+            at = if chance.below(8) == 0 { hour(chance) } else { at.plus(chance.below(9) as i64 * 3_600) };
+            let known_by = if chance.below(3) == 0 { hour(chance) } else { start.plus(hours * 3_600) };
+            let grown = standing.judge(&Logs::with_times(now.clone()), at, known_by, |_| false).unwrap();
+            let whole = judge(now, at, known_by);
+            assert_eq!(grown.verdicts, whole.verdicts);
+            assert_eq!(grown.digest(), whole.digest());
+        }
     }
 }
 
@@ -99,10 +131,15 @@ fn permuted_and_grown() {
     let small = parse(&format!("{ANSWER}{}", GATE.replace("C1", "C2"))).unwrap();
     let accord = accord();
     let mut seen = [0; 4];
+    let literate = literate(&accord);
     for seed in 0..count {
         let mut chance = Chance(seed);
-        // Most are short; one in twenty-five is two days of the Accord.
-        if seed % 25 == 24 {
+        // Most are short; one in twenty-five is two days of the Accord, and one a literate case: some contest, consent, extend
+        // or toll.
+        if seed % 25 == 12 {
+            let (entries, start, hours) = &literate[chance.below(literate.len() as u64) as usize];
+            hold(&accord, entries, *start, *hours, &mut chance, &mut seen);
+        } else if seed % 25 == 24 {
             let year = Year { seed, days: 2, per_day: 60 };
             let start = accord.in_force().unwrap();
             hold(&accord, &year.entries(&accord), start, 96, &mut chance, &mut seen);

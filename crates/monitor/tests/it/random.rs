@@ -487,7 +487,9 @@ fn any_order_is_one_batch() {
         // The same facts in another order, among others that are withdrawn before or after they come.
         enum Step {
             Tell(FactId, Fact),
+            Put(FactId, Fact),
             Withdraw(FactId),
+            Forget(FactId),
             Advance(i64),
         }
         let mut steps: Vec<Step> = case.facts.iter().map(|(id, fact)| Step::Tell(id.clone(), fact.clone())).collect();
@@ -499,17 +501,44 @@ fn any_order_is_one_batch() {
                 steps.push(Step::Withdraw(id));
             }
         }
-        for _ in 0..3 {
+        for _ in 0..8 {
             steps.push(Step::Advance(case.chance.between(0, 14)));
         }
         case.chance.shuffle(&mut steps);
+        // Some of them said otherwise at first, or told, forgotten and told again.
+        let mut at = steps.len();
+        while at > 0 {
+            at -= 1;
+            let Step::Tell(id, fact) = &steps[at] else { continue };
+            let (id, fact) = (id.clone(), fact.clone());
+            let before = case.chance.between(0, at as i64) as usize;
+            match case.chance.between(0, 6) {
+                0 => {
+                    steps.insert(at, Step::Forget(id.clone()));
+                    steps.insert(before, Step::Tell(id, fact));
+                }
+                1 => {
+                    steps[at] = Step::Put(id.clone(), fact.clone());
+                    let other = Fact { admitted: !fact.admitted, to: fact.to.max(fact.from), ..fact };
+                    steps.insert(before, Step::Put(id, other));
+                }
+                _ => {}
+            }
+        }
         steps.push(Step::Advance(case.as_of));
         let mut other = Monitor::new(&case.rules, &signature()).unwrap();
         let mut replayed: BTreeMap<InstanceKey, Instance> = BTreeMap::new();
+        let mut rows: BTreeMap<String, BTreeSet<Vec<Value>>> = BTreeMap::new();
+        for definition in &case.rules.definitions {
+            other.follow(&definition.name);
+            rows.entry(definition.name.to_string()).or_default();
+        }
         for step in steps {
             match step {
                 Step::Tell(id, fact) => other.insert(id, fact).unwrap(),
+                Step::Put(id, fact) => other.put(id, fact).unwrap(),
                 Step::Withdraw(id) => other.withdraw(id),
+                Step::Forget(id) => other.forget(&id),
                 Step::Advance(at) => {
                     let deltas = other.advance(at);
                     assert!(deltas.is_sorted_by(|a, b| a.key < b.key));
@@ -522,6 +551,21 @@ fn any_order_is_one_batch() {
                         };
                     }
                     assert!(replayed.values().eq(other.relation()));
+                    for (name, rows) in &mut rows {
+                        for (row, holds) in other.turned(name) {
+                            assert!(if holds { rows.insert(row) } else { rows.remove(&row) });
+                        }
+                        let derived = other.derived(name, at, Reading::Possible);
+                        assert!(rows.iter().eq(&derived), "seed {}", case.seed);
+                    }
+                    // As one batch of what stands now.
+                    let mut batch = Monitor::new(&case.rules, &signature()).unwrap();
+                    for (id, fact) in other.told(|_| true) {
+                        batch.insert(id, fact).unwrap();
+                    }
+                    batch.advance(at);
+                    let seed = case.seed;
+                    assert_eq!(batch.relation(), other.relation(), "seed {seed}\n{}", show(&case.rules, &case.facts));
                 }
             }
         }
