@@ -185,6 +185,8 @@ struct Telling {
     grounds: HashMap<Ground, Vec<FactId>>,
     /// Facts behind which entries stand.
     behind: HashMap<FactId, Behind>,
+    /// Values that are named by what came or went, where anyone wants to know.
+    news: Option<BTreeSet<Value>>,
 }
 
 impl Telling {
@@ -192,7 +194,7 @@ impl Telling {
         let monitor = monitor(stratum, Vec::new());
         let signature = stratum.signature.clone();
         let words = Words::of(&signature);
-        Telling { signature, words, monitor, grounds: HashMap::new(), behind: HashMap::new() }
+        Telling { signature, words, monitor, grounds: HashMap::new(), behind: HashMap::new(), news: None }
     }
 
     fn watches(&self, predicate: &str) -> bool {
@@ -207,7 +209,10 @@ impl Telling {
     fn tell(&mut self, ground: Ground, told: Vec<Told>) {
         if let Some(ids) = self.grounds.remove(&ground) {
             for id in ids.iter().filter(|id| !told.iter().any(|(now, ..)| now == *id)) {
-                self.monitor.forget(id);
+                let forgotten = self.monitor.forget(id);
+                if let Some(news) = &mut self.news {
+                    news.extend(forgotten.into_iter().flatten());
+                }
                 self.behind.remove(id);
             }
         }
@@ -216,7 +221,12 @@ impl Telling {
         }
         let mut ids = Vec::with_capacity(told.len());
         for (id, fact, behind) in told {
-            put(&mut self.monitor, id.clone(), fact);
+            let args = self.news.as_ref().map(|_| fact.args.clone());
+            if put(&mut self.monitor, id.clone(), fact)
+                && let (Some(news), Some(args)) = (&mut self.news, args)
+            {
+                news.extend(args);
+            }
             if behind != Behind::Nothing {
                 self.behind.insert(id.clone(), behind);
             }
@@ -237,7 +247,11 @@ impl Links {
     fn set(&mut self, one: StatementId, other: StatementId, holds: bool) {
         for (map, key, value) in [(&mut self.from, one, other), (&mut self.to, other, one)] {
             let linked = map.entry(key).or_default();
-            if holds { linked.insert(value) } else { linked.remove(&value) };
+            if holds {
+                linked.insert(value)
+            } else {
+                linked.remove(&value)
+            };
             if linked.is_empty() {
                 map.remove(&key);
             }
@@ -267,6 +281,23 @@ struct Claim {
     args: Vec<Value>,
     asserted: bool,
     admitted: bool,
+}
+
+/// What stands behind an assertion, and when that is to be asked again.
+struct Explained {
+    entries: Vec<usize>,
+    /// It is the same while nothing names one of these; `None`: whatever comes may change it.
+    names: Option<BTreeSet<Value>>,
+    /// And from this instant on, until this one.
+    from: i64,
+    until: i64,
+}
+
+impl Explained {
+    fn stays(&self, news: &BTreeSet<Value>, at: i64) -> bool {
+        let unnamed = self.names.as_ref().is_some_and(|names| names.is_disjoint(news));
+        (unnamed || news.is_empty()) && self.from <= at && at < self.until
+    }
 }
 
 /// Statements with the same identifying fields, and the pairs that they form.
@@ -337,8 +368,10 @@ pub(crate) struct Facts {
     moved: BTreeMap<FactId, Vec<usize>>,
     /// The rules of assertions, and nothing else.
     asserting: Stratum,
+    /// Predicates of facts that hold whatever is said.
+    lasting: BTreeSet<Name>,
     /// What stands behind assertions, as far as it was asked: explaining one costs more than judging.
-    assertions: RefCell<BTreeMap<FactId, Vec<usize>>>,
+    assertions: RefCell<BTreeMap<FactId, Explained>>,
     judged_at: i64,
 }
 
@@ -382,6 +415,7 @@ impl Facts {
             upper: Telling::new(&program.upper),
             before_alike: None,
             moved: BTreeMap::new(),
+            lasting: BTreeSet::new(),
             asserting: program.lower.only(|rule| rule.starts_with("assert ")),
             assertions: RefCell::default(),
             judged_at: i64::MIN,
@@ -390,9 +424,11 @@ impl Facts {
         if ["same", "before"].iter().any(|word| absent.signature.contains_key(*word)) {
             facts.before_alike = Some(Telling::new(&absent));
         }
+        facts.lasting.extend([DISTANCE, EXTENT].map(Name::from));
         for telling in [Some(&mut facts.lower), Some(&mut facts.upper), facts.before_alike.as_mut()] {
             let Some(telling) = telling else { continue };
             let always = always(agreement, telling);
+            facts.lasting.extend(always.iter().map(|(_, fact, _)| fact.predicate.clone()));
             telling.tell(Ground::Always, always);
         }
         for term in TERMED {
@@ -433,11 +469,12 @@ impl Facts {
         if !self.claims.contains_key(fact) {
             return Vec::new();
         }
-        if let Some(entries) = self.assertions.borrow().get(fact) {
-            return entries.clone();
+        if let Some(explained) = self.assertions.borrow().get(fact) {
+            return explained.entries.clone();
         }
-        let entries = self.behind_assertion(fact);
-        self.assertions.borrow_mut().insert(fact.clone(), entries.clone());
+        let explained = self.behind_assertion(fact);
+        let entries = explained.entries.clone();
+        self.assertions.borrow_mut().insert(fact.clone(), explained);
         entries
     }
 
@@ -448,33 +485,60 @@ impl Facts {
 
     /// An assertion: what made its formula hold in the lower stratum. Explaining costs as much as there are facts, so the
     /// facts that speak of what it speaks of are asked first, and all only if those do not make it hold.
-    fn behind_assertion(&self, fact: &FactId) -> Vec<usize> {
-        let told = self.lower.monitor.told(|predicate| self.asserting.signature.contains_key(predicate));
-        let near = self.claims.get(fact).map(|claim| near(&told, &claim.args)).unwrap_or_default();
-        for facts in [near, told] {
-            if facts.is_empty() {
-                continue;
-            }
-            let mut lower = monitor(&self.asserting, facts);
-            lower.advance(self.judged_at);
-            let instances = lower.relation().iter().map(|i| &i.key);
-            let own = instances.filter(|key| assertion_id(&key.rule, &key.valuation) == *fact);
-            let mut all = BTreeSet::new();
-            for explanation in own.filter_map(|key| lower.explain(key)) {
-                let facts = explanation.opened_by.iter().chain(&explanation.present);
-                all.extend(facts.filter_map(|f| self.lower.behind.get(f)).flat_map(|behind| behind.places()));
-            }
-            if !all.is_empty() {
-                return all.into_iter().collect();
+    fn behind_assertion(&self, fact: &FactId) -> Explained {
+        let near = self.claims.get(fact).and_then(|claim| self.near(&claim.args));
+        if let Some((facts, names)) = near {
+            let (entries, until) = self.explained(fact, facts);
+            if !entries.is_empty() {
+                return Explained { entries, names: Some(names), from: self.judged_at, until };
             }
         }
-        Vec::new()
+        let everything = self.lower.monitor.told(|predicate| self.asserting.signature.contains_key(predicate), None);
+        let (entries, until) = self.explained(fact, everything);
+        Explained { entries, names: None, from: self.judged_at, until }
+    }
+
+    /// Entries behind an assertion if there were only these facts, and until when time alone changes nothing about it.
+    fn explained(&self, fact: &FactId, facts: Vec<(FactId, Fact)>) -> (Vec<usize>, i64) {
+        let mut lower = monitor(&self.asserting, facts);
+        lower.advance(self.judged_at);
+        let instances = lower.relation().iter().map(|i| &i.key);
+        let own = instances.filter(|key| assertion_id(&key.rule, &key.valuation) == *fact);
+        let mut all = BTreeSet::new();
+        for explanation in own.filter_map(|key| lower.explain(key)) {
+            let facts = explanation.opened_by.iter().chain(&explanation.present);
+            all.extend(facts.filter_map(|f| self.lower.behind.get(f)).flat_map(|behind| behind.places()));
+        }
+        (all.into_iter().collect(), lower.next_change(self.judged_at).unwrap_or(NEVER))
+    }
+
+    /// Facts that share an id with an assertion, or a statement with such a fact, and those that hold whatever is said; and
+    /// all that they were found by. `None` if it speaks of members only, whom every statement names.
+    fn near(&self, args: &[Value]) -> Option<(Vec<(FactId, Fact)>, BTreeSet<Value>)> {
+        let told = |value: Option<&Value>, wanted: &dyn Fn(&str) -> bool| {
+            let read = |predicate: &str| self.asserting.signature.contains_key(predicate) && wanted(predicate);
+            self.lower.monitor.told(read, value)
+        };
+        // What always holds has predicates of its own.
+        let lasting = |predicate: &str| self.lasting.contains(predicate);
+        let mut near: BTreeMap<FactId, Fact> = told(None, &lasting).into_iter().collect();
+        let members: BTreeSet<Value> = near.values().flat_map(|fact| fact.args.clone()).collect();
+        let mut values: Vec<Value> =
+            args.iter().filter(|v| matches!(v, Value::Text(_)) && !members.contains(v)).cloned().collect();
+        let mut names: BTreeSet<Value> = values.iter().cloned().collect();
+        while let Some(value) = values.pop() {
+            for (id, fact) in told(Some(&value), &|_| true) {
+                let statements = fact.args.iter().filter(|v| matches!(v, Value::Text(t) if t.len() == 64));
+                values.extend(statements.filter(|v| names.insert(Value::clone(v))).cloned());
+                near.insert(id, fact);
+            }
+        }
+        (!names.is_empty()).then(|| (near.into_iter().collect(), names))
     }
 
     /// Known entries of a kind with these values in these fields.
     pub(crate) fn stated(&self, kind: &str, given: &[(&str, &Value)]) -> impl Iterator<Item = usize> {
-        let fits =
-            move |k: &Known| k.kind.rule.name == kind && given.iter().all(|(f, v)| value_of(k, f) == **v);
+        let fits = move |k: &Known| k.kind.rule.name == kind && given.iter().all(|(f, v)| value_of(k, f) == **v);
         let first = |k: &Known| k.live;
         (0..self.known.len()).filter(move |n| first(&self.known[*n]) && fits(&self.known[*n]))
     }
@@ -502,11 +566,9 @@ impl Facts {
     pub(crate) fn follow(&mut self, agreement: &Agreement, logs: &Logs, as_of: Instant, known_by: Instant) {
         // Silence after what is known; never before what is judged.
         let judged_at = as_of.max(known_by).0;
-        let (changed, freed) = self.look(agreement, logs, known_by);
-        if self.judged_at != judged_at || !changed.is_empty() {
-            self.assertions.get_mut().clear();
-        }
         self.judged_at = judged_at;
+        self.lower.news = Some(BTreeSet::new()).filter(|_| !self.assertions.get_mut().is_empty());
+        let (changed, freed) = self.look(agreement, logs, known_by);
 
         // What is said by a statement, and what those that refer to it say of it.
         let mut touched = changed.clone();
@@ -531,13 +593,20 @@ impl Facts {
         }
         let mut again = touched.clone();
         for (id, absent) in turned.iter().filter_map(|(row, holds)| Some((statement_of(row.first()?)?, *holds))) {
-            if absent { self.disregarded.insert(id) } else { self.disregarded.remove(&id) };
+            if absent {
+                self.disregarded.insert(id)
+            } else {
+                self.disregarded.remove(&id)
+            };
             again.insert(id);
             again.extend(self.referring_to(&id));
             touched.insert(id);
         }
         self.pair(&again);
         self.lower.monitor.advance(judged_at);
+        if let Some(news) = self.lower.news.take() {
+            self.assertions.get_mut().retain(|_, explained| explained.stays(&news, judged_at));
+        }
 
         // Of whom Article 1 says otherwise than before, and who is linked with any of these.
         for term in TERMED {
@@ -592,8 +661,7 @@ impl Facts {
             let same = |held: &Looked, n: usize| held.entry == entries[n] && held.logged == logs.logged(n, known_by);
             let untouched = (begin..end).zip(&*log).take_while(|(n, held)| same(held, *n)).count();
             let mut rest = log.split_off(untouched).into_iter().peekable();
-            for n in begin + untouched..end {
-                let entry = &entries[n];
+            for (n, entry) in entries.iter().enumerate().take(end).skip(begin + untouched) {
                 while let Some(held) = rest.next_if(|held| held.entry.index < entry.index) {
                     gone.push(held);
                 }
@@ -762,7 +830,8 @@ impl Facts {
 
     /// Tells every stratum.
     fn tell_all(&mut self, ground: Ground, told: impl Fn(&Telling) -> Vec<Told>) {
-        for telling in [Some(&mut self.lower), Some(&mut self.upper), self.before_alike.as_mut()].into_iter().flatten() {
+        for telling in [Some(&mut self.lower), Some(&mut self.upper), self.before_alike.as_mut()].into_iter().flatten()
+        {
             let told = told(telling);
             telling.tell(ground.clone(), told);
         }
@@ -922,7 +991,7 @@ impl Facts {
         let mut told = Vec::new();
         let mut event = |name: &Option<Name>, mark: &str, args: &[&Value]| {
             if let Some(name) = name {
-                let args = args.iter().map(|value| Value::clone(value)).collect();
+                let args = args.iter().copied().cloned().collect();
                 told.push(self.event(name, mark, args, k.at.hi, true, Behind::One(n)));
             }
         };
@@ -1045,7 +1114,8 @@ impl Facts {
             let refs = &self.known[n].entry.statement.refs;
             targets.extend(refs.iter().filter(|r| r.rel == Rel::Withdraws).map(|r| r.id));
         }
-        targets.extend(touched.iter().filter(|id| self.referring.contains_key(*id) || self.withdrawals.contains_key(*id)));
+        targets
+            .extend(touched.iter().filter(|id| self.referring.contains_key(*id) || self.withdrawals.contains_key(*id)));
         for target in targets {
             let withdraws = |n: &usize| {
                 let mut refs = self.known[*n].entry.statement.refs.iter();
@@ -1145,40 +1215,16 @@ impl Terms {
 }
 
 fn set(terms: &mut HashSet<StatementId>, id: StatementId, holds: bool) {
-    if holds { terms.insert(id) } else { terms.remove(&id) };
+    if holds {
+        terms.insert(id)
+    } else {
+        terms.remove(&id)
+    };
 }
 
 /// The statement that a rule's value names.
 fn statement_of(value: &Value) -> Option<StatementId> {
     if let Value::Text(text) = value { text.parse().ok() } else { None }
-}
-
-/// Facts that share an id with an assertion, or a statement with such a fact, and those that hold whatever is said.
-/// Empty if it speaks of members only, whom every statement names.
-fn near(told: &[(FactId, Fact)], args: &[Value]) -> Vec<(FactId, Fact)> {
-    let constant = |id: &FactId| id.0.starts_with('=');
-    let members: BTreeSet<&Value> = told.iter().filter(|(id, _)| constant(id)).flat_map(|(_, f)| &f.args).collect();
-    let mut values: BTreeSet<&Value> =
-        args.iter().filter(|v| matches!(v, Value::Text(_)) && !members.contains(v)).collect();
-    if values.is_empty() {
-        return Vec::new();
-    }
-    let is_statement = |v: &&Value| matches!(v, Value::Text(t) if t.len() == 64);
-    let mut near: BTreeSet<usize> = BTreeSet::new();
-    loop {
-        let before = near.len();
-        for (n, (_, fact)) in told.iter().enumerate() {
-            if !near.contains(&n) && fact.args.iter().any(|v| values.contains(v)) {
-                near.insert(n);
-                values.extend(fact.args.iter().filter(is_statement));
-            }
-        }
-        if near.len() == before {
-            break;
-        }
-    }
-    let chosen = told.iter().enumerate().filter(|(n, (id, _))| near.contains(n) || constant(id));
-    chosen.map(|(_, told)| told.clone()).collect()
 }
 
 /// `backed("A1", "P1")` asserted and `backed.admitted("A1", "P1")` are one fact.
@@ -1197,8 +1243,9 @@ fn monitor(stratum: &Stratum, facts: Vec<(FactId, Fact)>) -> Monitor {
     monitor
 }
 
-fn put(monitor: &mut Monitor, id: FactId, fact: Fact) {
-    monitor.put(id, fact).expect("facts are built by the columns that the rules were compiled for");
+/// Says whether a fact is news.
+fn put(monitor: &mut Monitor, id: FactId, fact: Fact) -> bool {
+    monitor.put(id, fact).expect("facts are built by the columns that the rules were compiled for")
 }
 
 /// What held for a while, or always, without a statement that says so.

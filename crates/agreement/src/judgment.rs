@@ -211,13 +211,7 @@ pub(crate) struct Bench<'a> {
 
 impl Bench<'_> {
     /// A judgment of these verdicts, in order.
-    pub(crate) fn judgment(
-        &self,
-        logs: &Logs,
-        as_of: Instant,
-        known_by: Instant,
-        verdicts: Vec<Verdict>,
-    ) -> Judgment {
+    pub(crate) fn judgment(&self, logs: &Logs, as_of: Instant, known_by: Instant, verdicts: Vec<Verdict>) -> Judgment {
         let agreement = self.agreement;
         let withdrawn = self.facts.withdrawals.iter().map(|(target, by)| (*target, self.cite(*by))).collect();
         let ticks = agreement.program().ticks.values();

@@ -80,7 +80,9 @@ impl Moves {
             for moved in wanted {
                 let Fact { predicate, args, from, .. } = &moved.fact;
                 let id = FactId::new(format!("!{predicate} {from} {args:?}"));
-                monitor.put(id.clone(), moved.fact.clone()).expect("its predicate was made from the columns of the key");
+                monitor
+                    .put(id.clone(), moved.fact.clone())
+                    .expect("its predicate was made from the columns of the key");
                 next.insert(moved, id);
             }
             changed.extend(monitor.advance(as_of.0).into_iter().map(|delta| delta.key));

@@ -109,6 +109,11 @@ impl Columns {
         row
     }
 
+    /// Rows with a value in any column.
+    pub(crate) fn naming(&self, value: V) -> impl Iterator<Item = usize> {
+        self.columns.iter().flat_map(move |column| column.get(&value)).flatten().copied()
+    }
+
     /// Rows that may fit the pattern: all that share its rarest known value.
     pub(crate) fn find(&self, pattern: &[Option<V>]) -> Found<'_> {
         if let Some(args) = pattern.iter().copied().collect::<Option<Vec<V>>>() {
@@ -265,12 +270,12 @@ impl Facts {
             && args.is_some_and(|args| args.len() == fact.args.len() && fact.args.iter().zip(args).all(same))
     }
 
-    /// As if a fact had never been told.
-    pub(crate) fn forget(&mut self, id: &FactId) {
-        if let Some(index) = self.by_id.remove(id) {
-            self.going.push(index);
-            self.forgotten.push(index);
-        }
+    /// As if a fact had never been told. Gives its predicate and row.
+    pub(crate) fn forget(&mut self, id: &FactId) -> Option<(usize, usize)> {
+        let index = self.by_id.remove(id)?;
+        self.going.push(index);
+        self.forgotten.push(index);
+        Some((self.told[index].predicate, self.told[index].row))
     }
 
     pub(crate) fn withdraw(&mut self, id: FactId) {

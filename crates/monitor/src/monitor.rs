@@ -198,19 +198,21 @@ impl Monitor {
         })
     }
 
-    /// Takes a fact in place of the one that its id named before, if there was one.
-    pub fn put(&mut self, id: FactId, fact: Fact) -> Result<(), Diagnostics> {
+    /// Takes a fact in place of the one that its id named before, if there was one. Says whether that is news.
+    pub fn put(&mut self, id: FactId, fact: Fact) -> Result<bool, Diagnostics> {
         let index = self.fitting(&id, &fact)?;
         if self.facts.is(&id, index, &fact) {
-            return Ok(());
+            return Ok(false);
         }
         self.facts.forget(&id);
-        self.insert(id, fact)
+        self.insert(id, fact)?;
+        Ok(true)
     }
 
-    /// As if a fact had never been told. Unlike one that was withdrawn it may be told again.
-    pub fn forget(&mut self, id: &FactId) {
-        self.facts.forget(id);
+    /// As if a fact had never been told. Unlike one that was withdrawn it may be told again. Gives the values that it named.
+    pub fn forget(&mut self, id: &FactId) -> Option<Tuple> {
+        let (predicate, row) = self.facts.forget(id)?;
+        Some(self.say(&self.facts.tables[predicate].rows[row].args))
     }
 
     /// The predicate of a fact that fits it.
@@ -322,12 +324,23 @@ impl Monitor {
         books.turned(index, |row| row.iter().map(|&v| facts.words.say(v)).collect())
     }
 
-    /// The facts of some predicates that stand, in no order that means anything.
-    pub fn told(&self, wanted: impl Fn(&str) -> bool) -> Vec<(FactId, Fact)> {
+    /// The facts of some predicates that stand, in no order that means anything; only those that name a value, if one is
+    /// given.
+    pub fn told(&self, wanted: impl Fn(&str) -> bool, naming: Option<&Value>) -> Vec<(FactId, Fact)> {
         let mut told = Vec::new();
+        let naming = match naming.map(|value| self.facts.words.know(value)) {
+            Some(None) => return told,
+            Some(value) => value,
+            None => None,
+        };
         for (predicate, &index) in self.program.predicate.iter().filter(|(predicate, _)| wanted(predicate)) {
-            for row in &self.facts.tables[index].rows {
-                for fact in row.told.iter().map(|&at| &self.facts.told[at]) {
+            let table = &self.facts.tables[index];
+            let rows: BTreeSet<usize> = match naming {
+                Some(value) => table.columns.naming(value).collect(),
+                None => (0..table.rows.len()).collect(),
+            };
+            for row in rows.into_iter().map(|row| &table.rows[row]) {
+                for fact in row.told.iter().map(|&at| &self.facts.told[at]).filter(|fact| fact.live) {
                     let (from, to, admitted) = (fact.from, fact.to, fact.admitted);
                     let args = self.say(&row.args);
                     told.push((fact.id.clone(), Fact { predicate: predicate.clone(), args, from, to, admitted }));

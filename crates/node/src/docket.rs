@@ -58,9 +58,8 @@ impl Grown {
     /// Judges a case from where the last one ended; anew if that would be to go back.
     fn judge(grown: &mut Option<Grown>, case: &Case, explain: &Explain) -> Result<Judgment, JudgeError> {
         let (as_of, known_by) = (case.as_of, case.known_by);
-        let forward = |g: &Grown| {
-            Arc::ptr_eq(&g.agreement, &case.agreement) && (g.as_of <= as_of) && (g.known_by <= known_by)
-        };
+        let forward =
+            |g: &Grown| Arc::ptr_eq(&g.agreement, &case.agreement) && (g.as_of <= as_of) && (g.known_by <= known_by);
         let mut next = grown.take().filter(forward).unwrap_or_else(|| {
             let agreement = case.agreement.clone();
             Grown { standing: Standing::new(agreement.clone()), agreement, as_of, known_by }
@@ -95,13 +94,7 @@ impl Docket {
         Ok(self.keep(case, explain, Some(evidence), judgment))
     }
 
-    fn keep(
-        &self,
-        case: &Case,
-        explain: &Explain,
-        evidence: Option<StatementId>,
-        judgment: Judgment,
-    ) -> Arc<Judgment> {
+    fn keep(&self, case: &Case, explain: &Explain, evidence: Option<StatementId>, judgment: Judgment) -> Arc<Judgment> {
         let judgment = Arc::new(judgment);
         let made = Kept {
             heads: case.logs.heads().to_vec(),

@@ -127,7 +127,7 @@ fn hold(
 
 #[test]
 fn permuted_and_grown() {
-    let count: u64 = std::env::var("HAMSAYA_HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(300);
+    let count: u64 = std::env::var("HAMSAYA_HISTORIES").ok().and_then(|n| n.parse().ok()).unwrap_or(100);
     let small = parse(&format!("{ANSWER}{}", GATE.replace("C1", "C2"))).unwrap();
     let accord = accord();
     let mut seen = [0; 4];

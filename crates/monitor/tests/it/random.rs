@@ -536,9 +536,9 @@ fn any_order_is_one_batch() {
         for step in steps {
             match step {
                 Step::Tell(id, fact) => other.insert(id, fact).unwrap(),
-                Step::Put(id, fact) => other.put(id, fact).unwrap(),
+                Step::Put(id, fact) => _ = other.put(id, fact).unwrap(),
                 Step::Withdraw(id) => other.withdraw(id),
-                Step::Forget(id) => other.forget(&id),
+                Step::Forget(id) => _ = other.forget(&id),
                 Step::Advance(at) => {
                     let deltas = other.advance(at);
                     assert!(deltas.is_sorted_by(|a, b| a.key < b.key));
@@ -560,7 +560,7 @@ fn any_order_is_one_batch() {
                     }
                     // As one batch of what stands now.
                     let mut batch = Monitor::new(&case.rules, &signature()).unwrap();
-                    for (id, fact) in other.told(|_| true) {
+                    for (id, fact) in other.told(|_| true, None) {
                         batch.insert(id, fact).unwrap();
                     }
                     batch.advance(at);
