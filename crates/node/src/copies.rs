@@ -8,7 +8,7 @@
 //! A checkpoint moves a copy only if the log's policy finds a quorum under it: then no other quorum can have seen another
 //! tree, as long as no more witnesses lie than the policy bears.
 use crate::held::Held;
-use crate::node::{Action, At, Hint, News, Node, Silence};
+use crate::node::{Action, At, Hint, News, Node, Silence, head_of};
 use crate::own::BackOff;
 use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::follower::{Follow, FollowError, Follower};
@@ -18,10 +18,13 @@ use hamsaya_record::statement::FieldValue;
 use hamsaya_record::store::Store;
 use hamsaya_record::tile::{Level, Tile, WIDTH};
 use hamsaya_record::verify;
+use hamsaya_record::witness;
 use std::collections::BTreeMap;
 
 /// So many bundles are asked for at once.
 const BUNDLES_MAX: usize = 32;
+/// So many checkpoints of a log that did not go on from another are kept until they can be compared.
+const SUSPECTS_MAX: usize = 8;
 
 /// A copy of another's log.
 #[derive(Debug)]
@@ -37,6 +40,8 @@ pub struct Copy<S> {
     etags: BTreeMap<String, String>,
     back_off: BTreeMap<String, BackOff>,
     wanted: Option<Wanted>,
+    /// Signed by the log, and no proof joined them to what we had cosigned.
+    suspects: Vec<Note>,
     /// Its keeper signed what cannot both be true; said once.
     equivocated: bool,
 }
@@ -63,6 +68,7 @@ impl<S: Store> Copy<S> {
             etags: BTreeMap::new(),
             back_off: BTreeMap::new(),
             wanted: None,
+            suspects: Vec::new(),
             equivocated: false,
         }
     }
@@ -240,8 +246,12 @@ impl<S: Store> Node<S> {
                     self.bench.record_changed(self.at);
                 }
                 self.mark_untimed();
+                self.compare_suspects(origin);
             }
-            Err(FollowError::Inconsistent { ours, theirs }) => self.equivocation(origin, *ours, *theirs),
+            Err(FollowError::Inconsistent { theirs, .. }) => {
+                copy.suspects.push(*theirs);
+                self.compare_suspects(origin);
+            }
             // The peer sent wrong entries: that proves nothing against the log.
             Err(FollowError::Count { .. } | FollowError::Checkpoint(_)) => self.failed(origin, peer),
             Err(FollowError::Tiles(hamsaya_record::tiles::TilesError::OtherRoot { .. })) => self.failed(origin, peer),
@@ -258,21 +268,62 @@ impl<S: Store> Node<S> {
         }
     }
 
+    /// A log asked for a cosignature on a checkpoint that no proof joins to the last one. That proves nothing yet: the proof
+    /// may have been spoilt on its way.
+    pub(crate) fn suspect(&mut self, request: &[u8]) {
+        let Some(note) = witness::asked(request) else { return };
+        let Ok(checkpoint) = Checkpoint::parse(&note.text) else { return };
+        let origin = checkpoint.origin;
+        if self.witness.contradiction(&note).is_some() {
+            self.alarm(different_logs(&origin));
+        }
+        let Some(copy) = self.copies.get_mut(&origin) else { return };
+        if copy.suspects.len() < SUSPECTS_MAX && !copy.suspects.iter().any(|held| held.text == note.text) {
+            copy.suspects.push(note);
+            self.compare_suspects(&origin);
+        }
+    }
+
+    /// Once the copy is as long as a suspect, it shows whether that is of another tree.
+    fn compare_suspects(&mut self, origin: &str) {
+        let Some(copy) = self.copies.get_mut(origin) else { return };
+        let Some(log) = self.founding.log_key(origin) else { return };
+        let size = copy.follower.size();
+        let (ripe, rest) = std::mem::take(&mut copy.suspects)
+            .into_iter()
+            .partition(|note| head_of(note).is_some_and(|head| head.size <= size));
+        copy.suspects = rest;
+        let ripe: Vec<Note> = ripe;
+        for note in ripe {
+            match copy.follower.tiles().contradiction(&note) {
+                Ok(None) => (),
+                Ok(Some(found)) if found.is_proven(log) => return self.equivocation(origin, found.first, found.second),
+                // Then it is our own tiles that do not lead to the signed root.
+                Ok(Some(_)) => return self.stop(format!("our copy of {origin} is not what it was when it was read")),
+                Err(error) => return self.stop(error.to_string()),
+            }
+        }
+    }
+
     /// Two checkpoints that cannot both be true prove themselves; both go into the record.
-    fn equivocation(&mut self, origin: &str, ours: Note, theirs: Note) {
+    fn equivocation(&mut self, origin: &str, first: Note, second: Note) {
         let Some(copy) = self.copies.get_mut(origin) else { return };
         copy.next_ms = self.at.elapsed_ms + self.setup.pacing.pull_ms;
         if std::mem::replace(&mut copy.equivocated, true) {
             return;
         }
-        self.alarm(format!("{origin} shows different logs to different readers"));
-        let notes = [ours, theirs].iter().map(|n| FieldValue::Text(n.to_text())).collect();
+        self.alarm(different_logs(origin));
+        let notes = [first, second].iter().map(|n| FieldValue::Text(n.to_text())).collect();
         let fields = [
             ("origin".to_string(), FieldValue::Text(origin.to_string())),
             ("notes".to_string(), FieldValue::List(notes)),
         ];
         self.say("equivocation", fields.into_iter().collect());
     }
+}
+
+fn different_logs(origin: &str) -> String {
+    format!("{origin} shows different logs to different readers")
 }
 
 /// Size and note of a checkpoint that a quorum of the log's witnesses cosigned; lines that do not verify are left out.

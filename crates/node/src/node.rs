@@ -661,7 +661,12 @@ impl<S: Store> Node<S> {
             (Status::Stopped(why), _) => Answer::Paused(why.clone()),
             (_, None) => Answer::Paused("the scenario's clock was not set yet".to_string()),
             (_, Some(now)) => match self.witness.add_checkpoint(body, now) {
-                Ok(answer) => Answer::Witness(answer),
+                Ok(answer) => {
+                    if matches!(answer, WitnessAnswer::Unproven(_)) {
+                        self.suspect(body);
+                    }
+                    Answer::Witness(answer)
+                }
                 Err(error) => {
                     self.stop(store_failed(&error));
                     Answer::Paused(error.to_string())

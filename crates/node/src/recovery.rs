@@ -10,9 +10,10 @@
 //! stops; it never signs a second story.
 use crate::copies::{Wanted, trusted};
 use crate::node::{Action, Event, News, Node, Silence, Status, Ticket, head_of};
-use hamsaya_record::log::Confirmation;
+use hamsaya_record::log::{Confirmation, LogError};
 use hamsaya_record::note::Note;
 use hamsaya_record::store::Store;
+use hamsaya_record::tiles::TilesError;
 use std::collections::BTreeSet;
 
 /// Who has not answered is asked again after so long.
@@ -151,16 +152,19 @@ impl<S: Store> Node<S> {
                 let origin = own.log.origin().to_string();
                 self.out.push(Action::FetchEntries { origin, peer: peer.to_string(), tiles });
             }
-            Ok(_) => self.take_back(&wanted),
+            Ok(_) => self.take_back(peer, &wanted),
         }
     }
 
     /// The lost entries are what we signed: they are ours again, and everybody is asked once more.
-    fn take_back(&mut self, wanted: &Wanted) {
+    fn take_back(&mut self, peer: &str, wanted: &Wanted) {
         let Some(own) = &mut self.own else { return };
         let from = own.log.size();
-        if let Err(error) = own.log.restore(wanted.note.to_text().as_bytes(), &wanted.leaves) {
-            return self.stop(error.to_string());
+        match own.log.restore(wanted.note.to_text().as_bytes(), &wanted.leaves) {
+            Ok(()) => (),
+            // The peer sent other entries than we signed for: that is no copy, and says nothing of our disk.
+            Err(LogError::Tiles(TilesError::OtherRoot { .. })) => return self.holds_no_copy(peer),
+            Err(error) => return self.stop(error.to_string()),
         }
         for (index, leaf) in (from..).zip(&wanted.leaves) {
             own.held.replay(index, leaf);

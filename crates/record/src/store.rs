@@ -298,6 +298,8 @@ pub enum Crash {
     Before,
     /// All of it, though nobody was told.
     After,
+    /// Half of the bytes, where a crash can leave that: under `staging/`, which nothing names yet. Elsewhere nothing.
+    Torn,
 }
 
 #[derive(Debug, Default)]
@@ -385,8 +387,12 @@ impl Memory {
         bytes.writes += 1;
         match bytes.crash {
             Some((at, crash)) if at == now => {
-                if crash == Crash::After {
+                let torn = crash == Crash::Torn && key.starts_with(STAGING);
+                if crash == Crash::After || torn {
                     apply(&mut bytes);
+                }
+                if let Some(half) = bytes.keys.get_mut(key).filter(|_| torn) {
+                    half.truncate(half.len() / 2);
                 }
                 bytes.crashed = true;
                 Err(failed())

@@ -198,6 +198,11 @@ pub fn request(old: u64, proof: &[Hash], checkpoint: &Note) -> Vec<u8> {
     body.into_bytes()
 }
 
+/// The checkpoint in the body of an `add-checkpoint`, whoever signed it.
+pub fn asked(body: &[u8]) -> Option<Note> {
+    Note::parse(split_body(body)?.1).ok()
+}
+
 fn state_key(origin: &str) -> String {
     format!("{}/checkpoint", origin_hash(origin))
 }

@@ -29,7 +29,6 @@ pub(crate) struct Heard {
 /// What somebody says next.
 #[derive(Clone, Debug)]
 pub(crate) struct Said {
-    pub(crate) by: String,
     pub(crate) what: String,
     pub(crate) leaf: Vec<u8>,
     pub(crate) statement: Statement,
@@ -40,14 +39,16 @@ pub(crate) struct Said {
 #[derive(Debug, Default)]
 pub(crate) struct Authors {
     last: BTreeMap<String, (u64, StatementId)>,
+    before: BTreeMap<String, (u64, StatementId)>,
     said: u64,
 }
 
 impl Authors {
-    /// A statement of this keeper's chair, at this instant by its clock.
+    /// A statement of this keeper's chair, at this instant by its clock; `forks`: at a number that it has used.
     pub(crate) fn say(
         &mut self,
         by: &str,
+        forks: bool,
         agreement: &Agreement,
         heard: &[Heard],
         now: Instant,
@@ -119,7 +120,8 @@ impl Authors {
             statement.kind = "rumour".into();
         }
         statement.source = format!("{}/chair", by.to_lowercase());
-        if let Some((seq, id)) = self.last.get(by) {
+        let after = if forks { self.before.get(by) } else { self.last.get(by) };
+        if let Some((seq, id)) = after {
             (statement.seq, statement.prev) = (seq + 1, Some(*id));
         }
         let signers: Vec<SecretKey> = match statement.act {
@@ -128,9 +130,11 @@ impl Authors {
         };
         let envelope = Envelope::sign(statement.to_payload(), &signers.iter().collect::<Vec<_>>());
         let id = envelope.statement_id();
-        self.last.insert(by.into(), (statement.seq, id));
+        if !forks && let Some(last) = self.last.insert(by.into(), (statement.seq, id)) {
+            self.before.insert(by.into(), last);
+        }
         let what = format!("{}{}{}", word, if word.is_empty() { "says " } else { ": " }, statement.kind);
-        Said { by: by.into(), what, leaf: envelope.to_leaf(), statement, id }
+        Said { what, leaf: envelope.to_leaf(), statement, id }
     }
 
     /// A value for a field. Few names and numbers, so that statements meet; the values of an enumeration are those that the

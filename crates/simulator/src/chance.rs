@@ -40,6 +40,15 @@ impl Chance {
         let at = self.below(from.len() as u64);
         from.get(usize::try_from(at).ok()?)
     }
+
+    /// Changes one bit.
+    pub(crate) fn flip(&mut self, bytes: &mut [u8]) {
+        let at = self.below(bytes.len() as u64);
+        let bit = 1 << self.below(8);
+        if let Some(byte) = usize::try_from(at).ok().and_then(|at| bytes.get_mut(at)) {
+            *byte ^= bit;
+        }
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! ```text
 //! key("P1", "witness")     p1.example/witness, from SHA-256 of that name: no secret of anybody's
 //! ```
+use crate::shelf::Shelf;
 use hamsaya_agreement::Agreement;
 use hamsaya_node::config::Pacing;
 use hamsaya_node::node::{Keys, Setup, Stores};
@@ -22,6 +23,8 @@ pub(crate) const NAMES: [&str; 5] = ["P1", "P2", "G1", "G2", "O1"];
 pub(crate) const KEEPERS: [&str; 4] = ["P1", "P2", "G1", "G2"];
 /// When a story begins.
 pub(crate) const START: Instant = Instant(1_795_550_400);
+/// Of the four witnesses of a log.
+pub(crate) const QUORUM: usize = 3;
 /// Honest clocks are this far from true at most, in seconds.
 pub(crate) const SKEW_S: i64 = SKEW_S_MAX / 2;
 
@@ -44,8 +47,8 @@ pub(crate) fn key(node: &str, what: &str) -> SecretKey {
     key.expect("a host and a path are a key name")
 }
 
-/// Entry 0 of every log: each log is witnessed by the four other nodes, of whom three make a quorum.
-pub(crate) fn founding_leaf(agreement: &Agreement) -> Vec<u8> {
+/// Entry 0 of every log: each log is witnessed by the four other nodes, of whom so many make a quorum.
+pub(crate) fn founding_leaf(agreement: &Agreement, quorum: usize) -> Vec<u8> {
     let (mut members, mut keys) = (Vec::new(), Vec::new());
     for name in NAMES {
         let role = match &name[..1] {
@@ -65,7 +68,7 @@ pub(crate) fn founding_leaf(agreement: &Agreement) -> Vec<u8> {
     let policies = KEEPERS.iter().map(|name| {
         let others = keys.iter().filter(|k| k.role == Role::Witness && k.node != *name);
         let others = others.map(|k| (k.node.as_str(), &k.vkey));
-        (origin(name), policy::write(key(name, "log").vkey(), others, 3))
+        (origin(name), policy::write(key(name, "log").vkey(), others, quorum))
     });
     let policies = policies.collect();
     let founding = Founding::new(agreement.digest(), members, keys, policies, BTreeMap::new())
@@ -92,6 +95,22 @@ pub(crate) fn setup(name: &str, agreement: &Arc<Agreement>, founding_leaf: &[u8]
     }
 }
 
+/// The member whose process this is: a second process of P1 is called `P1*`.
+pub(crate) fn who(process: &'static str) -> &'static str {
+    process.trim_end_matches('*')
+}
+
+/// The second process of a member.
+pub(crate) fn twin(name: &str) -> &'static str {
+    match name {
+        "P1" => "P1*",
+        "P2" => "P2*",
+        "G1" => "G1*",
+        "G2" => "G2*",
+        _ => "O1*",
+    }
+}
+
 /// The stores of one node, which outlive its process.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
@@ -107,12 +126,24 @@ impl Disk {
         Disk { copies: others.map(|n| (origin(n), Memory::new())).collect(), ..Disk::default() }
     }
 
-    pub(crate) fn stores(&self, name: &str) -> Stores<Memory> {
+    /// Another disk with the same bytes.
+    pub(crate) fn copy(&self) -> Disk {
+        let copies = self.copies.iter().map(|(origin, store)| (origin.clone(), store.copy()));
+        Disk { log: self.log.copy(), witness: self.witness.copy(), copies: copies.collect() }
+    }
+
+    pub(crate) fn stores(&self, name: &str, careless: bool) -> Stores<Shelf> {
+        let shelf = |memory| Shelf::of(memory).careless(careless);
         Stores {
-            log: has_log(name).then(|| self.log.clone()),
-            witness: Some(self.witness.clone()),
-            copies: self.copies.clone(),
+            log: has_log(name).then(|| shelf(&self.log)),
+            witness: Some(shelf(&self.witness)),
+            copies: self.copies.iter().map(|(origin, store)| (origin.clone(), shelf(store))).collect(),
         }
+    }
+
+    /// What it holds of a log.
+    pub(crate) fn held(&self, name: &str, of: &str) -> Option<&Memory> {
+        if origin(name) == of { Some(&self.log) } else { self.copies.get(of) }
     }
 
     /// Each store with a name for people.
@@ -125,6 +156,6 @@ impl Disk {
     }
 
     pub(crate) fn has_crashed(&self) -> bool {
-        self.all().iter().any(|(_, store)| store.has_crashed())
+        self.log.has_crashed() || self.witness.has_crashed() || self.copies.values().any(Memory::has_crashed)
     }
 }

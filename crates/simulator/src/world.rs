@@ -1,167 +1,202 @@
-//! The world: a row of happenings in order of time, the network between nodes, and what goes wrong.
+//! The world: a row of happenings in order of time, and the processes that they happen to.
 //!
 //! ```text
-//! node ──action──► network: lost? cut? late? ──► other node ──answer──► network ──► event at the node
+//! (0:01:12.418, 977) Arrives(letter) ──► handle ──► actions ──► network ──► (0:01:12.530, 981) Hears(event)
 //! ```
-//! A question that gets no answer ends in silence after ten seconds, as it does over HTTP. Verdicts are not made when a
-//! node asks for them but at a few points, where they are compared.
 use crate::author::{Authors, Heard, Said};
 use crate::chance::Chance;
-use crate::town::{Disk, KEEPERS, NAMES, SKEW_S, START, founding_leaf, has_log, key, origin, setup};
-use crate::{Counts, Failure, Options, Outcome, Rule, Sabotage};
-use hamsaya_node::node::{Action, Answer, At, Cosigning, Event, News, Node, Receipt, Silence, Status, Ticket};
+use crate::network::Letter;
+use crate::plan::{HEALING_MS, Lie, Plan, Planned};
+use crate::shelf::Shelf;
+use crate::town::{Disk, KEEPERS, NAMES, QUORUM, SKEW_S, START, founding_leaf, setup, twin, who};
+use crate::{Counts, Failure, Options, Outcome, Plant, Rule};
+use hamsaya_node::node::{Answer, Event, Node, Receipt, Status, Ticket};
 use hamsaya_record::Instant;
 use hamsaya_record::accept::Refusal;
-use hamsaya_record::checkpoint::Checkpoint;
-use hamsaya_record::merkle::{self, Hash};
-use hamsaya_record::statement::StatementId;
-use hamsaya_record::store::{Crash, Memory, Store};
-use hamsaya_record::tile::Tile;
-use hamsaya_record::witness::{self, WitnessAnswer, origin_hash};
+use hamsaya_record::logs::Head;
+use hamsaya_record::merkle::Hash;
+use hamsaya_record::store::{Memory, Version};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A question without an answer ends after so long.
-pub(crate) const SILENCE_MS: u64 = 10_000;
-/// An author who was not answered sends again after so long.
-const RESEND_MS: u64 = 7_000;
-/// Trouble ends here.
-const HEALING_MS: u64 = 600_000;
 /// After healing, newest checkpoints have a quorum by then.
-const QUORUM_MS: u64 = 120_000;
+pub(crate) const QUORUM_MS: u64 = 120_000;
 /// After healing, all is at rest by then.
-const REST_MS: u64 = 300_000;
+pub(crate) const REST_MS: u64 = 300_000;
 /// Nothing changed for so long: that is rest.
-const CALM_MS: u64 = 30_000;
-
-/// What one node asks of another.
-#[derive(Clone, Debug)]
-enum Ask {
-    Cosign { size: u64, body: Vec<u8> },
-    Newest { origin: String },
-    Checkpoint { origin: String, etag: Option<String> },
-    Entries { origin: String, tiles: Vec<Tile> },
-}
-
-impl Ask {
-    fn silence(&self, peer: &str) -> Event {
-        let (peer, silence) = (peer.to_string(), Silence("nobody answers".into()));
-        match self {
-            Ask::Cosign { size, .. } => Event::WitnessAnswered { peer, size: *size, answer: Err(silence) },
-            Ask::Newest { .. } => Event::NewestSeen { peer, answer: Err(silence) },
-            Ask::Checkpoint { origin, .. } => {
-                Event::PeerCheckpoint { origin: origin.clone(), peer, answer: Err(silence) }
-            }
-            Ask::Entries { origin, .. } => Event::PeerEntries { origin: origin.clone(), peer, answer: Err(silence) },
-        }
-    }
-}
-
-/// A question on its way.
-#[derive(Clone, Debug)]
-struct Letter {
-    from: &'static str,
-    /// Which run of the sender's process asks: a later one does not want the answer.
-    run: u64,
-    to: &'static str,
-    sent_ms: u64,
-    ask: Ask,
-}
+pub(crate) const CALM_MS: u64 = 30_000;
+/// Copies of all disks are made then.
+const BACKUP_MS: u64 = HEALING_MS / 3;
+/// A second sequencer starts then, if one is planted.
+const SECOND_MS: u64 = 60_000;
 
 #[derive(Clone, Debug)]
-enum Happening {
+pub(crate) enum Happening {
     Wake { node: &'static str, run: u64 },
     Arrives(Letter),
     Hears { node: &'static str, run: u64, event: Box<Event> },
-    Speaks,
     Sends { said: usize },
     Reaches { said: usize },
     Answered { said: usize, answer: Answer },
-    Trouble,
+    Does(Planned),
     Mends { cut: (&'static str, &'static str) },
-    Dies { node: &'static str },
+    FindsTime { node: &'static str, skew_s: i64 },
     Starts { node: &'static str },
-    Looks,
+    BacksUp,
     Heals,
     Rests,
 }
 
-/// One node's place in the world.
-struct Home {
-    disk: Disk,
-    node: Option<Node<Memory>>,
+/// A bit that changed on a disk, until somebody finds it.
+#[derive(Clone, Debug)]
+pub(crate) struct Rot {
+    /// In the log or copy of which origin.
+    pub(crate) of: String,
+    pub(crate) key: String,
+    pub(crate) sound: Vec<u8>,
+    pub(crate) rotten: Vec<u8>,
+}
+
+/// One process's place in the world.
+#[derive(Default)]
+pub(crate) struct Home {
+    pub(crate) disk: Disk,
+    pub(crate) node: Option<Node<Shelf>>,
     /// Counts its processes.
-    run: u64,
-    started_ms: u64,
-    died_ms: u64,
+    pub(crate) run: u64,
+    pub(crate) started_ms: u64,
+    pub(crate) died_ms: u64,
     /// Seconds that its clock is ahead.
-    skew_s: i64,
-    wake_ms: Option<u64>,
+    pub(crate) skew_s: i64,
+    /// Its clock was set, so that it may have to stop.
+    pub(crate) jumped: bool,
+    pub(crate) rotten: Vec<Rot>,
+    /// An older copy of its log.
+    pub(crate) backup: Option<Memory>,
+    /// Its log after the last batch and the one before, where a planted disk forgets.
+    pub(crate) last: Option<Memory>,
+    pub(crate) before_last: Option<Memory>,
+    pub(crate) lock_seen: Option<Version>,
+    /// It stopped and a person must look; its witness goes on.
+    pub(crate) given_up: bool,
+    pub(crate) wake_ms: Option<u64>,
 }
 
 /// A statement on its way into a log.
 pub(crate) struct Posted {
     pub(crate) said: Said,
+    pub(crate) by: &'static str,
     pub(crate) receipt: Option<Receipt>,
     pub(crate) refusal: Option<Refusal>,
+    /// It was lost with a disk before anybody else had it.
+    pub(crate) forgiven: bool,
 }
 
 /// All that there is.
 pub(crate) struct World {
     seed: u64,
     pub(crate) options: Options,
-    chance: Chance,
+    pub(crate) plan: Plan,
+    /// Who makes the planted mistake, if there is one.
+    pub(crate) planted: &'static str,
+    pub(crate) chance: Chance,
     leaf: Vec<u8>,
-    now_ms: u64,
+    pub(crate) now_ms: u64,
     queue: BTreeMap<(u64, u64), Happening>,
     queued: u64,
-    homes: BTreeMap<&'static str, Home>,
+    pub(crate) homes: BTreeMap<&'static str, Home>,
     /// Who is cut off from whom.
-    cuts: BTreeSet<(&'static str, &'static str)>,
-    authors: Authors,
+    pub(crate) cuts: BTreeSet<(&'static str, &'static str)>,
+    /// What is lied about by now.
+    pub(crate) lies: BTreeSet<Lie>,
+    /// To whom the liar shows its second tree, and from which size on.
+    pub(crate) shown_twin: BTreeSet<&'static str>,
+    pub(crate) fork_at: u64,
+    /// Logs that were lost with their disk.
+    pub(crate) excused: BTreeSet<&'static str>,
+    pub(crate) authors: Authors,
     pub(crate) posted: Vec<Posted>,
-    heard: Vec<Heard>,
-    tickets: BTreeMap<Ticket, usize>,
-    next_ticket: Ticket,
-    /// By origin and size: roots that a log's key signed.
+    pub(crate) heard: Vec<Heard>,
+    pub(crate) tickets: BTreeMap<Ticket, usize>,
+    pub(crate) next_ticket: Ticket,
+    /// By origin and size: roots that an honest log's key signed.
     pub(crate) signed: BTreeMap<String, BTreeMap<u64, Hash>>,
-    /// By origin: when each entry became durable, in milliseconds.
-    pub(crate) appended_ms: BTreeMap<String, Vec<u64>>,
-    healed: bool,
+    /// The same for the processes of a log with two trees.
+    pub(crate) branches: BTreeMap<&'static str, BTreeMap<u64, Hash>>,
+    /// By keeper: when each entry became durable, in milliseconds.
+    pub(crate) appended_ms: BTreeMap<&'static str, Vec<u64>>,
+    /// What an honest witness cosigned last.
+    pub(crate) cosigned: BTreeMap<(&'static str, String), (u64, Hash)>,
+    /// On which sides of two trees an honest witness can be.
+    pub(crate) sided: BTreeMap<&'static str, BTreeSet<&'static str>>,
+    /// Who, in which run, was asked to cosign another tree than before: size and root.
+    pub(crate) forks: BTreeSet<(&'static str, u64, u64, Hash)>,
+    /// Heads that keepers held when last looked at.
+    pub(crate) held: BTreeMap<(&'static str, String), Head>,
+    /// Entries as they came over the network, where a planted node reads them so.
+    pub(crate) received: BTreeMap<(String, u64), Vec<u8>>,
+    pub(crate) healed: bool,
     /// Sizes of the logs when trouble ended.
-    at_healing: BTreeMap<String, u64>,
-    quorum_reached: bool,
-    calm: Option<(u64, Vec<u64>)>,
-    done: bool,
+    pub(crate) at_healing: BTreeMap<String, u64>,
+    pub(crate) quorum_reached: bool,
+    pub(crate) calm: Option<(u64, Vec<u64>)>,
+    pub(crate) done: bool,
+    pub(crate) events: BTreeSet<usize>,
     story: Vec<String>,
-    failure: Option<Failure>,
+    pub(crate) failure: Option<Failure>,
     pub(crate) counts: Counts,
-    digest: Option<[u8; 32]>,
+    pub(crate) digest: Option<[u8; 32]>,
 }
 
 impl World {
     pub(crate) fn new(seed: u64, options: &Options) -> World {
+        let mut chance = Chance::new(seed);
+        let plan = Plan::of(options, &mut chance);
+        let honest = |names: [&'static str; 2]| names.into_iter().find(|n| !plan.liars.include(n)).unwrap_or("O1");
+        let planted = match options.plant {
+            Some(Plant::WitnessSkipsProof | Plant::WitnessSignsSmaller) => "O1",
+            Some(
+                Plant::LosesDurableWrite
+                | Plant::AcknowledgesBeforeDurable
+                | Plant::AcknowledgesWithoutLogging
+                | Plant::TwoSequencers,
+            ) => honest(["P2", "P1"]),
+            _ => honest(["G2", "G1"]),
+        };
         let mut world = World {
             seed,
             options: options.clone(),
-            chance: Chance::new(seed),
-            leaf: founding_leaf(&options.agreement),
+            plan,
+            planted,
+            chance,
+            leaf: founding_leaf(&options.agreement, QUORUM),
             now_ms: 0,
             queue: BTreeMap::new(),
             queued: 0,
             homes: BTreeMap::new(),
             cuts: BTreeSet::new(),
+            lies: BTreeSet::new(),
+            shown_twin: BTreeSet::new(),
+            fork_at: 0,
+            excused: BTreeSet::new(),
             authors: Authors::default(),
             posted: Vec::new(),
             heard: Vec::new(),
             tickets: BTreeMap::new(),
             next_ticket: 0,
             signed: BTreeMap::new(),
+            branches: BTreeMap::new(),
             appended_ms: BTreeMap::new(),
+            cosigned: BTreeMap::new(),
+            sided: BTreeMap::new(),
+            forks: BTreeSet::new(),
+            held: BTreeMap::new(),
+            received: BTreeMap::new(),
             healed: false,
             at_healing: BTreeMap::new(),
             quorum_reached: false,
             calm: None,
             done: false,
+            events: BTreeSet::new(),
             story: Vec::new(),
             failure: None,
             counts: Counts::default(),
@@ -169,29 +204,18 @@ impl World {
         };
         for name in NAMES {
             let ahead = i64::try_from(world.chance.below(2 * SKEW_S.unsigned_abs() + 1)).unwrap_or(SKEW_S);
-            let home = Home {
-                disk: Disk::of(name),
-                node: None,
-                run: 0,
-                started_ms: 0,
-                died_ms: 0,
-                skew_s: ahead - SKEW_S,
-                wake_ms: None,
-            };
+            let home = Home { disk: Disk::of(name), skew_s: ahead - SKEW_S, ..Home::default() };
             world.tell(format!("{name} has a clock that is {:+} s off", home.skew_s));
             world.homes.insert(name, home);
             world.at(0, Happening::Starts { node: name });
         }
-        let gap = HEALING_MS / (options.statements + 1);
-        for n in 0..options.statements {
-            let at = n * gap + world.chance.between(1_000, 2 * gap);
-            world.at(at, Happening::Speaks);
+        for planned in world.plan.events.clone() {
+            world.at(planned.at_ms, Happening::Does(planned));
         }
-        for _ in 0..12 {
-            let at = world.chance.below(HEALING_MS - 30_000);
-            world.at(at, Happening::Trouble);
+        if options.plant == Some(Plant::TwoSequencers) {
+            world.at(SECOND_MS, Happening::Starts { node: twin(planted) });
         }
-        world.at(HEALING_MS / 2, Happening::Looks);
+        world.at(BACKUP_MS, Happening::BacksUp);
         world.at(HEALING_MS, Happening::Heals);
         world
     }
@@ -209,15 +233,22 @@ impl World {
             self.story.push(format!("{} failure: {failure}", clock(self.now_ms)));
         }
         self.counts.seconds = self.now_ms / 1000;
-        Outcome { seed: self.seed, story: self.story, failure: self.failure, counts: self.counts, digest: self.digest }
+        Outcome {
+            seed: self.seed,
+            story: self.story,
+            events: self.events,
+            failure: self.failure,
+            counts: self.counts,
+            digest: self.digest,
+        }
     }
 
-    fn at(&mut self, ms: u64, happening: Happening) {
+    pub(crate) fn at(&mut self, ms: u64, happening: Happening) {
         self.queued += 1;
         self.queue.insert((ms.max(self.now_ms), self.queued), happening);
     }
 
-    fn after(&mut self, ms: u64, happening: Happening) {
+    pub(crate) fn after(&mut self, ms: u64, happening: Happening) {
         self.at(self.now_ms + ms, happening);
     }
 
@@ -237,7 +268,7 @@ impl World {
     }
 
     /// Nodes that run and keep logs.
-    pub(crate) fn keepers(&self) -> Vec<(&'static str, &Node<Memory>)> {
+    pub(crate) fn keepers(&self) -> Vec<(&'static str, &Node<Shelf>)> {
         KEEPERS.iter().filter_map(|name| Some((*name, self.homes.get(name)?.node.as_ref()?))).collect()
     }
 
@@ -255,70 +286,98 @@ impl World {
                     self.handle(node, *event);
                 }
             }
-            Happening::Speaks => self.speaks(),
             Happening::Sends { said } => self.sends(said),
             Happening::Reaches { said } => self.reaches(said),
             Happening::Answered { said, answer } => self.answered(said, answer),
-            Happening::Trouble => self.trouble(),
+            Happening::Does(planned) => self.does(planned),
             Happening::Mends { cut } => {
                 if self.cuts.remove(&cut) {
                     self.tell(format!("{} and {} reach each other again", cut.0, cut.1));
                 }
             }
-            Happening::Dies { node } => self.dies(node, "loses power"),
+            Happening::FindsTime { node, skew_s } => self.sets_clock(node, skew_s),
             Happening::Starts { node } => self.starts(node),
-            Happening::Looks => {
-                self.compare(false);
+            Happening::BacksUp => {
+                for name in KEEPERS {
+                    // A backup is read back before it counts.
+                    if let Some(home) = self.homes.get_mut(name).filter(|home| home.rotten.is_empty()) {
+                        home.backup = Some(home.disk.log.copy());
+                    }
+                }
             }
             Happening::Heals => self.heals(),
             Happening::Rests => self.rests(),
         }
     }
 
-    // --- Processes
-
-    fn starts(&mut self, name: &'static str) {
+    pub(crate) fn starts(&mut self, process: &'static str) {
         let now_ms = self.now_ms;
-        let Some(home) = self.homes.get_mut(name).filter(|home| home.node.is_none()) else { return };
+        let name = who(process);
+        if self.options.plant == Some(Plant::TwoSequencers) && name == self.planted && process != name {
+            // Both work on one disk.
+            let Some(first) = self.homes.get(name) else { return };
+            let second = Home { disk: first.disk.clone(), skew_s: first.skew_s, ..Home::default() };
+            self.homes.entry(process).or_insert(second);
+        }
+        let Some(home) = self.homes.get_mut(process).filter(|home| home.node.is_none() && !home.given_up) else {
+            return;
+        };
         // Whether the machine went down or the process only; what was not durable is then gone or not.
         let machine = self.chance.one_in(2);
         let chance = &mut self.chance;
         for (_, store) in home.disk.all() {
             store.restart_without(|_| machine && chance.one_in(2));
         }
+        if machine && self.options.plant == Some(Plant::LosesDurableWrite) && name == self.planted {
+            home.disk.log = home.before_last.as_ref().map_or_else(|| home.disk.log.clone(), Memory::copy);
+        }
         home.run += 1;
         home.started_ms = now_ms;
         home.wake_ms = None;
         let (first, died_ms) = (home.run == 1, home.died_ms);
-        match Node::open(setup(name, &self.options.agreement, &self.leaf), home.disk.stores(name)) {
-            Ok(node) => home.node = Some(node),
-            Err(error) => return self.fail(Rule::NodesRun, format!("{name} cannot start again: {error}")),
+        let careless = self.options.plant == Some(Plant::TwoSequencers) && name == self.planted;
+        let mut setup = setup(name, &self.options.agreement, &self.leaf);
+        if self.plan.liars.party == Some(name) {
+            // It takes whatever times its friends cosign at.
+            setup.skew_s_max = Some(i64::MAX);
         }
-        if !first {
-            self.tell(format!("{name} starts again"));
+        let mut opened = Node::open(setup.clone(), home.disk.stores(name, careless));
+        if opened.is_err() && !home.rotten.is_empty() {
+            self.mends_disk(process);
+            let Some(home) = self.homes.get(process) else { return };
+            opened = Node::open(setup, home.disk.stores(name, careless));
+        }
+        let Some(home) = self.homes.get_mut(process) else { return };
+        match opened {
+            Ok(node) => home.node = Some(node),
+            Err(error) => return self.fail(Rule::NodesRun, format!("{process} cannot start: {error}")),
+        }
+        if !first || process != name {
+            self.tell(format!("{process} starts{}", if first { "" } else { " again" }));
         }
         // A write that was durable when the process died shows only now.
-        self.watch(name, died_ms);
-        self.handle(name, Event::Tick);
+        self.watch(process, died_ms);
+        self.check_survived(process);
+        self.handle(process, Event::Tick);
     }
 
-    fn dies(&mut self, name: &'static str, why: &str) {
+    pub(crate) fn dies(&mut self, process: &'static str, why: &str) {
         let now_ms = self.now_ms;
-        let Some(home) = self.homes.get_mut(name).filter(|home| home.node.is_some()) else { return };
+        let Some(home) = self.homes.get_mut(process).filter(|home| home.node.is_some()) else { return };
         home.node = None;
         home.died_ms = now_ms;
         self.counts.crashes += 1;
-        self.tell(format!("{name} {why}"));
+        self.tell(format!("{process} {why}"));
         let pause = if self.healed { 1_000 } else { self.chance.between(500, 45_000) };
-        self.after(pause, Happening::Starts { node: name });
+        self.after(pause, Happening::Starts { node: process });
     }
 
     /// Gives a node an event, and carries out what it wants done.
-    fn handle(&mut self, name: &'static str, event: Event) {
+    pub(crate) fn handle(&mut self, process: &'static str, event: Event) {
         let now_ms = self.now_ms;
-        let Some(home) = self.homes.get_mut(name) else { return };
+        let Some(at) = self.clock_at(process) else { return };
+        let Some(home) = self.homes.get_mut(process) else { return };
         let Some(node) = home.node.as_mut() else { return };
-        let at = At { now: Some(instant(now_ms).plus(home.skew_s)), elapsed_ms: now_ms - home.started_ms };
         let actions = node.handle(event, at);
         let stopped = match node.status() {
             Status::Stopped(why) => Some(why.clone()),
@@ -330,410 +389,33 @@ impl World {
             let why = format!("crashes in a write to {place}");
             // The process is gone before it says anything, or the disk failed and it still says what it has to say.
             if self.chance.one_in(2) {
-                self.carry_all(name, actions);
+                self.carry_all(process, actions);
             }
-            return self.dies(name, &why);
+            return self.dies(process, &why);
         }
-        self.watch(name, now_ms);
+        self.watch(process, now_ms);
         if let Some(why) = stopped {
-            return self.fail(Rule::NodesRun, format!("{name} stopped: {why}"));
+            return self.stopped(process, &why);
         }
-        self.carry_all(name, actions);
-        self.schedule(name);
+        self.carry_all(process, actions);
+        self.schedule(process);
     }
 
-    fn schedule(&mut self, name: &'static str) {
+    pub(crate) fn schedule(&mut self, process: &'static str) {
         let now_ms = self.now_ms;
-        let Some(home) = self.homes.get_mut(name) else { return };
+        let Some(home) = self.homes.get_mut(process) else { return };
         let Some(wake) = home.node.as_ref().and_then(Node::wake_at) else { return };
         let wake = wake.saturating_add(home.started_ms).max(now_ms + 1);
         if home.wake_ms.is_none_or(|set| wake < set) && wake < u64::MAX / 2 {
             home.wake_ms = Some(wake);
             let run = home.run;
-            self.at(wake, Happening::Wake { node: name, run });
+            self.at(wake, Happening::Wake { node: process, run });
         }
-    }
-
-    /// Looks at what a log committed: when its entries came, and what its key signed.
-    fn watch(&mut self, name: &'static str, at_ms: u64) {
-        let Some(home) = self.homes.get(name).filter(|_| has_log(name)) else { return };
-        let Ok(Some((lock, _))) = home.disk.log.read("lock") else { return };
-        let origin = origin(name);
-        let times = self.appended_ms.entry(origin).or_default();
-        let Some(checkpoint) = checkpoint_in(&lock) else { return };
-        let size = usize::try_from(checkpoint.size).unwrap_or(usize::MAX);
-        if size > times.len() {
-            times.resize(size, at_ms);
-        }
-        self.signs(name, &checkpoint);
-    }
-
-    fn signs(&mut self, name: &str, checkpoint: &Checkpoint) {
-        let sizes = self.signed.entry(checkpoint.origin.clone()).or_default();
-        if *sizes.entry(checkpoint.size).or_insert(checkpoint.root) != checkpoint.root {
-            self.fail(Rule::OneTree, format!("{name} signed two trees of size {}", checkpoint.size));
-        }
-    }
-
-    // --- The network
-
-    fn carry_all(&mut self, name: &'static str, actions: Vec<Action>) {
-        for action in actions {
-            self.carry(name, action);
-        }
-    }
-
-    fn carry(&mut self, name: &'static str, action: Action) {
-        let (peer, ask) = match action {
-            Action::Reply { ticket, answer } => {
-                if let Some(said) = self.tickets.remove(&ticket) {
-                    match self.is_lost() {
-                        true => self.counts.lost += 1,
-                        false => {
-                            let delay = self.delay();
-                            self.after(delay, Happening::Answered { said, answer });
-                        }
-                    }
-                }
-                return;
-            }
-            Action::Announce(_) | Action::Judge(_) => return,
-            Action::AskWitness { peer, size, body } => {
-                let body = self.body(name, &peer, body);
-                if let Some(checkpoint) = note_in(&body).and_then(checkpoint_in) {
-                    self.signs(name, &checkpoint);
-                }
-                (peer, Ask::Cosign { size, body })
-            }
-            Action::AskNewest { peer, origin } => (peer, Ask::Newest { origin }),
-            Action::FetchCheckpoint { origin, peer, etag, .. } => (peer, Ask::Checkpoint { origin, etag }),
-            Action::FetchEntries { origin, peer, tiles } => (peer, Ask::Entries { origin, tiles }),
-        };
-        let Some(to) = NAMES.into_iter().find(|n| *n == peer) else { return };
-        let run = self.homes.get(name).map_or(0, |home| home.run);
-        let letter = Letter { from: name, run, to, sent_ms: self.now_ms, ask };
-        if self.is_lost() || self.is_cut(name, to) {
-            return self.no_answer(&letter);
-        }
-        let delay = self.delay();
-        // Now and then a question is asked twice over.
-        if !self.healed && self.chance.one_in(40) {
-            let again = Letter { run: u64::MAX, ..letter.clone() };
-            let later = delay + self.delay();
-            self.after(later, Happening::Arrives(again));
-        }
-        self.after(delay, Happening::Arrives(letter));
-    }
-
-    fn no_answer(&mut self, letter: &Letter) {
-        self.counts.lost += 1;
-        let event = Box::new(letter.ask.silence(letter.to));
-        self.at(letter.sent_ms + SILENCE_MS, Happening::Hears { node: letter.from, run: letter.run, event });
-    }
-
-    fn is_lost(&mut self) -> bool {
-        !self.healed && self.chance.one_in(16)
-    }
-
-    /// Mostly quick, sometimes so late that others overtake it.
-    fn delay(&mut self) -> u64 {
-        match !self.healed && self.chance.one_in(12) {
-            true => self.chance.between(500, 4_000),
-            false => self.chance.between(5, 150),
-        }
-    }
-
-    fn is_cut(&self, a: &'static str, b: &'static str) -> bool {
-        self.cuts.contains(&pair(a, b))
-    }
-
-    fn arrives(&mut self, letter: Letter) {
-        if self.is_cut(letter.from, letter.to) || self.homes.get(letter.to).is_none_or(|home| home.node.is_none()) {
-            return self.no_answer(&letter);
-        }
-        let Some(event) = self.reply(&letter) else { return self.no_answer(&letter) };
-        if self.is_lost() || self.is_cut(letter.from, letter.to) {
-            return self.no_answer(&letter);
-        }
-        let delay = self.delay();
-        self.after(delay, Happening::Hears { node: letter.from, run: letter.run, event: Box::new(event) });
-    }
-
-    /// What a node answers now; `None`: it fell silent over it.
-    fn reply(&mut self, letter: &Letter) -> Option<Event> {
-        let peer = letter.to.to_string();
-        let disk = self.homes.get(letter.to)?.disk.clone();
-        let held = |of: &str| if origin(letter.to) == of { Some(&disk.log) } else { disk.copies.get(of) };
-        Some(match &letter.ask {
-            Ask::Cosign { size, body } => {
-                let answer = self.cosign(letter.to, body.clone())?;
-                Event::WitnessAnswered { peer, size: *size, answer: Ok(answer) }
-            }
-            Ask::Newest { origin } => {
-                let note = disk.witness.read(&format!("{}/checkpoint", origin_hash(origin))).ok()?;
-                Event::NewestSeen { peer, answer: Ok(note.map(|(bytes, _)| bytes)) }
-            }
-            Ask::Checkpoint { origin, etag } => {
-                let news = match held(origin)?.read("checkpoint").ok()? {
-                    None => News::Nothing { held: false },
-                    Some((note, _)) => {
-                        let name = StatementId::of(&note).to_string();
-                        match Some(&name) == etag.as_ref() {
-                            true => News::Same { held: false },
-                            false => News::Checkpoint { note, etag: Some(name) },
-                        }
-                    }
-                };
-                Event::PeerCheckpoint { origin: origin.clone(), peer, answer: Ok(news) }
-            }
-            Ask::Entries { origin, tiles } => {
-                // A tile may be in staging only: the node knows.
-                let node = self.homes.get(letter.to)?.node.as_ref()?;
-                let bundles = tiles.iter().map(|tile| node.tile(origin, *tile));
-                let answer = bundles.collect::<Option<Vec<_>>>().ok_or(Silence("not there".into()));
-                Event::PeerEntries { origin: origin.clone(), peer, answer }
-            }
-        })
-    }
-
-    fn cosign(&mut self, name: &'static str, body: Vec<u8>) -> Option<Cosigning> {
-        self.next_ticket += 1;
-        let (ticket, now_ms) = (self.next_ticket, self.now_ms);
-        // The answer is among the actions, which `handle` would carry to an author; so it is taken out first.
-        let home = self.homes.get_mut(name)?;
-        let node = home.node.as_mut()?;
-        let at = At { now: Some(instant(now_ms).plus(home.skew_s)), elapsed_ms: now_ms - home.started_ms };
-        let mut answer = None;
-        let mut rest = Vec::new();
-        for action in node.handle(Event::WitnessAsked { ticket, body }, at) {
-            match action {
-                Action::Reply { ticket: told, answer: Answer::Witness(said) } if told == ticket => answer = Some(said),
-                other => rest.push(other),
-            }
-        }
-        if home.disk.has_crashed() {
-            self.dies(name, "crashes in a write to its witness states");
-            return None;
-        }
-        self.watch(name, now_ms);
-        self.carry_all(name, rest);
-        self.schedule(name);
-        Some(match answer? {
-            WitnessAnswer::Cosigned(line) => Cosigning::Lines(line.to_line().into_bytes()),
-            WitnessAnswer::Conflict { size } => Cosigning::Conflict(size),
-            WitnessAnswer::Unproven(why) => Cosigning::Unproven(why),
-            other => Cosigning::Refused(format!("{other:?}")),
-        })
-    }
-
-    /// The body as the node wrote it, unless the node is dishonest.
-    fn body(&self, name: &str, peer: &str, body: Vec<u8>) -> Vec<u8> {
-        if self.options.sabotage != Some(Sabotage::ShowsTwoTrees(name.into())) || peer != "O1" {
-            return body;
-        }
-        match note_in(&body).and_then(checkpoint_in) {
-            Some(checkpoint) if checkpoint.size >= 4 => {
-                let other = Checkpoint { root: merkle::leaf_hash(b"another story"), ..checkpoint };
-                witness::request(0, &[], &other.sign(&key(name, "log")))
-            }
-            _ => body,
-        }
-    }
-
-    // --- Authors
-
-    fn speaks(&mut self) {
-        let by = self.chance.pick(&["P1", "P2", "P1", "P2", "G1", "G2"]).copied().unwrap_or("P1");
-        let now = self.now().plus(self.homes.get(by).map_or(0, |home| home.skew_s));
-        let said = self.authors.say(by, &self.options.agreement, &self.heard, now, &mut self.chance);
-        self.tell(format!("{by} {}", said.what));
-        self.counts.statements += 1;
-        self.posted.push(Posted { said, receipt: None, refusal: None });
-        let said = self.posted.len() - 1;
-        // A post without a line sends later what it says now.
-        let wait = if self.chance.one_in(6) { self.chance.between(20_000, 90_000) } else { 0 };
-        self.after(wait, Happening::Sends { said });
-    }
-
-    fn sends(&mut self, said: usize) {
-        if self.posted.get(said).is_none_or(|p| p.receipt.is_some() || p.refusal.is_some()) {
-            return;
-        }
-        self.after(RESEND_MS, Happening::Sends { said });
-        match self.is_lost() {
-            true => self.counts.lost += 1,
-            false => {
-                let delay = self.delay();
-                self.after(delay, Happening::Reaches { said });
-            }
-        }
-    }
-
-    fn reaches(&mut self, said: usize) {
-        let Some(posted) = self.posted.get(said) else { return };
-        let (by, leaf, id) = (posted.said.by.clone(), posted.said.leaf.clone(), posted.said.id);
-        let Some(name) = KEEPERS.into_iter().find(|n| *n == by) else { return };
-        if self.options.sabotage == Some(Sabotage::Forgets(by)) && said.is_multiple_of(3) {
-            let index = self.appended_ms.get(&origin(name)).map_or(0, Vec::len) as u64;
-            let leaf_hash = merkle::leaf_hash(&leaf);
-            let receipt = Receipt { origin: origin(name), index, leaf_hash, statement_id: id, already: false };
-            return self.answered(said, Answer::Logged(receipt));
-        }
-        self.next_ticket += 1;
-        let ticket = self.next_ticket;
-        self.tickets.insert(ticket, said);
-        self.handle(name, Event::Submitted { ticket, bytes: leaf });
-    }
-
-    fn answered(&mut self, said: usize, answer: Answer) {
-        let Some(posted) = self.posted.get_mut(said) else { return };
-        let (by, kind) = (posted.said.by.clone(), posted.said.statement.kind.clone());
-        match answer {
-            Answer::Logged(receipt) => match &posted.receipt {
-                Some(before) if before.index != receipt.index => {
-                    let what = format!("{by} acknowledged one {kind} as entry {} and {}", before.index, receipt.index);
-                    self.fail(Rule::AcknowledgedEntriesSurvive, what);
-                }
-                Some(_) => (),
-                None => {
-                    let index = receipt.index;
-                    let heard = Heard { id: posted.said.id, by: by.clone(), statement: posted.said.statement.clone() };
-                    posted.receipt = Some(receipt);
-                    self.heard.push(heard);
-                    self.counts.logged += 1;
-                    self.tell(format!("{by} has logged {kind} as entry {index}"));
-                }
-            },
-            Answer::Refused(refusal) if posted.refusal.is_none() => {
-                let reason = refusal.reason;
-                posted.refusal = Some(refusal);
-                self.counts.refused += 1;
-                self.tell(format!("{by} refuses {kind}: {reason}"));
-            }
-            Answer::Refused(_) | Answer::NoLog | Answer::Paused(_) | Answer::Witness(_) => (),
-        }
-    }
-
-    // --- Trouble and its end
-
-    fn trouble(&mut self) {
-        let Some(name) = self.chance.pick(&NAMES).copied() else { return };
-        match self.chance.below(5) {
-            0 => {
-                let others: Vec<&'static str> = NAMES.into_iter().filter(|n| *n != name).collect();
-                let Some(other) = self.chance.pick(&others).copied() else { return };
-                self.cut(name, other);
-            }
-            1 => {
-                for other in NAMES.into_iter().filter(|n| *n != name) {
-                    self.cut(name, other);
-                }
-            }
-            2 => self.after(0, Happening::Dies { node: name }),
-            _ => {
-                let crash = if self.chance.one_in(2) { Crash::Before } else { Crash::After };
-                let write = self.chance.below(8);
-                let store = self.chance.below(4);
-                let Some(home) = self.homes.get(name) else { return };
-                let copies: Vec<&Memory> = home.disk.copies.values().collect();
-                // The own log is where most can go wrong.
-                match store {
-                    0 => home.disk.witness.crash_at(write, crash),
-                    1 => match self.chance.pick(&copies) {
-                        Some(copy) => copy.crash_at(write, crash),
-                        None => home.disk.witness.crash_at(write, crash),
-                    },
-                    _ => home.disk.log.crash_at(write, crash),
-                }
-            }
-        }
-    }
-
-    fn cut(&mut self, a: &'static str, b: &'static str) {
-        let cut = pair(a, b);
-        if self.cuts.insert(cut) {
-            self.counts.partitions += 1;
-            self.tell(format!("{} and {} are cut off from each other", cut.0, cut.1));
-        }
-        let wait = self.chance.between(5_000, 90_000);
-        self.after(wait, Happening::Mends { cut });
-    }
-
-    fn heals(&mut self) {
-        self.tell("all is mended".into());
-        self.healed = true;
-        self.cuts.clear();
-        for name in NAMES {
-            if let Some(home) = self.homes.get(name).filter(|home| home.node.is_some()) {
-                // Crashes that did not come do not come any more.
-                home.disk.all().iter().for_each(|(_, store)| store.restart());
-            }
-            self.starts(name);
-        }
-        self.at_healing = self.sizes();
-        self.after(1_000, Happening::Rests);
-    }
-
-    /// Entries that each log has committed.
-    fn sizes(&self) -> BTreeMap<String, u64> {
-        self.appended_ms.iter().map(|(origin, times)| (origin.clone(), times.len() as u64)).collect()
-    }
-
-    /// Looks every second whether all is at rest; then the rules are checked.
-    fn rests(&mut self) {
-        let since_ms = self.now_ms - HEALING_MS;
-        let heads: Vec<BTreeMap<String, u64>> = self
-            .keepers()
-            .iter()
-            .map(|(_, node)| node.heads().into_iter().map(|head| (head.origin, head.size)).collect())
-            .collect();
-        let everywhere = |wanted: &BTreeMap<String, u64>| {
-            heads.len() == KEEPERS.len()
-                && heads.iter().all(|held| wanted.iter().all(|(o, size)| held.get(o).is_some_and(|h| h >= size)))
-        };
-        if !self.quorum_reached && everywhere(&self.at_healing) {
-            self.quorum_reached = true;
-            self.tell(format!("all hold what was logged before, with quorum, {} s after healing", since_ms / 1000));
-        }
-        if !self.quorum_reached && since_ms > QUORUM_MS {
-            let what = format!("after {} s: logs {:?}, published {heads:?}", since_ms / 1000, self.at_healing);
-            return self.fail(Rule::QuorumAfterHealing, what);
-        }
-        let sizes = self.sizes();
-        let waiting = self.posted.iter().filter(|p| p.receipt.is_none() && p.refusal.is_none()).count() as u64;
-        let spoken = self.counts.statements == self.options.statements;
-        let state: Vec<u64> = sizes.values().copied().collect();
-        if !(everywhere(&sizes) && waiting == 0 && spoken) {
-            self.calm = None;
-        } else if self.calm.as_ref().is_none_or(|(_, before)| *before != state) {
-            self.calm = Some((self.now_ms, state));
-        }
-        if self.calm.as_ref().is_some_and(|(since, _)| self.now_ms - since >= CALM_MS) {
-            self.counts.rest_s = since_ms / 1000;
-            self.tell("all is at rest".into());
-            self.counts.entries = sizes.values().sum();
-            self.done = true;
-            self.check_end();
-            self.digest = self.compare(true);
-            return;
-        }
-        if since_ms > REST_MS {
-            let (rule, what) = match waiting {
-                0 => (Rule::QuorumAfterHealing, format!("no rest: logs {sizes:?}, published {heads:?}")),
-                n => (Rule::EveryStatementIsAnswered, format!("{n} statements have no answer")),
-            };
-            return self.fail(rule, format!("{what} after {} s", since_ms / 1000));
-        }
-        self.after(1_000, Happening::Rests);
     }
 }
 
-fn instant(ms: u64) -> Instant {
+pub(crate) fn instant(ms: u64) -> Instant {
     START.plus(i64::try_from(ms / 1000).unwrap_or(i64::MAX))
-}
-
-fn pair(a: &'static str, b: &'static str) -> (&'static str, &'static str) {
-    if a < b { (a, b) } else { (b, a) }
 }
 
 /// `0:01:12.418`
@@ -743,12 +425,7 @@ fn clock(ms: u64) -> String {
 }
 
 /// The checkpoint of an `add-checkpoint` body.
-fn note_in(body: &[u8]) -> Option<&[u8]> {
+pub(crate) fn note_in(body: &[u8]) -> Option<&[u8]> {
     let at = body.windows(2).position(|w| w == b"\n\n")?;
     body.get(at + 2..)
-}
-
-fn checkpoint_in(note: &[u8]) -> Option<Checkpoint> {
-    let text = std::str::from_utf8(note).ok()?;
-    Checkpoint::parse(text.get(..text.find("\n\n")? + 1)?).ok()
 }

@@ -5,12 +5,13 @@ use hamsaya_node::docket::Docket;
 use hamsaya_node::node::{Action, Answer, At, Cosigning, Event, Explain, Hint, News, Node, Silence, Status, Stores};
 use hamsaya_record::Instant;
 use hamsaya_record::accept::Reason;
+use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::cosignature;
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::note::Note;
 use hamsaya_record::statement::{Act, FieldValue, Statement, StatementId, hex};
 use hamsaya_record::store::{Crash, Memory, Store};
-use hamsaya_record::witness::{SKEW_S_MAX, WitnessAnswer, origin_hash};
+use hamsaya_record::witness::{self, SKEW_S_MAX, WitnessAnswer, origin_hash};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, LazyLock};
 
@@ -432,6 +433,76 @@ fn old_disk_takes_back_what_the_world_has_seen() {
     assert_eq!(world.digest("P1"), world.digest("P2"));
 }
 
+/// Who is asked first for what is lost sends other entries: the next one is asked.
+#[test]
+fn an_old_disk_takes_no_forged_entries_back() {
+    let mut world = World::new();
+    let old = world.disks["P2"].log.copy();
+    world.submit("P2", lodged(&world).to_leaf());
+    world.settle();
+    let copy = &world.disks["G1"].copies[&origin("P2")];
+    for key in copy.list("tile/entries/").unwrap() {
+        let (mut bytes, _) = copy.read(&key).unwrap().unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        copy.tamper(&key, bytes);
+    }
+    put_back_an_old_disk(&mut world, old);
+    assert_eq!(world.nodes["P2"].status(), &Status::Running);
+    assert_eq!(world.sizes("P2"), world.sizes("P1"));
+}
+
+/// The statements of kind `equivocation` that a node holds: who says so, of which log.
+fn accusations(world: &World, name: &str) -> Vec<(String, String)> {
+    let node = &world.nodes[name];
+    let entries = node.logs_at(&node.heads()).entries().to_vec();
+    let accused = entries.iter().filter(|e| e.statement.kind == "equivocation").map(|e| {
+        let Some(FieldValue::Text(of)) = e.statement.fields.get("origin") else { panic!("{e:?}") };
+        (e.statement.party.clone(), of.clone())
+    });
+    accused.collect()
+}
+
+/// P1 shows one witness a larger tree that no proof joins to the last one. As soon as the log that all hold is as long,
+/// that witness can prove it, though nobody else was shown the other tree.
+#[test]
+fn a_tree_that_one_witness_was_shown_is_in_the_record_with_its_proof() {
+    let mut world = World::new();
+    let size = world.sizes("G1")[&origin("P1")];
+    let other = Checkpoint { origin: origin("P1"), size: size + 1, root: [7; 32] }.sign(&key("P1", "log"));
+    let answer = world.cosign("G1", witness::request(size, &[[9; 32]], &other)).unwrap();
+    assert!(matches!(answer, Cosigning::Unproven(_)), "{answer:?}");
+    world.settle();
+    assert_eq!(accusations(&world, "G1"), [], "a proof may be spoilt on its way");
+    let statement = world.said(1);
+    world.submit("P1", Envelope::sign(statement.to_payload(), &[&key("P1", "chair")]).to_leaf());
+    world.settle();
+    world.settle();
+    for name in ["P1", "P2", "G1", "G2"] {
+        assert_eq!(accusations(&world, name), [("G1".to_string(), origin("P1"))], "{name}");
+    }
+}
+
+/// A bit of our own copy is no proof against its log.
+#[test]
+fn a_rotten_copy_accuses_nobody() {
+    let mut world = World::new();
+    let statement = world.said(1);
+    world.submit("P1", Envelope::sign(statement.to_payload(), &[&key("P1", "chair")]).to_leaf());
+    world.settle();
+    let copy = &world.disks["G1"].copies[&origin("P1")];
+    for key in copy.list("tile/0/").unwrap() {
+        let (mut bytes, _) = copy.read(&key).unwrap().unwrap();
+        bytes[0] ^= 1;
+        copy.tamper(&key, bytes);
+    }
+    // The next heartbeat brings new cosignatures on the same size.
+    world.now = world.now.plus(61);
+    world.pass(61_000);
+    let Status::Stopped(why) = world.nodes["G1"].status() else { panic!("{:?}", world.nodes["G1"].status()) };
+    assert!(why.contains("our copy of p1.example/hamsaya/1"), "{why}");
+    assert_eq!(accusations(&world, "P2"), []);
+}
+
 #[test]
 fn old_disk_that_is_older_than_any_copy_stops() {
     let mut world = World::new();
@@ -449,7 +520,7 @@ fn old_disk_that_is_older_than_any_copy_stops() {
 #[test]
 fn a_crash_at_any_write_loses_nothing_that_was_answered() {
     for write in 0..10 {
-        for crash in [Crash::Before, Crash::After] {
+        for crash in [Crash::Before, Crash::After, Crash::Torn] {
             let mut world = World::new();
             world.disks["P2"].log.crash_at(write, crash);
             let ticket = world.submit("P2", lodged(&world).to_leaf());

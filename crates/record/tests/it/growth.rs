@@ -95,7 +95,7 @@ fn a_crash_after_any_write_loses_nothing_acknowledged() {
     for start in [0u64, 3, 255, 300] {
         for at in 0.. {
             let mut came = false;
-            for kind in [Crash::Before, Crash::After] {
+            for kind in [Crash::Before, Crash::After, Crash::Torn] {
                 let store = Memory::new();
                 let mut log = open(&store).expect("an empty log");
                 if start > 0 {
@@ -150,7 +150,7 @@ fn a_power_cut_after_any_write_loses_nothing_acknowledged() {
     for (start, keep) in [(0u64, 0), (3, 1), (255, 2)] {
         for at in 0.. {
             let mut came = false;
-            for kind in [Crash::Before, Crash::After] {
+            for kind in [Crash::Before, Crash::After, Crash::Torn] {
                 let store = Memory::new();
                 let mut log = open(&store).expect("an empty log");
                 if start > 0 {
@@ -614,7 +614,7 @@ fn a_witness_waits_for_a_clock_that_was_set_back_a_little() {
 
 #[test]
 fn a_witness_that_crashes_never_tells_two_stories() {
-    for crash in [Crash::Before, Crash::After] {
+    for crash in [Crash::Before, Crash::After, Crash::Torn] {
         let store = Memory::new();
         let (mut log, mut other) = (open(&Memory::new()).expect("a log"), open(&Memory::new()).expect("its double"));
         log.append(&leaves(0, 5), Instant(1)).expect("appended");
@@ -627,7 +627,7 @@ fn a_witness_that_crashes_never_tells_two_stories() {
         let mut witness = Witness::open(store, witness_key(), [key().vkey().clone()]).expect("opens again");
         let answer = ask(&mut witness, 0, &other, 51);
         match crash {
-            Crash::Before => assert!(matches!(answer, WitnessAnswer::Cosigned(_))),
+            Crash::Before | Crash::Torn => assert!(matches!(answer, WitnessAnswer::Cosigned(_))),
             Crash::After => assert_eq!(answer, WitnessAnswer::Conflict { size: 5 }),
         }
     }

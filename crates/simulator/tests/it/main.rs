@@ -1,8 +1,8 @@
-//! Seeds that pass, and worlds that must not.
+//! Seeds that hold, and planted mistakes that do not.
 #![allow(clippy::unwrap_used)]
 use hamsaya_agreement::Agreement;
 use hamsaya_node::folder::agreement_files;
-use hamsaya_simulator::{Options, Outcome, Rule, Sabotage, run};
+use hamsaya_simulator::{Counts, Options, Outcome, Plant, Rule, run};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
@@ -12,60 +12,59 @@ static ACCORD: LazyLock<Arc<Agreement>> = LazyLock::new(|| {
 });
 
 fn options() -> Options {
-    Options { statements: 30, ..Options::new(ACCORD.clone()) }
-}
-
-fn sabotaged(seed: u64, sabotage: Sabotage) -> Outcome {
-    run(seed, &Options { sabotage: Some(sabotage), ..options() })
+    Options::new(ACCORD.clone())
 }
 
 fn tale(outcome: &Outcome) -> String {
     format!("hamsaya simulate --seed {}\n{}", outcome.seed, outcome.story.join("\n"))
 }
 
-#[track_caller]
-fn is_caught(outcome: &Outcome, rule: Rule) {
-    assert_eq!(outcome.failure.as_ref().map(|f| f.rule), Some(rule), "{}", tale(outcome));
-    assert!(outcome.story.last().unwrap().contains(rule.name()), "the story ends with the failure");
-}
-
 #[test]
-fn ten_seeds_hold() {
-    let mut total = hamsaya_simulator::Counts::default();
-    for seed in 0..10 {
+fn four_seeds_hold() {
+    let mut total = Counts::default();
+    for seed in 0..4 {
         let outcome = run(seed, &options());
         assert_eq!(outcome.failure, None, "{}", tale(&outcome));
-        assert!(outcome.digest.is_some() && outcome.counts.logged > 10, "{}", tale(&outcome));
+        assert!(outcome.digest.is_some() && outcome.counts.logged > 5, "{}", tale(&outcome));
         total.crashes += outcome.counts.crashes;
         total.partitions += outcome.counts.partitions;
         total.lost += outcome.counts.lost;
-        total.refused += outcome.counts.refused;
+        total.rotten += outcome.counts.rotten;
+        total.lies += outcome.counts.lies;
         total.verdicts += outcome.counts.verdicts;
     }
     // A world in which nothing goes wrong shows nothing.
-    assert!(total.crashes > 20 && total.partitions > 20 && total.lost > 1_000, "{total:?}");
-    assert!(total.refused > 5 && total.verdicts > 50, "{total:?}");
+    assert!(total.crashes > 8 && total.partitions > 5 && total.lost > 300, "{total:?}");
+    assert!(total.rotten > 1 && total.lies > 1 && total.verdicts > 10, "{total:?}");
 }
 
 #[test]
 fn the_same_seed_tells_the_same_story() {
-    let short = Options { statements: 15, ..options() };
+    let short = Options { statements: 4, ..options() };
     let once = run(3, &short);
     assert_eq!(once, run(3, &short));
-    assert_ne!(once.story, run(4, &short).story);
+    assert!(once.story.len() > 20, "{}", tale(&once));
 }
 
+/// Each is found; here at a seed that is known to find it soon.
 #[test]
-fn a_node_that_forgets_what_it_acknowledged_is_caught() {
-    is_caught(&sabotaged(1, Sabotage::Forgets("P2".into())), Rule::AcknowledgedEntriesSurvive);
-}
-
-#[test]
-fn a_log_that_shows_two_trees_is_caught() {
-    is_caught(&sabotaged(1, Sabotage::ShowsTwoTrees("P1".into())), Rule::OneTree);
-}
-
-#[test]
-fn a_node_that_overlooks_entries_is_caught() {
-    is_caught(&sabotaged(1, Sabotage::Overlooks("G2".into())), Rule::SameVerdicts);
+fn planted_mistakes_are_found() {
+    for (plant, seed, rule) in [
+        (Plant::LosesDurableWrite, 6, Rule::NodesRun),
+        (Plant::AcknowledgesBeforeDurable, 0, Rule::AcknowledgedEntriesSurvive),
+        (Plant::AcknowledgesWithoutLogging, 0, Rule::AcknowledgedEntriesSurvive),
+        (Plant::WitnessSkipsProof, 15, Rule::WitnessesRemember),
+        (Plant::WitnessSignsSmaller, 6, Rule::WitnessesRemember),
+        (Plant::TwoSequencers, 0, Rule::OneTree),
+        (Plant::ReadsUnverifiedTile, 0, Rule::SameVerdicts),
+        (Plant::ForgetsWithdrawals, 0, Rule::SameVerdicts),
+        (Plant::WrongQuorumTime, 0, Rule::SameVerdicts),
+        (Plant::CountsUnloggedCosignatures, 0, Rule::SameVerdicts),
+        (Plant::OverlooksLastEntry, 0, Rule::SameVerdicts),
+    ] {
+        let outcome = run(seed, &Options { plant: Some(plant), ..options() });
+        let found = outcome.failure.as_ref().map(|failure| failure.rule);
+        assert_eq!(found, Some(rule), "{} {}", plant.name(), tale(&outcome));
+        assert!(outcome.story.last().unwrap().contains(rule.name()), "the story ends with the failure");
+    }
 }
