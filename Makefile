@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-interop lint unit console-unit e2e shots build-tests console console-size bless bench-monitor bench-agreement bench-record fuzz-monitor histories docs deny clean tools chromium
+.PHONY: help demo test test-faults test-interop lint unit console-unit e2e shots build-tests console console-size bless bench-monitor bench-agreement bench-record fuzz-monitor histories docs deny clean tools chromium
 
 CARGO ?= cargo
 CASES ?= 100000
@@ -77,6 +77,10 @@ e2e: build-tests chromium ## The console in Chromium, against a real demo.
 
 shots: ## The same, and a picture of every page in console/e2e/shots, to be looked at.
 	@$(MAKE) --no-print-directory e2e SHOTS=1
+
+test-faults: ## Every system call of a commit fails once or kills the node, under strace; then kills at random moments. Skips aloud.
+	@$(CARGO) build --quiet --locked -p hamsaya
+	@torture/faults.py $(HAMSAYA) $(TARGET)/faults
 
 test-interop: console ## Programs that are not ours read our logs, cosign them and ask our witness: Go's sumdb, PyPI's aics-tlog and aics-witness. Skips aloud.
 	@$(CARGO) build --quiet --locked -p hamsaya

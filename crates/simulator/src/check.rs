@@ -131,7 +131,7 @@ impl World {
     /// A node's heads moved: no honest node holds another tree.
     pub(crate) fn check_heads(&mut self, name: &'static str) {
         let sound = |name: &'static str| {
-            let home = self.homes.get(name).filter(|home| home.rotten.is_empty() && has_log(name))?;
+            let home = self.homes.get(name).filter(|home| !home.is_rotten(name) && has_log(name))?;
             home.node.as_ref().filter(|_| !self.has_two_trees(name))
         };
         let Some(node) = sound(name) else { return };
@@ -162,7 +162,7 @@ impl World {
     pub(crate) fn compare(&mut self, at_rest: bool) -> Option<[u8; 32]> {
         let keepers: Vec<&'static str> = self.keepers().into_iter().map(|(name, _)| name).collect();
         let keepers: Vec<&'static str> = keepers.into_iter().filter(|name| !self.has_two_trees(name)).collect();
-        let rotten = |name: &&&str| self.homes.get(**name).is_some_and(|home| !home.rotten.is_empty());
+        let rotten = |name: &&&str| self.homes.get(**name).is_some_and(|home| home.is_rotten(name));
         if keepers.iter().any(|name| rotten(&name)) {
             return None;
         }

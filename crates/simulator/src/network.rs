@@ -334,13 +334,15 @@ impl World {
 
     /// Whether a process of the liar asks this witness: those of its side, who is in with it, and sometimes any.
     fn shows(&mut self, process: &'static str, to: &'static str) -> bool {
-        self.face(who(process), to) == process || self.plan.liars.witness == Some(to) || self.chance.one_in(4)
+        self.face(who(process), to) == process || self.plan.liars.witness == Some(to) || self.chance.one_in(2)
     }
 
     // --- Authors
 
-    pub(crate) fn speaks(&mut self) {
-        let by = self.chance.pick(&["P1", "P2", "P1", "P2", "G1", "G2"]).copied().unwrap_or("P1");
+    /// Somebody says something: who is given, or anybody.
+    pub(crate) fn speaks(&mut self, by: Option<&'static str>) {
+        let any = self.chance.pick(&["P1", "P2", "P1", "P2", "G1", "G2"]).copied().unwrap_or("P1");
+        let by = by.unwrap_or(any);
         let now = self.now().plus(self.homes.get(by).map_or(0, |home| home.skew_s));
         let forks = self.plan.liars.party == Some(by) && self.chance.one_in(4);
         let said = self.authors.say(by, forks, &self.options.agreement, &self.heard, now, &mut self.chance);

@@ -20,13 +20,16 @@ use std::collections::BTreeMap;
 /// Statements that no one would log, sent at once.
 const FLOOD: u64 = 40;
 
+/// A party with two trees says so much more.
+const TOLD_TO_TREES: u64 = 8;
+
 impl World {
     pub(crate) fn does(&mut self, planned: Planned) {
         self.events.insert(planned.number);
         let mut chance = Chance::new(planned.salt);
         let Some(name) = chance.pick(&NAMES).copied() else { return };
         match planned.deed {
-            Deed::Speaks => self.speaks(),
+            Deed::Speaks => self.speaks(None),
             Deed::Looks => {
                 self.compare(false);
             }
@@ -191,6 +194,11 @@ impl World {
             self.shown_twin = others(party).filter(|_| chance.one_in(2)).collect();
             self.fork_at = self.lock_of(party).map_or(0, |checkpoint| checkpoint.size);
             self.after(0, Happening::Starts { node: twin(party) });
+            // Two trees take twice as much to grow.
+            for _ in 0..TOLD_TO_TREES {
+                let wait = chance.below(120_000);
+                self.after(wait, Happening::Speaks { by: party });
+            }
         }
         self.counts.lies += 1;
         self.lies.insert(lie);
@@ -217,7 +225,9 @@ impl World {
         for rot in std::mem::take(&mut home.rotten).into_iter().rev() {
             let Some(store) = home.disk.held(name, &rot.of) else { continue };
             let found = store.read(&rot.key).ok().flatten().map(|(bytes, _)| bytes);
-            if found != Some(rot.rotten) {
+            if found.as_ref() != Some(&rot.rotten) {
+                // A tile that is gone may be back after a power cut.
+                home.rotten.extend(found.is_none().then_some(rot));
                 continue;
             }
             if rot.of == origin(name) {
@@ -260,7 +270,7 @@ impl World {
                 // Crashes that did not come do not come any more.
                 home.disk.all().iter().for_each(|(_, store)| store.restart());
             }
-            if !home.rotten.is_empty() {
+            if home.is_rotten(who(process)) {
                 home.node = None;
                 self.tell(format!("{process} is stopped to look at its disk"));
                 self.mends_disk(process);

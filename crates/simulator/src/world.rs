@@ -15,7 +15,7 @@ use hamsaya_record::Instant;
 use hamsaya_record::accept::Refusal;
 use hamsaya_record::logs::Head;
 use hamsaya_record::merkle::Hash;
-use hamsaya_record::store::{Memory, Version};
+use hamsaya_record::store::{Memory, Store, Version};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// After healing, newest checkpoints have a quorum by then.
@@ -34,6 +34,7 @@ pub(crate) enum Happening {
     Wake { node: &'static str, run: u64 },
     Arrives(Letter),
     Hears { node: &'static str, run: u64, event: Box<Event> },
+    Speaks { by: &'static str },
     Sends { said: usize },
     Reaches { said: usize },
     Answered { said: usize, answer: Answer },
@@ -79,6 +80,17 @@ pub(crate) struct Home {
     /// It stopped and a person must look; its witness goes on.
     pub(crate) given_up: bool,
     pub(crate) wake_ms: Option<u64>,
+}
+
+impl Home {
+    /// Whether a bit that changed is there to be read; a tile may have been replaced meanwhile, and may come back.
+    pub(crate) fn is_rotten(&self, name: &str) -> bool {
+        let is_there = |rot: &Rot| {
+            let found = self.disk.held(name, &rot.of).and_then(|store| store.read(&rot.key).ok()?);
+            found.is_some_and(|(bytes, _)| bytes == rot.rotten)
+        };
+        self.rotten.iter().any(is_there)
+    }
 }
 
 /// A statement on its way into a log.
@@ -286,6 +298,7 @@ impl World {
                     self.handle(node, *event);
                 }
             }
+            Happening::Speaks { by } => self.speaks(Some(by)),
             Happening::Sends { said } => self.sends(said),
             Happening::Reaches { said } => self.reaches(said),
             Happening::Answered { said, answer } => self.answered(said, answer),
@@ -300,7 +313,7 @@ impl World {
             Happening::BacksUp => {
                 for name in KEEPERS {
                     // A backup is read back before it counts.
-                    if let Some(home) = self.homes.get_mut(name).filter(|home| home.rotten.is_empty()) {
+                    if let Some(home) = self.homes.get_mut(name).filter(|home| !home.is_rotten(name)) {
                         home.backup = Some(home.disk.log.copy());
                     }
                 }
