@@ -24,7 +24,7 @@ use hamsaya_record::instant::Instant;
 use hamsaya_record::logs::{Cosigned, Entry, Logged, LoggedAt, Logs};
 use hamsaya_record::statement::{FieldValue, Occurred, Place, Rel, StatementId};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -103,7 +103,7 @@ impl Positions {
 }
 
 /// What facts are made of, and go together with.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Ground {
     /// What holds whatever is said.
     Always,
@@ -182,9 +182,9 @@ struct Telling {
     signature: Signature,
     words: Words,
     monitor: Monitor,
-    grounds: HashMap<Ground, Vec<FactId>>,
+    grounds: BTreeMap<Ground, Vec<FactId>>,
     /// Facts behind which entries stand.
-    behind: HashMap<FactId, Behind>,
+    behind: BTreeMap<FactId, Behind>,
     /// Values that are named by what came or went, where anyone wants to know.
     news: Option<BTreeSet<Value>>,
 }
@@ -194,7 +194,7 @@ impl Telling {
         let monitor = monitor(stratum, Vec::new());
         let signature = stratum.signature.clone();
         let words = Words::of(&signature);
-        Telling { signature, words, monitor, grounds: HashMap::new(), behind: HashMap::new(), news: None }
+        Telling { signature, words, monitor, grounds: BTreeMap::new(), behind: BTreeMap::new(), news: None }
     }
 
     fn watches(&self, predicate: &str) -> bool {
@@ -266,9 +266,9 @@ impl Links {
 /// What Article 1 says of statements.
 #[derive(Default)]
 struct Terms {
-    absent: HashSet<StatementId>,
-    admitted: HashSet<StatementId>,
-    first: HashSet<StatementId>,
+    absent: BTreeSet<StatementId>,
+    admitted: BTreeSet<StatementId>,
+    first: BTreeSet<StatementId>,
     agreed: Links,
     paired: Links,
     extended: BTreeSet<StatementId>,
@@ -336,18 +336,18 @@ pub(crate) struct Facts {
     pub known: Vec<Known>,
     free: Vec<usize>,
     /// A statement may stand in several places; it counts once, by its first logged copy.
-    copies: HashMap<StatementId, Vec<usize>>,
-    first: HashMap<StatementId, usize>,
+    copies: BTreeMap<StatementId, Vec<usize>>,
+    first: BTreeMap<StatementId, usize>,
     /// Places of statements that refer to one.
-    referring: HashMap<StatementId, BTreeSet<usize>>,
+    referring: BTreeMap<StatementId, BTreeSet<usize>>,
     /// Absent, whoever else speaks of the same thing.
-    disregarded: HashSet<StatementId>,
-    groups: HashMap<GroupKey, Group>,
+    disregarded: BTreeSet<StatementId>,
+    groups: BTreeMap<GroupKey, Group>,
     stirred: Vec<GroupKey>,
     /// Pairs of which one confirms the other, by that one.
     confirming: BTreeMap<usize, Vec<(usize, usize)>>,
     /// How often a pair is found alike, and pairs of which that changed.
-    alike: HashMap<(usize, usize), usize>,
+    alike: BTreeMap<(usize, usize), usize>,
     repaired: BTreeSet<(usize, usize)>,
     terms: Terms,
     /// Statements that a withdrawal takes back: withdrawn statement, place of the withdrawal.
@@ -394,14 +394,14 @@ impl Facts {
             strangers: BTreeMap::new(),
             known: Vec::new(),
             free: Vec::new(),
-            copies: HashMap::new(),
-            first: HashMap::new(),
-            referring: HashMap::new(),
-            disregarded: HashSet::new(),
-            groups: HashMap::new(),
+            copies: BTreeMap::new(),
+            first: BTreeMap::new(),
+            referring: BTreeMap::new(),
+            disregarded: BTreeSet::new(),
+            groups: BTreeMap::new(),
             stirred: Vec::new(),
             confirming: BTreeMap::new(),
-            alike: HashMap::new(),
+            alike: BTreeMap::new(),
             repaired: BTreeSet::new(),
             terms: Terms::default(),
             withdrawals: BTreeMap::new(),
@@ -1214,7 +1214,7 @@ impl Terms {
     }
 }
 
-fn set(terms: &mut HashSet<StatementId>, id: StatementId, holds: bool) {
+fn set(terms: &mut BTreeSet<StatementId>, id: StatementId, holds: bool) {
     if holds {
         terms.insert(id)
     } else {

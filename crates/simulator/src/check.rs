@@ -304,13 +304,13 @@ impl World {
     /// Whether this is the log of somebody who never lies, and whose disk was not lost.
     fn is_honest(&self, log: &str) -> bool {
         let lies = |name: &&str| origin(name) == log && self.plan.liars.include(name);
-        self.must_be_one(log) && !crate::town::KEEPERS.iter().any(|name| lies(&name))
+        self.must_be_one(log) && !crate::town::KEEPERS.iter().any(lies)
     }
 
     /// Whether this log has one tree: nobody forked it, and its disk was not lost.
     fn must_be_one(&self, log: &str) -> bool {
         let not = |name: &&str| origin(name) == log && (self.has_two_trees(name) || self.excused.contains(*name));
-        !crate::town::KEEPERS.iter().any(|name| not(&name))
+        !crate::town::KEEPERS.iter().any(not)
     }
 
     /// The interval contains the instant at which the entry became durable, as far as honest clocks can say. A question

@@ -80,7 +80,10 @@ impl Simulate {
             }
             add(&mut total, &outcome.counts);
             let done = seed + 1 - seeds.start;
-            if self.format == Format::Text && self.seeds.is_some() && (done % PROGRESS == 0 || seed + 1 == seeds.end) {
+            if self.format == Format::Text
+                && self.seeds.is_some()
+                && (done.is_multiple_of(PROGRESS) || seed + 1 == seeds.end)
+            {
                 let seconds = begun.elapsed().as_secs_f64();
                 let each = seconds / done as f64;
                 writeln!(out, "{done} seeds hold, {seconds:.0} s, {each:.3} s a seed: {}", counted(&total))?;
