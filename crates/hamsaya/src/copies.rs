@@ -5,8 +5,11 @@ use anyhow::Result;
 use hamsaya_node::api::shapes;
 use hamsaya_record::Instant;
 use hamsaya_record::bundle;
+use hamsaya_record::checkpoint::Checkpoint;
+use hamsaya_record::equivocation::Equivocation;
 use hamsaya_record::exhibit::{self, Parts};
 use hamsaya_record::logs::{Entry, Logs};
+use hamsaya_record::merkle;
 use hamsaya_record::note::Note;
 use hamsaya_record::verify::{self, VerifiedCopy, VerifiedFolder};
 use serde_json::Value;
@@ -108,6 +111,37 @@ impl Copies {
             notes.extend(files.into_iter().filter_map(|bytes| Note::parse(&bytes.ok()?).ok()));
         }
         notes
+    }
+
+    /// Two checkpoints that one log signed and that cannot both be true, to be shown to anybody. Of two sizes the larger must
+    /// be of the copy in this folder: its hashes join the two.
+    pub fn equivocation(&self, notes: [Note; 2]) -> Result<Vec<u8>> {
+        let head = |note: &Note| Checkpoint::parse(&note.text).map_err(|e| Complaint::new(e.to_string()));
+        let [one, other] = notes;
+        let (one_size, other_size) = (head(&one)?.size, head(&other)?.size);
+        let (first, second) = if one_size <= other_size { (one, other) } else { (other, one) };
+        let (smaller, larger) = (head(&first)?, head(&second)?);
+        let origin = &larger.origin;
+        let log = self.folder.founding.log_key(origin);
+        let log = log.ok_or_else(|| Complaint::new(format!("the founding names no log `{origin}`")))?;
+        let found = if smaller.size == larger.size {
+            Equivocation::of_one_size(&first, &second, log).ok_or_else(|| {
+                Complaint::new("the two checkpoints are one, of two logs, or not signed by the log: they prove nothing")
+            })?
+        } else {
+            let copy = self.copy(origin)?;
+            if copy.size < larger.size || merkle::root(larger.size, |level, n| copy.hash(level, n))? != larger.root {
+                let what = format!("the copy of {origin} is not of the tree of size {}", larger.size);
+                return Err(Complaint::new(what)
+                    .at(self.dir.display())
+                    .hint("give the folder of a node that followed the larger checkpoint: its hashes join the two")
+                    .into());
+            }
+            let root = merkle::root(smaller.size, |level, n| copy.hash(level, n))?;
+            let proof = merkle::prove_consistency(smaller.size, larger.size, |level, n| copy.hash(level, n))?;
+            Equivocation { first, second, root, proof: proof.unwrap_or_default() }
+        };
+        Ok(exhibit::write_equivocation(&found, &self.folder.founding_leaf)?)
     }
 
     fn copy(&self, origin: &str) -> Result<&VerifiedCopy> {

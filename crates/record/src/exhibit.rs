@@ -8,6 +8,11 @@
 //!   disclosures.txt              salted fields that the holder chose to show, one a line
 //!   policy.txt                   who the witnesses are, and how many make a quorum
 //!   keys/founding.dsse.json      entry 0, which names all keys; keys/founding.tlog-proof: it is entry 0
+//!
+//! 5d41402abc4b.exhibit.zip       the other kind: two checkpoints that one log signed and that cannot both be true
+//!   first.note, second.note      the smaller first; consistency.txt: the root that the second has at the first's size, and
+//!                                the proof from there to the second
+//!   keys/founding.dsse.json      names the log's key
 //! ```
 //! [`verify`] needs no network, no node and no clock. What it cannot know is whether this founding is the one the reader
 //! means: it reports the founding's id and the agreement's, to be compared with what both sides signed. The interval it
@@ -16,6 +21,7 @@ use crate::archive;
 use crate::checkpoint::{Checkpoint, hash};
 use crate::cosignature;
 use crate::envelope::{Envelope, pae};
+use crate::equivocation::Equivocation;
 use crate::founding::{Founding, Keyring};
 use crate::instant::Instant;
 use crate::key::Vkey;
@@ -26,11 +32,12 @@ use crate::policy::{Numbers, Policy};
 use crate::proof::Proof;
 use crate::statement::{FieldValue, Statement, StatementId};
 use crate::timing::cosignatures;
+use crate::verify;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// No exhibit is longer, in bytes.
@@ -47,6 +54,8 @@ const POLICY: &str = "policy.txt";
 const DISCLOSURES: &str = "disclosures.txt";
 const FOUNDING: &str = "keys/founding.dsse.json";
 const FOUNDING_PROOF: &str = "keys/founding.tlog-proof";
+const FIRST: &str = "first.note";
+const SECOND: &str = "second.note";
 
 /// What an exhibit is made of.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +117,8 @@ pub enum Step {
     Before,
     /// The disclosures are of this statement.
     Disclosures,
+    /// Two checkpoints, signed by one log, that cannot both be true.
+    Equivocation,
 }
 
 impl Step {
@@ -122,6 +133,7 @@ impl Step {
             Step::Proof => "proof",
             Step::Before => "before",
             Step::Disclosures => "disclosures",
+            Step::Equivocation => "equivocation",
         }
     }
 }
@@ -376,22 +388,151 @@ fn extract(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, ExhibitError> {
         let place = if broken.file == "archive" { String::new() } else { format!("{}: ", broken.file) };
         fail(Step::Archive, format!("{place}{}", broken.found), broken.allowed)
     })?;
-    let known = [STATEMENT, PROOF, BEFORE, CONSISTENCY, POLICY, DISCLOSURES, FOUNDING, FOUNDING_PROOF];
+    let known = [STATEMENT, PROOF, BEFORE, CONSISTENCY, POLICY, DISCLOSURES, FOUNDING, FOUNDING_PROOF, FIRST, SECOND];
     if let Some(name) = files.keys().find(|name| !known.contains(&name.as_str())) {
         return Err(fail(Step::Archive, format!("a file {name:?}"), "the files of an exhibit"));
     }
     Ok(files)
 }
 
-/// Verifies an exhibit, all of it: a byte that nothing vouches for would be a way to mislead.
-pub fn verify(bytes: &[u8]) -> Result<ExhibitReport, ExhibitError> {
+/// What an exhibit can be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exhibit {
+    /// A statement, with its place and its time.
+    Statement(Box<ExhibitReport>),
+    /// Two heads of one log.
+    Equivocation(Box<EquivocationReport>),
+}
+
+/// What an exhibit of an equivocation proves: the holder of this key signed both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EquivocationReport {
+    /// The log's name.
+    pub origin: String,
+    /// Id of the key that signed both.
+    pub keyid: String,
+    /// Who keeps the log.
+    pub keeper: String,
+    /// The smaller checkpoint, and the witnesses that cosigned it.
+    pub first: (Checkpoint, Vec<String>),
+    /// The larger, or the other of the same size.
+    pub second: (Checkpoint, Vec<String>),
+    /// Root that the second has at the size of the first; not the first's.
+    pub root: Hash,
+    /// Id of the agreement, of the founding.
+    pub agreement: [u8; 32],
+    /// Id of the founding that names the key.
+    pub founding_id: StatementId,
+}
+
+/// Makes the exhibit of two heads. Witnesses' lines stay as they are: the two signatures of the log prove it alone.
+pub fn write_equivocation(found: &Equivocation, founding_leaf: &[u8]) -> Result<Vec<u8>, WriteError> {
+    let founding = Founding::from_leaf(founding_leaf).map_err(|error| WriteError::Founding(error.to_string()))?;
+    let origin = Checkpoint::parse(&found.first.text).map_or(String::new(), |checkpoint| checkpoint.origin);
+    // Lines that do not verify would be bytes that nothing vouches for.
+    let note = |note: &Note| verify::trusted(note, &founding, &origin).to_text().into_bytes();
+    let lines = [found.root].iter().chain(&found.proof).map(|hash| STANDARD.encode(hash) + "\n").collect::<String>();
+    let files = BTreeMap::from(
+        [
+            (FIRST, note(&found.first)),
+            (SECOND, note(&found.second)),
+            (CONSISTENCY, lines.into_bytes()),
+            (FOUNDING, founding_leaf.to_vec()),
+        ]
+        .map(|(name, bytes)| (name.to_owned(), bytes)),
+    );
+    let bytes =
+        archive::write(&files).map_err(|error| WriteError::Parts(fail(Step::Archive, error, "files to archive")))?;
+    check_equivocation(&files).map_err(WriteError::Parts)?;
+    Ok(bytes)
+}
+
+/// Verifies an exhibit of either kind, all of it.
+pub fn read(bytes: &[u8]) -> Result<Exhibit, ExhibitError> {
     let files = extract(bytes)?;
+    match files.contains_key(FIRST) {
+        true => check_equivocation(&files).map(|report| Exhibit::Equivocation(Box::new(report))),
+        false => check_statement(&files).map(|report| Exhibit::Statement(Box::new(report))),
+    }
+}
+
+/// Verifies an exhibit of a statement, all of it: a byte that nothing vouches for would be a way to mislead.
+pub fn verify(bytes: &[u8]) -> Result<ExhibitReport, ExhibitError> {
+    check_statement(&extract(bytes)?)
+}
+
+fn founding_id(founding_leaf: &[u8]) -> StatementId {
+    StatementId::of(&Envelope::parse_leaf(founding_leaf).map_or(Vec::new(), |envelope| envelope.payload))
+}
+
+fn check_equivocation(files: &BTreeMap<String, Vec<u8>>) -> Result<EquivocationReport, ExhibitError> {
+    const FILES: [&str; 4] = [CONSISTENCY, FIRST, FOUNDING, SECOND];
+    if !files.keys().map(String::as_str).eq(FILES) {
+        let found = files.keys().cloned().collect::<Vec<_>>().join(", ");
+        return Err(fail(Step::Archive, found, FILES.join(", ")));
+    }
+    let founding_leaf = &files[FOUNDING];
+    let founding = Founding::from_leaf(founding_leaf).map_err(|error| fail(Step::Founding, error, "a founding"))?;
+    let note = |name: &'static str| {
+        let note = Note::parse(&files[name]).map_err(|error| fail(Step::Equivocation, error, "a note"))?;
+        let checkpoint =
+            Checkpoint::parse(&note.text).map_err(|error| fail(Step::Equivocation, error, "a checkpoint"))?;
+        if note.to_text().as_bytes() != files[name] {
+            return Err(fail(Step::Equivocation, format!("another spelling of {name}"), "the note alone"));
+        }
+        Ok((note, checkpoint))
+    };
+    let ((first, smaller), (second, larger)) = (note(FIRST)?, note(SECOND)?);
+    let named = founding.log_key(&smaller.origin).zip(founding.keeper(&smaller.origin));
+    let (log, keeper) = named.ok_or_else(|| {
+        fail(Step::Equivocation, format!("log {:?}", smaller.origin), "a log that the founding names")
+    })?;
+    let hashes = read_hashes(&files[CONSISTENCY]).filter(|hashes| !hashes.is_empty());
+    let hashes = hashes.ok_or_else(|| fail(Step::Equivocation, "other bytes", "hashes in base64, one a line"))?;
+    let found = Equivocation { first, second, root: hashes[0], proof: hashes[1..].to_vec() };
+    if !found.is_proven(log) {
+        let (what, allowed) =
+            ("two checkpoints that can both be true, or signatures that fail", "two heads signed by one log");
+        return Err(fail(Step::Equivocation, what, allowed));
+    }
+    let cosigners = |note: &Note| {
+        let lines = cosignatures(note.to_text().as_bytes(), &founding);
+        if 1 + lines.len() != note.signatures.len() {
+            let found = "a signature by nobody whom the policy names, or one that fails";
+            return Err(fail(Step::Equivocation, found, "the log and its witnesses"));
+        }
+        Ok(lines.into_iter().map(|(_, keyid, _)| keyid).collect::<BTreeSet<_>>().into_iter().collect())
+    };
+    Ok(EquivocationReport {
+        origin: smaller.origin.clone(),
+        keyid: log.keyid(),
+        keeper: keeper.name.clone(),
+        root: found.root,
+        first: (smaller, cosigners(&found.first)?),
+        second: (larger, cosigners(&found.second)?),
+        agreement: founding.agreement(),
+        founding_id: founding_id(founding_leaf),
+    })
+}
+
+/// Hashes in base64, one a line, in their one spelling.
+fn read_hashes(lines: &[u8]) -> Option<Vec<Hash>> {
+    let text = std::str::from_utf8(lines).ok().filter(|text| text.is_empty() || text.ends_with('\n'))?;
+    let hashes: Vec<Hash> = text.lines().map(hash).collect::<Option<_>>()?;
+    let spelled = hashes.iter().map(|hash| STANDARD.encode(hash) + "\n").collect::<String>();
+    (spelled == text).then_some(hashes)
+}
+
+fn check_statement(files: &BTreeMap<String, Vec<u8>>) -> Result<ExhibitReport, ExhibitError> {
     let file = |name: &'static str| {
         files
             .get(name)
             .map(Vec::as_slice)
             .ok_or_else(|| fail(Step::Archive, format!("no {name}"), "all files of an exhibit"))
     };
+    if files.contains_key(SECOND) {
+        return Err(fail(Step::Archive, SECOND, "the files of one kind of exhibit"));
+    }
     let (leaf, founding_leaf) = (file(STATEMENT)?, file(FOUNDING)?);
 
     let founding = Founding::from_leaf(founding_leaf).map_err(|error| fail(Step::Founding, error, "a founding"))?;
@@ -449,7 +590,7 @@ pub fn verify(bytes: &[u8]) -> Result<ExhibitReport, ExhibitError> {
         signers,
         cosigned_by: with.lines.into_keys().collect(),
         logged_at: LoggedAt { lo: before.unwrap_or(Instant(i64::MIN)), hi },
-        founding_id: StatementId::of(&Envelope::parse_leaf(founding_leaf).map_or(Vec::new(), |e| e.payload)),
+        founding_id: founding_id(founding_leaf),
         disclosed,
     })
 }
@@ -535,10 +676,7 @@ fn check_before(
     if *size > index {
         return Err(fail(Step::Before, format!("size {size}"), format!("at most {index}: without the entry")));
     }
-    let text = std::str::from_utf8(lines).ok().filter(|text| text.is_empty() || text.ends_with('\n'));
-    let proof: Option<Vec<Hash>> = text.and_then(|text| text.lines().map(hash).collect());
-    let spelled = |proof: &Vec<Hash>| proof.iter().map(|hash| STANDARD.encode(hash) + "\n").collect::<String>();
-    let proof = proof.filter(|proof| spelled(proof).as_bytes() == lines);
+    let proof = read_hashes(lines);
     let holds = |proof: &Vec<Hash>| merkle::verify_consistency(*size, root, checkpoint.size, &checkpoint.root, proof);
     if !proof.as_ref().is_some_and(holds) {
         return Err(fail(Step::Before, "a proof that leads elsewhere", "one from the earlier checkpoint to the later"));

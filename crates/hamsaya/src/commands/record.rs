@@ -1,4 +1,4 @@
-//! `hamsaya record list|show|append|exhibit|bundle`.
+//! `hamsaya record list|show|append|exhibit|bundle|equivocation`.
 use super::{Format, Outcome};
 use crate::agreements;
 use crate::author::{Author, uuid_v7};
@@ -12,11 +12,12 @@ use crate::verdicts::columns;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use hamsaya_record::key::SecretKey;
+use hamsaya_record::note::Note;
 use hamsaya_record::statement::{StatementId, unhex};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// List, show and append statements; export what proves one
 ///
@@ -76,6 +77,18 @@ enum Verb {
         #[arg(long, short, default_value = "bundle.zip")]
         output: PathBuf,
     },
+    /// Export two checkpoints that one log signed and that cannot both be true, to be checked by `hamsaya verify`
+    Equivocation {
+        /// Folder of a node; of two sizes, one whose copy is of the larger checkpoint's tree
+        dir: PathBuf,
+        /// A checkpoint as a node served it, or as an `equivocation` entry holds it
+        first: PathBuf,
+        /// Another one of the same log
+        second: PathBuf,
+        /// File to write
+        #[arg(long, short, default_value = "equivocation.exhibit.zip")]
+        output: PathBuf,
+    },
 }
 
 /// Build, sign and append one statement
@@ -121,9 +134,11 @@ impl Record {
                         format!("{}.exhibit.zip", id.get(..12).unwrap_or("entry")).into()
                     }
                 };
-                fs::write(&path, &bytes).with_context(|| format!("{} cannot be written", path.display()))?;
-                writeln!(out, "{}  {} bytes  {entry}", path.display(), bytes.len())?;
-                writeln!(out, "hint: `hamsaya verify {}` needs no network and no node", path.display())?;
+                exported(&path, &bytes, entry, out)?;
+            }
+            Verb::Equivocation { dir, first, second, output } => {
+                let bytes = Copies::open(dir)?.equivocation([note(first)?, note(second)?])?;
+                exported(output, &bytes, "two heads of one log", out)?;
             }
             Verb::Bundle { node, output } => {
                 let bytes = Source::of(node)?.bundle()?;
@@ -174,6 +189,17 @@ impl Append {
         let receipt = node.post_statement(&leaf)?;
         Ok(writeln!(out, "{} #{}  statement {}", receipt.origin, receipt.index, receipt.statement_id)?)
     }
+}
+
+fn exported(path: &Path, bytes: &[u8], what: &str, out: &mut dyn Write) -> Result<()> {
+    fs::write(path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
+    writeln!(out, "{}  {} bytes  {what}", path.display(), bytes.len())?;
+    Ok(writeln!(out, "hint: `hamsaya verify {}` needs no network and no node", path.display())?)
+}
+
+fn note(path: &Path) -> Result<Note> {
+    let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    Ok(Note::parse(&bytes).map_err(|error| Complaint::new(error.to_string()).at(path.display()))?)
 }
 
 /// Where entries are read from.

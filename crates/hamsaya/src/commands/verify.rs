@@ -6,7 +6,7 @@ use crate::verdicts::{columns, hex, known};
 use anyhow::{Context, Result};
 use clap::Args;
 use hamsaya_record::bundle::{self, PUBLIC_PRECISION_M, Redaction, Rule, Shown};
-use hamsaya_record::exhibit::{self, ExhibitReport};
+use hamsaya_record::exhibit::{self, EquivocationReport, Exhibit, ExhibitReport};
 use hamsaya_record::merkle::leaf_hash;
 use hamsaya_record::policy::Policy;
 use hamsaya_record::proof::Proof;
@@ -107,9 +107,13 @@ fn folder(path: &Path, out: &mut dyn Write) -> Result<Outcome> {
 }
 
 fn exhibit(bytes: &[u8], out: &mut dyn Write) -> Result<Outcome> {
-    match exhibit::verify(bytes) {
-        Ok(report) => {
+    match exhibit::read(bytes) {
+        Ok(Exhibit::Statement(report)) => {
             write!(out, "{}", as_text(&report))?;
+            Ok(Outcome::NoBreach)
+        }
+        Ok(Exhibit::Equivocation(report)) => {
+            write!(out, "{}", equivocation_as_text(&report))?;
             Ok(Outcome::NoBreach)
         }
         Err(error) if error.is_unreadable() => Err(error.into()),
@@ -220,4 +224,31 @@ fn as_text(report: &ExhibitReport) -> String {
     }
     text.push_str("proven: compare agreement and founding with those that you signed\n");
     text
+}
+
+fn equivocation_as_text(report: &EquivocationReport) -> String {
+    let (first, second) = (&report.first, &report.second);
+    let by = |cosigners: &[String]| match cosigners.is_empty() {
+        true => "no witness of its policy".to_string(),
+        false => cosigners.join(", "),
+    };
+    format!(
+        "log        {}, kept by {}\nkey        {}\nsigned     size {} with root {}\n  cosigned {}\nand        size {} with root {}\n  \
+         cosigned {}\nbut        the second has root {} at size {}\nagreement  {}\nfounding   {}\n\
+         equivocation proven: {} signed two logs; compare agreement and founding with those that you signed\n",
+        report.origin,
+        report.keeper,
+        report.keyid,
+        first.0.size,
+        hex(&first.0.root),
+        by(&first.1),
+        second.0.size,
+        hex(&second.0.root),
+        by(&second.1),
+        hex(&report.root),
+        first.0.size,
+        hex(&report.agreement),
+        report.founding_id,
+        report.keyid,
+    )
 }

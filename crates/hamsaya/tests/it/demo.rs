@@ -1,5 +1,9 @@
 //! The main job, end to end, with the built command: five nodes, one accord, one verdict.
 use crate::command::{Ran, copy, hamsaya, root, scratch};
+use hamsaya_record::Instant;
+use hamsaya_record::key::SecretKey;
+use hamsaya_record::log::Log;
+use hamsaya_record::store::Memory;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -168,6 +172,37 @@ fn an_exhibit_verifies_without_node_and_network_and_a_changed_byte_does_not() {
         fs::write(&file, changed).expect("a write");
         assert_ne!(hamsaya(&["verify", text(&file)]).code, 0, "byte {place} of {} may be changed", whole.len());
     }
+}
+
+/// P1's log key signs a second log. Whoever holds both heads can show it to anybody.
+#[test]
+fn two_heads_of_one_log_are_proven_without_node_and_network() {
+    let (dir, home, g1) = (scratch("heads"), played().place.join("p1"), played().place.join("g1"));
+    let key = fs::read_to_string(home.join("keys/log.key")).expect("a key");
+    let key = SecretKey::parse(&key).expect("a key");
+    let mut founding = fs::read(home.join("founding.json")).expect("a founding");
+    founding.truncate(founding.trim_ascii_end().len());
+    let head = |entries: &[&[u8]]| {
+        let mut log = Log::open(Memory::new(), key.clone(), |_, _| ()).expect("an empty log");
+        log.append(&[&founding[..]], Instant(1)).expect("appended");
+        log.append(entries, Instant(1)).expect("appended").checkpoint.to_text()
+    };
+    let (one, other) = (dir.join("one"), dir.join("other"));
+    fs::write(&one, head(&[b"what P2 is shown"])).expect("a write");
+    fs::write(&other, head(&[b"what G1 is shown"])).expect("a write");
+    let file = dir.join("x.exhibit.zip");
+    let published = home.join("log/checkpoint");
+    // Of one size; and of two, the larger of which G1 has followed.
+    for (first, second) in [(&one, &other), (&published, &other)] {
+        let ran = hamsaya(&["record", "equivocation", text(&g1), text(first), text(second), "--output", text(&file)]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let ran = hamsaya(&["verify", text(&file)]);
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        let proven = format!("equivocation proven: {} signed two logs", key.keyid());
+        assert!(ran.out.contains(&proven), "{}", ran.out);
+    }
+    let ran = hamsaya(&["record", "equivocation", text(&g1), text(&one), text(&one), "--output", text(&file)]);
+    assert_eq!(ran.code, 2, "one checkpoint proves nothing");
 }
 
 #[test]

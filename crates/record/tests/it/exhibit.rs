@@ -1,10 +1,13 @@
 //! Exhibits: what they prove, and that nothing in one can be changed.
-use crate::world::{P1, START, Writer, cosign};
+use crate::world::{P1, START, World, Writer, cosign};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::envelope::Envelope;
-use hamsaya_record::exhibit::{self, Parts, Step, WriteError};
+use hamsaya_record::equivocation::Equivocation;
+use hamsaya_record::exhibit::{self, Exhibit, Parts, Step, WriteError};
+use hamsaya_record::instant::Instant;
+use hamsaya_record::log::Log;
 use hamsaya_record::logs::Entry;
 use hamsaya_record::note::Note;
 use hamsaya_record::statement::{Act, Statement, StatementId};
@@ -192,5 +195,46 @@ fn every_file_is_vouched_for() {
         let removed = fewer.remove(n);
         let found = exhibit::verify(&pack(&fewer));
         assert_eq!(found.is_ok(), removed.0 == "disclosures.txt", "without {}", removed.0);
+    }
+}
+
+/// A log of P1 that goes on from the founding with these.
+fn log_with(world: &World, entries: &[&[u8]]) -> Log<Memory> {
+    let mut log = Log::open(Memory::new(), world.key(P1).clone(), |_, _| ()).unwrap();
+    log.append(&[&world.founding_leaf], Instant(START)).unwrap();
+    log.append(entries, Instant(START)).unwrap();
+    log
+}
+
+#[test]
+fn two_heads_of_one_log_are_an_exhibit() {
+    let world = World::new();
+    let (one, other) = (log_with(&world, &[b"shown to P2"]), log_with(&world, &[b"shown to G1"]));
+    let longer = log_with(&world, &[b"shown to G1", b"and more"]);
+    let key = world.key(P1).vkey();
+    let seen = cosign(&world, one.signed().unwrap(), &[("p2", START + 1)]);
+    let of_one_size = Equivocation::of_one_size(&seen, other.signed().unwrap(), key).unwrap();
+    let of_two_sizes = longer.tiles().contradiction(&seen).unwrap().unwrap();
+    for (found, sizes) in [(of_one_size, (2, 2)), (of_two_sizes, (2, 3))] {
+        let bytes = exhibit::write_equivocation(&found, &world.founding_leaf).unwrap();
+        let Ok(Exhibit::Equivocation(report)) = exhibit::read(&bytes) else { panic!("{:?}", exhibit::read(&bytes)) };
+        assert_eq!((report.origin.as_str(), report.keeper.as_str()), (P1, "P1"));
+        assert_eq!((report.keyid.clone(), (report.first.0.size, report.second.0.size)), (key.keyid(), sizes));
+        assert_eq!((report.first.1.len(), report.second.1.len()), (1, 0), "P2 cosigned what it was shown");
+        assert!(exhibit::verify(&bytes).is_err(), "it is no statement");
+        for at in 0..bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 0x01;
+            assert!(exhibit::read(&flipped).is_err(), "byte {at} of {}", bytes.len());
+        }
+    }
+    // Two checkpoints of one tree prove nothing, whatever is said of them.
+    let (shorter, proof) = (other.signed().unwrap(), longer.tiles().prove_consistency(2, 3).unwrap().unwrap());
+    let second = longer.signed().unwrap().clone();
+    for root in [other.tiles().root(), one.tiles().root()] {
+        let accused = Equivocation { first: shorter.clone(), second: second.clone(), root, proof: proof.clone() };
+        let refused = exhibit::write_equivocation(&accused, &world.founding_leaf);
+        let Err(WriteError::Parts(error)) = refused else { panic!("{refused:?}") };
+        assert_eq!(error.step, Step::Equivocation);
     }
 }
