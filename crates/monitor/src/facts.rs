@@ -8,7 +8,7 @@
 use crate::fact::{Fact, FactId, Instant, SINCE_EVER, Value};
 use crate::intervals::Intervals;
 use crate::program::{V, Words};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Where something holds, on either reading: `certain` is within `possible`.
@@ -81,14 +81,14 @@ impl Pair {
 /// order in which rows came.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Columns {
-    by_args: HashMap<Vec<V>, usize>,
-    columns: Vec<HashMap<V, Vec<usize>>>,
+    by_args: BTreeMap<Vec<V>, usize>,
+    columns: Vec<BTreeMap<V, Vec<usize>>>,
     len: usize,
 }
 
 impl Columns {
     pub(crate) fn new(width: usize) -> Columns {
-        Columns { by_args: HashMap::new(), columns: vec![HashMap::new(); width], len: 0 }
+        Columns { by_args: BTreeMap::new(), columns: vec![BTreeMap::new(); width], len: 0 }
     }
 
     pub(crate) fn width(&self) -> usize {
@@ -205,8 +205,8 @@ pub(crate) struct WhatIf {
 pub(crate) struct Facts {
     pub(crate) words: Words,
     pub(crate) told: Vec<Told>,
-    by_id: HashMap<FactId, usize>,
-    withdrawn: HashSet<FactId>,
+    by_id: BTreeMap<FactId, usize>,
+    withdrawn: BTreeSet<FactId>,
     pub(crate) tables: Vec<Table>,
     stale: Vec<(usize, usize)>,
     /// Told and withdrawn since the last [`Facts::refresh`]; of the latter, those that may be told again.

@@ -8,7 +8,7 @@
 //! [`DEPTH`] levels of nesting, definitions included. All reasons for a refusal are collected, not only the first.
 use crate::fact::Value;
 use crate::formula::{Comparison, Diagnostic, Diagnostics, Formula, Name, Rules, Signature, Term, Type, Upper, Window};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Nesting that is taken, through definitions and `breached`.
@@ -29,7 +29,7 @@ pub(crate) enum V {
 /// Texts seen so far. The table is asked and never walked, so its order is not seen.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Words {
-    by_text: HashMap<Arc<str>, u32>,
+    by_text: BTreeMap<Arc<str>, u32>,
     texts: Vec<Arc<str>>,
 }
 

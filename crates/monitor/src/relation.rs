@@ -13,7 +13,7 @@ use crate::formula::Comparison;
 use crate::intervals::{Far, Intervals, minus};
 use crate::program::{Bound, Expr, Kind, Mask, Node, Plans, Program, Reach, Slot, V, binding, bit, slots};
 use std::cmp::Ordering;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What the variables of one rule or definition are.
@@ -123,9 +123,9 @@ impl Breaches {
 /// What was worked out already.
 #[derive(Default)]
 struct Memo {
-    nodes: HashMap<Asked, Arc<Relation>>,
-    calls: HashMap<Asked, Rows>,
-    asked: HashMap<(usize, Vec<Option<V>>), Rows>,
+    nodes: BTreeMap<Asked, Arc<Relation>>,
+    calls: BTreeMap<Asked, Rows>,
+    asked: BTreeMap<(usize, Vec<Option<V>>), Rows>,
 }
 
 /// One evaluation: of one program over one set of facts, at one instant.
