@@ -27,6 +27,12 @@ fn number(name: &str, default: i64) -> i64 {
     std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default)
 }
 
+/// Microseconds of a processor that this thread has had: on a busy machine these tell more than the clock.
+fn worked_us() -> u64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    stat.split_whitespace().next().and_then(|ns| ns.parse::<u64>().ok()).unwrap_or(0) / 1000
+}
+
 /// Most memory that this process has used, in MB.
 fn memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -48,9 +54,9 @@ fn main() {
     let old = entries.iter().find(|(e, _)| e.statement.kind == "ack").map(|(e, _)| e.clone());
 
     let logs = Logs::with_times(entries);
-    let clock = Clock::now();
+    let (clock, worked) = (Clock::now(), worked_us());
     let judgment = judge_explaining(&accord, &logs, end, end, |_| false).unwrap();
-    println!("cold, without reasons: {} ms", clock.elapsed().as_millis());
+    println!("cold, without reasons: {} ms, {} us of a processor", clock.elapsed().as_millis(), worked_us() - worked);
     let count = |s| judgment.verdicts.iter().filter(|v| v.state == s).count();
     println!(
         "{} verdicts: {} kept, {} breached, {} pending, {} disputed",
@@ -64,21 +70,25 @@ fn main() {
 
     drop(judgment);
     let mut standing = Standing::new(&accord);
-    let clock = Clock::now();
+    let (clock, worked) = (Clock::now(), worked_us());
     standing.follow(&logs, end, end).unwrap();
-    println!("standing, cold: {} ms", clock.elapsed().as_millis());
+    println!("standing, cold: {} ms, {} us of a processor", clock.elapsed().as_millis(), worked_us() - worked);
     println!("most memory, standing: {} MB", memory());
 
     let mut logs = logs;
     let mut again = |what: &str, new: Option<(Entry, LoggedAt)>, later_s: i64| {
         logs = logs.with_more(new.into_iter().collect());
         let as_of = end.plus(later_s);
-        let clock = Clock::now();
+        let (clock, worked) = (Clock::now(), worked_us());
         standing.follow(&logs, as_of, as_of).unwrap();
-        let (followed, judged) = (clock.elapsed(), standing.judged());
+        let (followed, busy, judged) = (clock.elapsed(), worked_us() - worked, standing.judged());
+        let worked = worked_us();
         let grown = standing.judge(&logs, as_of, as_of, |_| false).unwrap();
-        let written = clock.elapsed() - followed;
-        println!("{what}: {followed:.2?}, {judged} verdicts made again; all verdicts written down: {written:.2?} more");
+        let written = worked_us() - worked;
+        println!(
+            "{what}: {followed:.2?}, {busy} us of a processor, {judged} verdicts made again; \
+             all verdicts written down: {written} us more"
+        );
         if number("COMPARE", 0) == 1 {
             let whole = judge_explaining(&accord, &logs, as_of, as_of, |_| false).unwrap();
             assert_eq!(grown.digest(), whole.digest());
