@@ -195,10 +195,15 @@ impl<S: Store> Node<S> {
         self.tiles(origin)?.locate(tile)
     }
 
+    /// Cosigned checkpoints that entries carry.
+    fn logged_notes(&self) -> Vec<Note> {
+        let held = self.all_held();
+        exhibit::notes(held.values().flat_map(|h| h.entries()).map(|e| e.as_ref()))
+    }
+
     /// All that a public bundle is made of: every leaf of every log that is here, by origin, and cosigned checkpoints.
     pub(crate) fn leaves(&self) -> Result<Leaves, TilesError> {
-        let entries = self.all_held();
-        let mut notes = exhibit::notes(entries.values().flat_map(|h| h.entries()).map(|e| e.as_ref()));
+        let mut notes = self.logged_notes();
         let mut logs = BTreeMap::new();
         for origin in self.founding.origins() {
             notes.extend(self.published(origin).cloned());
@@ -211,8 +216,7 @@ impl<S: Store> Node<S> {
     /// An entry with all that proves it, in one file; `None`: there is no such entry.
     pub(crate) fn exhibit(&self, origin: &str, index: u64) -> Option<Result<Vec<u8>, WriteError>> {
         let leaf = self.leaf(origin, index)?;
-        let entries = self.all_held();
-        let mut notes = exhibit::notes(entries.values().flat_map(|h| h.entries()).map(|e| e.as_ref()));
+        let mut notes = self.logged_notes();
         notes.extend(self.published(origin).cloned());
         let parts = Parts {
             origin,

@@ -52,7 +52,7 @@ pub enum Rule {
     Place,
     /// The log itself holds only a salted digest; the words are with whom they were given to.
     Salted,
-    /// It is no statement under this agreement, so nobody can say how it is marked.
+    /// It is no statement of this log under this agreement, or not signed by who speaks in it: nobody vouches for its marking.
     Unreadable,
 }
 
@@ -161,21 +161,28 @@ pub fn is_bundle(bytes: &[u8]) -> bool {
     bytes.windows(REDACTIONS.len()).any(|window| window == REDACTIONS.as_bytes())
 }
 
-/// The statement of an entry, or the rule under which the public does not see it.
-fn public(leaf: &[u8], agreement: [u8; 32]) -> Result<(Envelope, Statement), Rule> {
+/// An entry as the public sees it, or the rule under which it does not. One rule for who makes a bundle and who reads it.
+fn public(leaf: &[u8], founding: &Founding, origin: &str, index: u64) -> Result<Shown, Rule> {
     let envelope = Envelope::parse_leaf(leaf).map_err(|_| Rule::Unreadable)?;
     let statement = Statement::parse(&envelope.payload).map_err(|_| Rule::Unreadable)?;
+    if statement.agreement != founding.agreement() || statement.home != origin {
+        return Err(Rule::Unreadable);
+    }
     let handling = match statement.fields.get("pap") {
         Some(FieldValue::Text(pap)) => pap.as_str(),
         _ => "PAP:CLEAR",
     };
-    match () {
-        () if statement.agreement != agreement => Err(Rule::Unreadable),
-        () if statement.marking != "TLP:CLEAR" => Err(Rule::Marking),
-        () if !["PAP:CLEAR", "PAP:GREEN"].contains(&handling) => Err(Rule::Handling),
-        () if statement.place.as_ref().is_some_and(|place| place.precision_m < PUBLIC_PRECISION_M) => Err(Rule::Place),
-        () => Ok((envelope, statement)),
+    if statement.marking != "TLP:CLEAR" {
+        return Err(Rule::Marking);
     }
+    if !["PAP:CLEAR", "PAP:GREEN"].contains(&handling) {
+        return Err(Rule::Handling);
+    }
+    if statement.place.as_ref().is_some_and(|place| place.precision_m < PUBLIC_PRECISION_M) {
+        return Err(Rule::Place);
+    }
+    let signers = check_signers(&envelope, &statement, founding, index).map_err(|_| Rule::Unreadable)?;
+    Ok(Shown { index, statement, signers })
 }
 
 /// What is withheld of an entry that is shown.
@@ -228,9 +235,9 @@ pub fn write(
             if leaf == founding_leaf {
                 continue;
             }
-            match public(leaf, founding.agreement()) {
-                Ok((_, statement)) => {
-                    redactions.extend(salted(origin, index, &statement));
+            match public(leaf, &founding, origin, index) {
+                Ok(entry) => {
+                    redactions.extend(salted(origin, index, &entry.statement));
                     files.insert(entry_path(count, index), leaf.clone());
                 }
                 Err(rule) => {
@@ -356,14 +363,10 @@ fn read_log(
                 if leaf_hash(&leaf) != *hash {
                     return Err(fail(&name, "other bytes", "the entry of this hash"));
                 }
-                let (envelope, statement) = public(&leaf, founding.agreement()).map_err(|rule| {
+                let entry = public(&leaf, founding, origin, index).map_err(|rule| {
                     fail(&name, format!("an entry that is withheld under {}", rule.name()), "public entries")
                 })?;
-                if statement.home != origin {
-                    return Err(fail(&name, format!("a statement for log {:?}", statement.home), origin));
-                }
-                let signers = check_signers(&envelope, founding, index).map_err(|error| at(&name, error))?;
-                shown.push(Shown { index, statement, signers });
+                shown.push(entry);
             }
         }
     }

@@ -557,10 +557,7 @@ fn check_statement(files: &BTreeMap<String, Vec<u8>>) -> Result<ExhibitReport, E
     if statement.home != origin && leaf != founding_leaf {
         return Err(fail(Step::Statement, format!("a statement for log {:?}", statement.home), &origin));
     }
-    let signers = check_signers(&envelope, &founding, proof.index)?;
-    if founding.member(&statement.party).is_some() && !signers.iter().any(|s| s.node == statement.party) {
-        return Err(fail(Step::Signatures, format!("none by {}", statement.party), "one by the party that speaks"));
-    }
+    let signers = check_signers(&envelope, &statement, &founding, proof.index)?;
 
     let (checkpoint, with) = check_proof(&proof, &leaf_hash(leaf), &origin, &founding, policy)?;
     let founded = read_proof(file(FOUNDING_PROOF)?)?;
@@ -603,8 +600,13 @@ fn read_proof(bytes: &[u8]) -> Result<Proof, ExhibitError> {
     Ok(proof)
 }
 
-/// Whose keys signed; all known must fit.
-pub(crate) fn check_signers(envelope: &Envelope, founding: &Founding, index: u64) -> Result<Vec<Signer>, ExhibitError> {
+/// Whose keys signed; all known must fit, and the party that speaks is among them.
+pub(crate) fn check_signers(
+    envelope: &Envelope,
+    statement: &Statement,
+    founding: &Founding,
+    index: u64,
+) -> Result<Vec<Signer>, ExhibitError> {
     let keyring = Keyring::founded(founding);
     let message = pae(&envelope.payload);
     let mut signers = Vec::new();
@@ -619,6 +621,9 @@ pub(crate) fn check_signers(envelope: &Envelope, founding: &Founding, index: u64
     }
     if signers.is_empty() {
         return Err(fail(Step::Signatures, "none by a key of the founding", "at least one"));
+    }
+    if founding.member(&statement.party).is_some() && !signers.iter().any(|s| s.node == statement.party) {
+        return Err(fail(Step::Signatures, format!("none by {}", statement.party), "one by the party that speaks"));
     }
     signers.sort();
     Ok(signers)

@@ -194,7 +194,7 @@ fn words(rule: Rule) -> String {
         Rule::Handling => "handling, PAP:RED or PAP:AMBER: not to be forwarded".into(),
         Rule::Place => format!("place, which is finer than {PUBLIC_PRECISION_M} m"),
         Rule::Salted => "salted, the log itself holds only a digest".into(),
-        Rule::Unreadable => "unreadable, it is no statement under this agreement".into(),
+        Rule::Unreadable => "unreadable, no statement that its party signed for this log and agreement".into(),
     }
 }
 

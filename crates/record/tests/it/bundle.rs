@@ -1,6 +1,7 @@
 //! Public bundles: what they show, what they say of the rest, and that nothing in one can be changed.
 use crate::world::{P1, START, Writer};
 use hamsaya_record::bundle::{self, Rule};
+use hamsaya_record::envelope::Envelope;
 use hamsaya_record::instant::Instant;
 use hamsaya_record::note::Note;
 use hamsaya_record::statement::{Act, FieldValue, Place, Statement};
@@ -44,7 +45,7 @@ fn case() -> Case {
 impl Case {
     fn write(&self, notes: &[Note]) -> Result<Vec<u8>, bundle::WriteError> {
         let tiles = self.writer.log.tiles();
-        let leaves = tiles.entries(0, 8).expect("they are there");
+        let leaves = tiles.entries(0, tiles.size()).expect("they are there");
         bundle::write(&self.writer.world.founding_leaf, &BTreeMap::from([(P1.to_owned(), leaves)]), notes)
     }
 }
@@ -77,6 +78,35 @@ fn shows_what_is_public_and_says_what_is_not() {
     let amber = case.writer.log.tiles().entry(2).unwrap().unwrap();
     let part = &amber[amber.len() - 60..];
     assert!(!bytes.windows(part.len()).any(|window| window == part));
+}
+
+/// Who keeps a log can write anything into it. It counts for nothing, and it must not keep others from publishing the rest.
+#[test]
+fn what_no_party_signed_is_not_shown_and_stops_nobody() {
+    let mut case = case();
+    let mut said = case.writer.statement(Act::Notify, "op_notice");
+    said.marking = "TLP:CLEAR".to_owned();
+    let mut other = said.clone();
+    other.party = "P2".to_owned();
+    let mut elsewhere = said.clone();
+    elsewhere.home = "p2.example/hamsaya/1".to_owned();
+    let world = &case.writer.world;
+    let sign = |said: &Statement, key: &str| Envelope::sign(said.to_payload(), &[world.key(key)]).to_leaf();
+    let mut forged = Envelope::sign(said.to_payload(), &[world.key("p1.example/node")]);
+    forged.signatures[0].sig[3] ^= 1;
+    let leaves = [
+        b"junk".to_vec(),
+        forged.to_leaf(),
+        sign(&other, "p1.example/node"),
+        sign(&elsewhere, "p1.example/node"),
+        sign(&said, "p1.example/witness"),
+    ];
+    case.writer.log.append(&leaves, Instant(START + 40)).expect("a log takes bytes");
+    let note = case.writer.cosigned(&[("p2", START + 50), ("g1", START + 51), ("g2", START + 52)]);
+    let report = bundle::verify(&case.write(&[note]).unwrap()).unwrap();
+    assert_eq!(report.logs[0].shown.len(), 3);
+    let unread: Vec<u64> = report.redactions.iter().filter(|r| r.rule == Rule::Unreadable).map(|r| r.index).collect();
+    assert_eq!(unread, [8, 9, 10, 11, 12]);
 }
 
 #[test]
