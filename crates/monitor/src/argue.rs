@@ -140,14 +140,20 @@ impl Evidence<'_> {
             State::Breached => {
                 let t = self.violated(rule, &opening, Level::PossibleMost, Level::CertainLeast);
                 argument.settled = t;
-                steps.push(self.must(rule, &opening, true, false, surely(t))?);
                 self.lapses_in(rule, &opening, true, false, (at, day_before(t)), &mut steps)?;
+                steps.push(self.must(rule, &opening, true, false, surely(t))?);
+                if exact {
+                    steps.push(self.must(rule, &opening, true, true, perhaps(day_before(t)))?);
+                }
             }
             State::Disputed => {
                 let t = self.violated(rule, &opening, Level::CertainMost, Level::PossibleLeast);
                 argument.settled = t;
-                steps.push(self.must(rule, &opening, false, false, surely(t))?);
                 self.lapses_in(rule, &opening, false, false, (at, day_before(t)), &mut steps)?;
+                steps.push(self.must(rule, &opening, false, false, surely(t))?);
+                if exact {
+                    steps.push(self.must(rule, &opening, false, true, perhaps(day_before(t)))?);
+                }
                 argument.excuse = Some(self.excuse(rule, &opening, true, as_of, &mut steps)?);
             }
             State::Kept => {
@@ -168,15 +174,12 @@ impl Evidence<'_> {
                 }
             }
             State::Pending => {
+                self.lapses_in(rule, &opening, false, false, (at, as_of), &mut steps)?;
                 steps.push(self.must(rule, &opening, false, true, perhaps(as_of))?);
                 steps.push(self.must(rule, &opening, false, false, perhaps(as_of))?);
-                self.lapses_in(rule, &opening, false, false, (at, as_of), &mut steps)?;
             }
         }
-        if exact && matches!(instance.state, State::Breached | State::Disputed) {
-            let breached = instance.state == State::Breached;
-            steps.push(self.must(rule, &opening, breached, true, perhaps(day_before(argument.settled)))?);
-        } else if exact {
+        if exact && !matches!(instance.state, State::Breached | State::Disputed) {
             argument.lapses = silent.silence(rule, &opening, instance, &mut steps)?;
         }
         argument.steps = steps;
@@ -187,9 +190,9 @@ impl Evidence<'_> {
     fn silence(&mut self, rule: usize, opening: &Opening, instance: &Instance, steps: &mut Vec<Step>) -> Option<bool> {
         let at = opening.opened;
         if let Some(due) = instance.due {
+            self.lapses_in(rule, opening, false, false, (at, due - 1), steps)?;
             steps.push(self.must(rule, opening, false, false, By::Surely(due))?);
             steps.push(self.must(rule, opening, false, true, By::Perhaps(due - 1))?);
-            self.lapses_in(rule, opening, false, false, (at, due - 1), steps)?;
             return Some(false);
         }
         if let Some(until) = instance.until {
@@ -199,12 +202,13 @@ impl Evidence<'_> {
                 return Some(true);
             }
             steps.push(self.must(rule, opening, false, true, By::Surely(until))?);
-        } else {
-            steps.push(self.must(rule, opening, false, true, By::Perhaps(LAST))?);
+            steps.push(self.must(rule, opening, false, false, By::Perhaps(until - 1))?);
+            self.lapses_in(rule, opening, false, false, (at, until - 1), steps)?;
+            return Some(false);
         }
-        let before = instance.until.map_or(LAST, |until| until - 1);
-        steps.push(self.must(rule, opening, false, false, By::Perhaps(before))?);
-        self.lapses_in(rule, opening, false, false, (at, before), steps)?;
+        self.lapses_in(rule, opening, false, false, (at, LAST), steps)?;
+        steps.push(self.must(rule, opening, false, true, By::Perhaps(LAST))?);
+        steps.push(self.must(rule, opening, false, false, By::Perhaps(LAST))?);
         Some(false)
     }
 
@@ -868,12 +872,13 @@ impl Evidence<'_> {
             }
             let mut steps = Vec::new();
             let Some(opened) = self.opened(rule, &opening, &mut steps) else { continue };
+            let span = (opening.opened, t.saturating_sub(1));
+            if self.lapses_in(rule, &opening, favours, false, span, &mut steps).is_none() {
+                continue;
+            }
             let Some(must) = self.must(rule, &opening, favours, false, By::Surely(t)) else { continue };
             steps.push(must);
-            let span = (opening.opened, t.saturating_sub(1));
-            if self.lapses_in(rule, &opening, favours, false, span, &mut steps).is_some() {
-                return Some((Why::Breach(opened, t), steps));
-            }
+            return Some((Why::Breach(opened, t), steps));
         }
         None
     }
