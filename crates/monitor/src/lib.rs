@@ -37,4 +37,4 @@ pub use monitor::{Absence, Delta, Explanation, Instance, InstanceKey, Monitor, P
 pub use points::{BadLine, LogReader, PointDelta, PointVerdict, Points, PointsError};
 pub use query::{Holding, Table, evaluate};
 pub use ratio::Ratio;
-pub use syntax::{LogPoint, SyntaxError, parse_formula, parse_log, parse_signature, shortened};
+pub use syntax::{LogPoint, SyntaxError, parse_formula, parse_log, parse_signature, place_of, shortened};

@@ -320,12 +320,39 @@ pub fn parse_formula(text: &str) -> Result<Formula, SyntaxError> {
     Ok(formula)
 }
 
+/// Line and column of what a refusal quotes between backquotes: the part of the formula that stands last in it, and in
+/// that part the word that stands first. `None` if the formula does not have it as written, as where it was rewritten.
+pub fn place_of(text: &str, found: &str) -> Option<(usize, usize)> {
+    let quoted: Vec<&str> = found.split('`').skip(1).step_by(2).collect();
+    let mut parser = Parser::new(text).ok()?;
+    parser.noted = Some(Vec::new());
+    parser.formula().ok()?;
+    let noted = parser.noted.take().unwrap_or_default();
+    let part = quoted.iter().rev().find_map(|quote| {
+        let same = noted.iter().filter(|(_, part)| part == quote);
+        same.min_by_key(|(span, _)| (span.len(), span.start)).map(|(span, _)| span.clone())
+    });
+    let span = part.clone().unwrap_or(0..parser.tokens.len());
+    // A predicate stands before its columns, a variable does not.
+    let predicate = found.contains("predicate");
+    let word = quoted.iter().find_map(|quote| {
+        span.clone().find(|&i| {
+            let (token, next) = (&parser.tokens[i].0, parser.tokens.get(i + 1));
+            let called = next.is_some_and(|(next, _)| *next == Token::Sign("("));
+            token.shown().trim_matches('`') == *quote && (!matches!(token, Token::Word(_)) || called == predicate)
+        })
+    });
+    word.or(part.map(|span| span.start)).map(|i| parser.tokens[i].1)
+}
+
 struct Parser {
     tokens: Vec<(Token, Place)>,
     at: usize,
     /// For each opening parenthesis the token after its closing one.
     after: Vec<usize>,
     nesting: usize,
+    /// If it is asked for: which tokens each part of the formula is, and how it is written out.
+    noted: Option<Vec<(std::ops::Range<usize>, String)>>,
 }
 
 impl Parser {
@@ -345,7 +372,7 @@ impl Parser {
                 _ => {}
             }
         }
-        Ok(Parser { tokens, at: 0, after, nesting: 0 })
+        Ok(Parser { tokens, at: 0, after, nesting: 0, noted: None })
     }
 
     fn token(&self) -> &Token {
@@ -409,8 +436,22 @@ impl Parser {
         result
     }
 
-    /// SINCE and UNTIL, to the right.
+    fn note(&mut self, part: impl FnOnce(&mut Self) -> Result<Formula, SyntaxError>) -> Result<Formula, SyntaxError> {
+        let start = self.at;
+        let formula = part(self)?;
+        let span = start..self.at;
+        if let Some(noted) = &mut self.noted {
+            noted.push((span, formula.to_string()));
+        }
+        Ok(formula)
+    }
+
     fn formula(&mut self) -> Result<Formula, SyntaxError> {
+        self.note(Self::binary)
+    }
+
+    /// SINCE and UNTIL, to the right.
+    fn binary(&mut self) -> Result<Formula, SyntaxError> {
         self.deeper(|parser| {
             let left = parser.equivalence()?;
             let Some(word) = parser.keyword(&["SINCE", "UNTIL", "TRIGGER", "RELEASE"]) else { return Ok(left) };
@@ -452,7 +493,7 @@ impl Parser {
 
     fn implication(&mut self) -> Result<Formula, SyntaxError> {
         self.deeper(|parser| {
-            let left = parser.chain("OR")?;
+            let left = parser.note(|parser| parser.chain("OR"))?;
             if parser.keyword(&["IMPLIES"]).is_none() {
                 return Ok(left);
             }
@@ -462,7 +503,10 @@ impl Parser {
     }
 
     fn chain(&mut self, word: &'static str) -> Result<Formula, SyntaxError> {
-        let part = |parser: &mut Self| if word == "OR" { parser.chain("AND") } else { parser.unary() };
+        let part = |parser: &mut Self| match word {
+            "OR" => parser.note(|parser| parser.chain("AND")),
+            _ => parser.note(Self::unary),
+        };
         let mut parts = vec![part(self)?];
         while self.keyword(&[word]).is_some() {
             parts.push(part(self)?);
@@ -478,7 +522,7 @@ impl Parser {
 
     fn unary(&mut self) -> Result<Formula, SyntaxError> {
         if self.keyword(&["NOT"]).is_some() {
-            return self.deeper(|parser| Ok(Formula::Not(Box::new(parser.unary()?))));
+            return self.deeper(|parser| Ok(Formula::Not(Box::new(parser.note(Self::unary)?))));
         }
         let windows = [
             "ONCE",

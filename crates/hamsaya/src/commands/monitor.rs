@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use hamsaya_monitor::{BadLine, Diagnostics, Formula, LogReader, PointVerdict, Points, PointsError, Signature};
 use hamsaya_monitor::{Fact, LogPoint, NEVER, SINCE_EVER, SyntaxError, Table, Type, Value, evaluate};
-use hamsaya_monitor::{parse_formula, parse_log, parse_signature, shortened};
+use hamsaya_monitor::{parse_formula, parse_log, parse_signature, place_of, shortened};
 use serde_json::json;
 use std::fmt;
 use std::fs;
@@ -72,17 +72,18 @@ const PIECE: usize = 1 << 18;
 impl Monitor {
     pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
         let signature = parse_signature(&read(&self.signature)?).map_err(|e| misfit(&self.signature, e))?;
-        let formula = parse_formula(&read(&self.formula)?).map_err(|e| misfit(&self.formula, e))?;
+        let text = read(&self.formula)?;
+        let formula = parse_formula(&text).map_err(|e| misfit(&self.formula, e))?;
         match self.domain {
-            Domain::Clock => self.clock(&formula, &signature, out),
-            Domain::Points => self.points(&formula, &signature, out),
+            Domain::Clock => self.clock((&formula, &text), &signature, out),
+            Domain::Points => self.points((&formula, &text), &signature, out),
         }
     }
 
-    fn clock(&self, formula: &Formula, signature: &Signature, out: &mut dyn Write) -> Result<Outcome> {
+    fn clock(&self, (formula, text): (&Formula, &str), signature: &Signature, out: &mut dyn Write) -> Result<Outcome> {
         let points = parse_log(&read(&self.log)?, signature).map_err(|e| misfit(&self.log, e))?;
         let facts: Vec<Fact> = points.iter().flat_map(LogPoint::facts).collect();
-        let table = evaluate(formula, signature, &facts).map_err(|e| self.refused(&e))?;
+        let table = evaluate(formula, signature, &facts).map_err(|e| self.refused(&e, text))?;
         match self.format {
             Format::Text => {
                 writeln!(out, "({})", table.columns.join(","))?;
@@ -93,18 +94,28 @@ impl Monitor {
         Ok(Outcome::NoBreach)
     }
 
-    fn refused(&self, diagnostics: &Diagnostics) -> Complaint {
+    fn refused(&self, diagnostics: &Diagnostics, text: &str) -> Complaint {
         let first = &diagnostics.0[0];
-        let mut complaint = Complaint::new(first.found.clone()).at(self.formula.display()).hint(first.hint.clone());
-        if diagnostics.0.len() > 1 {
-            complaint = complaint.hint(format!("{} (and {} more)", first.hint, diagnostics.0.len() - 1));
-        }
-        complaint
+        let file = self.formula.display();
+        let at = match place_of(text, &first.found) {
+            Some((line, column)) => format!("{file}:{line}:{column}"),
+            None => file.to_string(),
+        };
+        let more = match diagnostics.0.len() {
+            1 => String::new(),
+            count => format!(" (and {} more)", count - 1),
+        };
+        Complaint::new(first.found.clone()).at(at).hint(format!("{}{more}", first.hint))
     }
 
-    fn points(&self, formula: &Formula, signature: &Signature, out: &mut dyn Write) -> Result<Outcome> {
+    fn points(
+        &self,
+        (formula, written): (&Formula, &str),
+        signature: &Signature,
+        out: &mut dyn Write,
+    ) -> Result<Outcome> {
         let started = Clock::now();
-        let mut points = Points::new(formula, signature).map_err(|e| self.refused(&e))?;
+        let mut points = Points::new(formula, signature).map_err(|e| self.refused(&e, written))?;
         if self.changes.is_none() {
             points.stream(Some(self.horizon.unwrap_or(0)));
         }

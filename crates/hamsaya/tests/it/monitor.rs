@@ -79,6 +79,36 @@ fn a_log_over_points_its_changes_and_its_bad_lines() {
     }
 }
 
+/// What a formula means is refused as its syntax is: what was found, where, and what helps.
+#[test]
+fn a_refusal_names_line_and_column() {
+    let dir = scratch("monitor-refused");
+    let sig = file(&dir, "s", "lodged(int) ack(int)\n");
+    let log = file(&dir, "l", "@0;\n");
+    for (domain, text, said) in [
+        (
+            "points",
+            "lodged(i)\n  AND NOT ack(j)\n",
+            "error: variable `j` is not bound in `NOT ack(j)`\n  FILE:2:15\nhint: AND it with a fact that has the variable\n",
+        ),
+        (
+            "points",
+            "lodged(i) AND\n akc(i)\n",
+            "error: no predicate `akc`\n  FILE:2:2\nhint: known are `ack`, `lodged`\n",
+        ),
+        (
+            "clock",
+            "lodged(i) AND\n akc(i)\n",
+            "error: `akc` is neither a predicate nor a definition\n  FILE:2:2\nhint: ",
+        ),
+        ("clock", "lodged(i) AND\n NOT ack(j)\n", "error: variable `j` is not bound in `"),
+    ] {
+        let formula = file(&dir, "f", text);
+        let ran = hamsaya(&["monitor", "--domain", domain, "--signature", &sig, "--formula", &formula, "--log", &log]);
+        assert!(ran.code == 2 && ran.err.starts_with(&said.replace("FILE", &formula)), "{}", ran.err);
+    }
+}
+
 /// A term without a value stops the run where it stands; what was final before is printed first.
 #[test]
 fn a_division_by_zero_is_named_behind_what_was_final() {
@@ -205,16 +235,25 @@ fn the_shared_cases_pass_through_the_command() {
         println!("{} accepted cases", accepted.len());
     }
     if let Some(refused) = cases("monitor-refused.jsonl") {
-        let mut taken = 0;
+        let (mut taken, mut placed) = (0, 0);
         for case in &refused {
             let ran = run(case, "@0;\n", &[]);
+            // Where it is: the second line ends with the formula's file, a line and a column.
+            let place = ran.err.lines().nth(1).unwrap_or_default().rsplit_once("/f:");
+            placed += usize::from(place.is_some_and(|(_, at)| at.split(':').all(|n| n.parse::<u32>().is_ok())));
             // More may be accepted where it is sound: only what is unsafe for the reference monitors.
             taken += usize::from(ran.code == 0);
             if ran.code != 2 && !(ran.code == 0 && case["refused"] == "unsafe") {
                 wrong.push(format!("{} {}", case["id"], ran.err));
             }
         }
-        println!("{} refused cases, of which {taken} are accepted here", refused.len());
+        println!(
+            "{} refused cases, of which {taken} are accepted here and {placed} name a line and column",
+            refused.len()
+        );
+        if taken + placed != refused.len() {
+            wrong.push(format!("{} refusals without a place", refused.len() - taken - placed));
+        }
     }
     if let Some(revised) = cases("monitor-revision.jsonl") {
         for case in &revised {

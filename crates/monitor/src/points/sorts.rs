@@ -193,7 +193,7 @@ impl Sorts {
                 let extra: Vec<String> = inner[..inner.len() - known].iter().map(|(n, _)| n.to_string()).collect();
                 if !extra.is_empty() {
                     self.refuse(
-                        format!("`LET {name}` leaves {} free", extra.join(", ")),
+                        format!("LET `{name}` leaves `{}` free", extra.join("`, `")),
                         "its columns are all free variables of its formula",
                     );
                 }
