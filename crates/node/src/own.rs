@@ -19,12 +19,12 @@ use hamsaya_record::envelope::Envelope;
 use hamsaya_record::founding::{Founding, MemberRole};
 use hamsaya_record::key::{Role, Vkey};
 use hamsaya_record::log::{Log, LogError};
-use hamsaya_record::merkle;
+use hamsaya_record::merkle::{self, Hash};
 use hamsaya_record::note::{Note, NoteSignature};
 use hamsaya_record::policy::Policy;
 use hamsaya_record::statement::FieldValue;
 use hamsaya_record::store::Store;
-use hamsaya_record::tiles::TilesError;
+use hamsaya_record::tiles::{Fault, TilesError};
 use hamsaya_record::witness;
 use std::collections::BTreeMap;
 
@@ -299,7 +299,7 @@ impl<S: Store> Own<S> {
             }
             let proof = match cosigner.size {
                 0 => Vec::new(),
-                old => self.log.tiles().prove_consistency(old, round.size)?.unwrap_or_default(),
+                old => growth(&self.log, old, &round.note)?,
             };
             let body = witness::request(cosigner.size, &proof, &round.note);
             cosigner.in_flight = Some(Asked { note: round.note.clone(), at: now });
@@ -370,6 +370,27 @@ impl<S: Store> Own<S> {
         }
         Ok(self.log.published() != before.as_ref())
     }
+}
+
+/// Proof that a checkpoint of this log goes on from a smaller size. It is tried before it is shown: a bit that rotted on
+/// our own disk would make every witness say, rightly, that it holds another tree.
+fn growth<S: Store>(log: &Log<S>, old: u64, note: &Note) -> Result<Vec<Hash>, TilesError> {
+    let (tiles, head) = (log.tiles(), head_of(note).ok_or(TilesError::Unknown)?);
+    let proof = tiles.prove_consistency(old, head.size)?.unwrap_or_default();
+    let leads_there = match old == head.size {
+        true => proof.is_empty(),
+        false => merkle::verify_consistency(old, &tiles.root_at(old)?, head.size, &head.root, &proof),
+    };
+    if leads_there {
+        return Ok(proof);
+    }
+    Err(Fault {
+        key: "tile".to_string(),
+        what: "the tiles no longer lead to the root that was signed".to_string(),
+        found: format!("no proof from size {old} to size {}", head.size),
+        expected: "what they were when they were read".to_string(),
+    }
+    .into())
 }
 
 impl<S: Store> Node<S> {

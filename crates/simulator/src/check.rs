@@ -94,9 +94,14 @@ impl World {
     /// What an honest witness answered.
     pub(crate) fn check_witness(&mut self, name: &'static str, of: &Checkpoint, answer: &WitnessAnswer) {
         let liar = self.plan.liars.party.filter(|liar| origin(liar) == of.origin && self.has_two_trees(liar));
+        // A tree may hold the other's root at a size at which it signed nothing itself.
         let sides = || -> BTreeSet<&'static str> {
-            let on = |sizes: &BTreeMap<u64, Hash>| sizes.get(&of.size) == Some(&of.root);
-            self.branches.iter().filter(|(_, sizes)| on(sizes)).map(|(process, _)| *process).collect()
+            let node = |process| self.homes.get(process).and_then(|home| home.node.as_ref());
+            let holds = |process| node(process).and_then(|node| node.head_at(&of.origin, of.size));
+            let on = |(process, sizes): &(&&'static str, &BTreeMap<u64, Hash>)| {
+                sizes.get(&of.size) == Some(&of.root) || holds(**process).is_some_and(|head| head.root == of.root)
+            };
+            self.branches.iter().filter(on).map(|(process, _)| *process).collect()
         };
         match answer {
             WitnessAnswer::Cosigned(_) => {

@@ -141,7 +141,8 @@ impl World {
         home.disk.log = backup;
         home.rotten.retain(|rot| rot.of != origin(name));
         self.counts.restored += 1;
-        self.dies(name, &format!("has its disk replaced by an older one, of size {kept} where it was {signed}"));
+        self.tell(format!("{name} has its disk replaced by an older one, of size {kept} where it was {signed}"));
+        self.dies(name, "is stopped for it");
         if published < signed || others_hold < published {
             self.tell(format!("what {name} had after {} is lost", published.min(others_hold)));
             self.excused.insert(name);
@@ -342,11 +343,16 @@ impl World {
 
     /// What the log of a process has committed.
     pub(crate) fn lock_of(&self, process: &str) -> Option<Checkpoint> {
-        let (lock, _) = self.homes.get(process)?.disk.log.read("lock").ok()??;
-        checkpoint_in(&lock)
+        checkpoint_at(&self.homes.get(process)?.disk.log, "lock")
     }
 }
 
 fn size_in(store: &Memory, key: &str) -> Option<u64> {
-    Some(checkpoint_in(&store.read(key).ok()??.0)?.size)
+    Some(checkpoint_at(store, key)?.size)
+}
+
+/// What lies on a disk, whether or not the process on it has died.
+fn checkpoint_at(store: &Memory, key: &str) -> Option<Checkpoint> {
+    let read = if store.has_crashed() { store.copy().read(key) } else { store.read(key) };
+    checkpoint_in(&read.ok()??.0)
 }

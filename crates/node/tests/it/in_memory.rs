@@ -482,6 +482,29 @@ fn a_tree_that_one_witness_was_shown_is_in_the_record_with_its_proof() {
     }
 }
 
+/// A bit that rots in one's own log is not the witnesses' tree: no proof out of it is shown.
+#[test]
+fn a_rotten_tile_of_ones_own_stops_the_node_and_blames_no_witness() {
+    let mut world = World::new();
+    world.silent.insert("O1".to_string());
+    world.submit("P2", lodged(&world).to_leaf());
+    // Until the tiles are in their places.
+    world.pass(10_000);
+    let log = &world.disks["P2"].log;
+    for key in log.list("tile/0/").unwrap() {
+        let (mut bytes, _) = log.read(&key).unwrap().unwrap();
+        bytes.iter_mut().for_each(|byte| *byte ^= 1);
+        log.tamper(&key, bytes);
+    }
+    // Who was away is to be shown how the log has grown.
+    world.silent.clear();
+    world.now = world.now.plus(61);
+    world.pass(61_000);
+    let Status::Stopped(why) = world.nodes["P2"].status() else { panic!("{:?}", world.nodes["P2"].status()) };
+    assert!(why.contains("no longer lead to the root that was signed"), "{why}");
+    assert!(!world.nodes["P2"].alarms().iter().any(|alarm| alarm.contains("another tree")));
+}
+
 /// A bit of our own copy is no proof against its log.
 #[test]
 fn a_rotten_copy_accuses_nobody() {
