@@ -108,6 +108,8 @@ pub struct Own<S> {
     batch_bytes: usize,
     batch_since_ms: u64,
     pub(crate) before_recovery: Vec<(Ticket, Vec<u8>)>,
+    /// What the node has to say for itself once the witnesses have answered: until then the next number is not known.
+    pub(crate) unsaid: Vec<(String, BTreeMap<String, FieldValue>)>,
     pub(crate) recovery: Option<Recovery>,
     pub(crate) policy: Policy,
     pub(crate) cosigners: BTreeMap<String, Cosigner>,
@@ -145,6 +147,7 @@ impl<S: Store> Own<S> {
             batch_bytes: 0,
             batch_since_ms: 0,
             before_recovery: Vec::new(),
+            unsaid: Vec::new(),
             recovery: None,
             policy,
             round: None,
@@ -509,8 +512,12 @@ impl<S: Store> Node<S> {
         Some(due.max(own.checkpoints_at_ms.map_or(0, |last| last + self.setup.pacing.checkpoints_s * 1000)))
     }
 
-    /// States something for the node itself, in its own log.
+    /// States something for the node itself, in its own log; what is found out while it asks the witnesses waits for them.
     pub(crate) fn say(&mut self, kind: &str, fields: BTreeMap<String, FieldValue>) {
+        if let (Status::Starting, Some(own)) = (&self.status, &mut self.own) {
+            own.unsaid.push((kind.to_string(), fields));
+            return;
+        }
         let Some(envelope) = self.stated(kind, fields) else { return };
         let Some(own) = &mut self.own else { return };
         let joined = own

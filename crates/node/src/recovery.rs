@@ -100,7 +100,11 @@ impl<S: Store> Node<S> {
         let Some(own) = &mut self.own else { return };
         own.recovery = None;
         self.status = Status::Running;
-        for (ticket, bytes) in std::mem::take(&mut own.before_recovery) {
+        let (unsaid, waiting) = (std::mem::take(&mut own.unsaid), std::mem::take(&mut own.before_recovery));
+        for (kind, fields) in unsaid {
+            self.say(&kind, fields);
+        }
+        for (ticket, bytes) in waiting {
             self.submitted_before(ticket, bytes);
         }
     }

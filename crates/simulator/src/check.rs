@@ -110,12 +110,13 @@ impl World {
                 if let Some((size, root)) = last.filter(|(s, r)| of.size < *s || (of.size == *s && of.root != *r)) {
                     faults.push(format!("size {} after size {size} (root {})", of.size, &hex(&root)[..8]));
                 }
-                if liar.is_some() && of.size > self.fork_at {
-                    let sides = sides();
-                    let before = self.sided.entry(name).or_insert_with(|| sides.clone());
-                    *before = before.intersection(&sides).copied().collect();
-                    if before.is_empty() {
-                        faults.push(format!("two trees, the second of size {}", of.size));
+                // The tree that it cosigns now holds what it cosigned last; two trees may begin alike.
+                if let (Some(_), Some((size, root))) = (liar, last.filter(|(size, _)| *size <= of.size)) {
+                    let node = |process| self.homes.get(process).and_then(|home| home.node.as_ref());
+                    let held = sides().into_iter().filter_map(|process| node(process)?.head_at(&of.origin, size));
+                    let held: Vec<Head> = held.collect();
+                    if !held.is_empty() && held.iter().all(|head| head.root != root) {
+                        faults.push(format!("two trees, of sizes {size} and {}", of.size));
                     }
                 }
                 if let Some(fault) = faults.pop() {

@@ -193,7 +193,6 @@ impl World {
             let second = Home { disk, rotten, skew_s: home.skew_s, ..Home::default() };
             self.homes.insert(twin(party), second);
             self.shown_twin = others(party).filter(|_| chance.one_in(2)).collect();
-            self.fork_at = self.lock_of(party).map_or(0, |checkpoint| checkpoint.size);
             self.after(0, Happening::Starts { node: twin(party) });
             // Two trees take twice as much to grow.
             for _ in 0..TOLD_TO_TREES {
@@ -282,10 +281,16 @@ impl World {
         self.after(1_000, Happening::Rests);
     }
 
-    /// Entries that each honest log has committed.
+    /// Entries that each honest log has committed; of one whose disk was lost, up to the last that others held then.
     fn sizes(&self) -> BTreeMap<String, u64> {
         let honest = self.appended_ms.iter().filter(|(name, _)| self.must_rest(name));
-        honest.map(|(name, times)| (origin(name), times.len() as u64)).collect()
+        let mut sizes: BTreeMap<String, u64> = honest.map(|(name, times)| (origin(name), times.len() as u64)).collect();
+        let lost = |p: &&Posted| !p.forgiven && self.excused.contains(p.by) && !self.plan.liars.include(p.by);
+        for receipt in self.posted.iter().filter(lost).filter_map(|p| p.receipt.as_ref()) {
+            let size = sizes.entry(receipt.origin.clone()).or_default();
+            *size = (*size).max(receipt.index + 1);
+        }
+        sizes
     }
 
     /// Whether a log must come to rest: an honest one whose disk was not lost.

@@ -120,9 +120,8 @@ pub(crate) struct World {
     pub(crate) cuts: BTreeSet<(&'static str, &'static str)>,
     /// What is lied about by now.
     pub(crate) lies: BTreeSet<Lie>,
-    /// To whom the liar shows its second tree, and from which size on.
+    /// To whom the liar shows its second tree.
     pub(crate) shown_twin: BTreeSet<&'static str>,
-    pub(crate) fork_at: u64,
     /// Logs that were lost with their disk.
     pub(crate) excused: BTreeSet<&'static str>,
     pub(crate) authors: Authors,
@@ -138,8 +137,6 @@ pub(crate) struct World {
     pub(crate) appended_ms: BTreeMap<&'static str, Vec<u64>>,
     /// What an honest witness cosigned last.
     pub(crate) cosigned: BTreeMap<(&'static str, String), (u64, Hash)>,
-    /// On which sides of two trees an honest witness can be.
-    pub(crate) sided: BTreeMap<&'static str, BTreeSet<&'static str>>,
     /// Who, in which run, was asked to cosign another tree than before: size and root.
     pub(crate) forks: BTreeSet<(&'static str, u64, u64, Hash)>,
     /// Heads that keepers held when last looked at.
@@ -188,7 +185,6 @@ impl World {
             cuts: BTreeSet::new(),
             lies: BTreeSet::new(),
             shown_twin: BTreeSet::new(),
-            fork_at: 0,
             excused: BTreeSet::new(),
             authors: Authors::default(),
             posted: Vec::new(),
@@ -199,7 +195,6 @@ impl World {
             branches: BTreeMap::new(),
             appended_ms: BTreeMap::new(),
             cosigned: BTreeMap::new(),
-            sided: BTreeMap::new(),
             forks: BTreeSet::new(),
             held: BTreeMap::new(),
             received: BTreeMap::new(),

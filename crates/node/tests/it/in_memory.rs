@@ -120,6 +120,7 @@ impl World {
     }
 
     fn carry(&mut self, name: &str, action: Action) -> Option<Event> {
+        let is_withheld = |peer: &String| self.withheld.contains(&(name.to_string(), peer.clone()));
         Some(match action {
             Action::Reply { ticket, answer } => {
                 self.answers.insert(ticket, answer);
@@ -134,18 +135,17 @@ impl World {
                 Event::Judged(Box::new(DOCKET.changed(&case)))
             }
             Action::AskWitness { peer, size, body } => {
-                let answer = self.cosign(&peer, body);
+                let answer = if is_withheld(&peer) { Err(silence()) } else { self.cosign(&peer, body) };
                 Event::WitnessAnswered { peer, size, answer }
             }
             Action::AskNewest { peer, origin } => {
                 let key = format!("{}/checkpoint", origin_hash(&origin));
-                let answer =
-                    self.reach(&peer).map(|disk| disk.witness.read(&key).ok().flatten().map(|(bytes, _)| bytes));
+                let reached = if is_withheld(&peer) { Err(silence()) } else { self.reach(&peer) };
+                let answer = reached.map(|disk| disk.witness.read(&key).ok().flatten().map(|(bytes, _)| bytes));
                 Event::NewestSeen { peer, answer }
             }
             Action::FetchCheckpoint { origin, peer, etag, .. } => {
-                let is_withheld = self.withheld.contains(&(name.to_string(), peer.clone()));
-                let published = if is_withheld { Err(silence()) } else { self.published(&peer, &origin) };
+                let published = if is_withheld(&peer) { Err(silence()) } else { self.published(&peer, &origin) };
                 let answer = published.map(|note| match note {
                     None => News::Nothing { held: false },
                     Some(note) => {
@@ -480,6 +480,45 @@ fn a_tree_that_one_witness_was_shown_is_in_the_record_with_its_proof() {
     for name in ["P1", "P2", "G1", "G2"] {
         assert_eq!(accusations(&world, name), [("G1".to_string(), origin("P1"))], "{name}");
     }
+}
+
+/// A node on an old disk finds two trees of another log before it has its own entries back. It says so after them: a
+/// number that it has used already would make it look like one that equivocates itself.
+#[test]
+fn what_is_found_on_an_old_disk_is_said_after_what_was_lost() {
+    let mut world = World::new();
+    let old = world.disks["G1"].log.copy();
+    // G1 says something for itself that P1 does not see.
+    world.withheld.extend([("G1", "P1"), ("P1", "G1")].map(|(a, b)| (a.to_string(), b.to_string())));
+    world.submit("G1", b"no statement".to_vec());
+    world.settle();
+    let lost = world.sizes("P2")[&origin("G1")];
+    world.withheld = ["P2", "G2", "O1"].map(|other| ("G1".to_string(), other.to_string())).into();
+    world.stop("G1");
+    let disk = Disk { log: old, ..world.disks["G1"].clone() };
+    world.disks.insert("G1".into(), disk);
+    world.start("G1");
+    let size = world.sizes("G1")[&origin("P1")];
+    let other = Checkpoint { origin: origin("P1"), size: size + 1, root: [7; 32] }.sign(&key("P1", "log"));
+    let answer = world.cosign("G1", witness::request(size, &[[9; 32]], &other)).unwrap();
+    assert!(matches!(answer, Cosigning::Unproven(_)), "{answer:?}");
+    let statement = world.said(1);
+    world.submit("P1", Envelope::sign(statement.to_payload(), &[&key("P1", "chair")]).to_leaf());
+    world.settle();
+    let alarms = world.nodes["G1"].alarms();
+    assert!(alarms.iter().any(|alarm| alarm.contains("different logs to different readers")), "{alarms:?}");
+    assert_eq!(world.nodes["G1"].status(), &Status::Starting);
+    world.withheld.clear();
+    world.settle();
+    world.settle();
+    assert_eq!(world.nodes["G1"].status(), &Status::Running);
+    assert!(lost > 2 && world.sizes("G1")[&origin("G1")] > lost);
+    let held = |name: &str| -> Vec<(String, u64, StatementId)> {
+        let logs = world.nodes[name].logs_at(&world.nodes[name].heads());
+        logs.entries().iter().map(|e| (e.origin.to_string(), e.index, e.statement_id)).collect()
+    };
+    assert_eq!(held("G1"), held("P2"));
+    assert_eq!(accusations(&world, "P2"), [("G1".to_string(), origin("P1"))]);
 }
 
 /// A bit that rots in one's own log is not the witnesses' tree: no proof out of it is shown.
