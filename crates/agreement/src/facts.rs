@@ -32,7 +32,7 @@ use std::sync::Arc;
 pub(crate) struct Known {
     pub entry: Arc<Entry>,
     pub at: LoggedAt,
-    /// Nobody disputes when it was logged.
+    /// Nobody disputes when it was logged, nor that its log is one.
     timed: bool,
     kind: Arc<Spoken>,
     /// Its statement id, as rules see it.
@@ -767,6 +767,8 @@ impl Facts {
             // It is there, but more witnesses lie than the policy bears. Asserted when a quorum says that it came, it leaves
             // open both that it came then and that it did not.
             Logged::Disputed { by, .. } => (LoggedAt { lo: Instant(i64::MIN), hi: by }, false),
+            // Its keeper signed another tree: that it says so is asserted, and nothing is settled by it.
+            Logged::Equivocated(at) => (at, false),
         };
         agreement.fits(statement).ok()?;
         let party = statement.party.as_str();

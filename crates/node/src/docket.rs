@@ -169,6 +169,7 @@ fn evidence(case: &Case) -> StatementId {
             Logged::Unproven => continue,
             Logged::Within(at) => (0, at.lo, at.hi),
             Logged::Disputed { by, not_before } => (1, by, not_before),
+            Logged::Equivocated(at) => (2, at.lo, at.hi),
         };
         bytes.extend_from_slice(entry.origin.as_bytes());
         bytes.push(0);

@@ -7,12 +7,15 @@
 //! logs.cosigned(known_by)               which node cosigned which log at which size, and when
 //! logs.cut(&heads)                      the same, as it was at earlier heads
 //! ```
+//! A log whose key signed two trees is judged as the tree that a quorum cosigned; what lies beyond the last head before the
+//! other tree's is disputed, from when anybody's log shows it.
+use crate::checkpoint::Checkpoint;
 use crate::founding::Founding;
 use crate::instant::Instant;
 use crate::merkle::Roots;
-use crate::statement::{Statement, StatementId};
+use crate::statement::{FieldValue, Statement, StatementId};
 use crate::timing::{Sighting, Times};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// One log under judgment: the sorted `(origin, size, root)` of a judgment's header.
@@ -50,6 +53,9 @@ pub enum Logged {
         /// What the others say.
         not_before: Instant,
     },
+    /// It was, between these instants; but the log's key signed another tree too, and this entry lies beyond the last head
+    /// that a quorum cosigned before that one. It stands here, and what its keeper says of it counts for nobody else.
+    Equivocated(LoggedAt),
 }
 
 impl Logged {
@@ -61,7 +67,10 @@ impl Logged {
 
     /// The interval, if there is one.
     pub fn within(self) -> Option<LoggedAt> {
-        if let Logged::Within(at) = self { Some(at) } else { None }
+        match self {
+            Logged::Within(at) | Logged::Equivocated(at) => Some(at),
+            Logged::Unproven | Logged::Disputed { .. } => None,
+        }
     }
 }
 
@@ -118,6 +127,21 @@ pub struct Cosigned {
     pub size: u64,
 }
 
+/// That a log's key signed another tree than the one that is judged.
+#[derive(Clone, Debug)]
+struct Fork {
+    /// Whose.
+    log: String,
+    /// Size at which it signed another root.
+    size: u64,
+    /// Two roots of this size stand side by side, which needs no tree to compare with.
+    alone: bool,
+    logged_in: String,
+    logged_index: u64,
+    /// Time of the witness that cosigned it; `None`: it is known as soon as its entry is.
+    time: Option<Instant>,
+}
+
 /// Verified logs, given to `judge`.
 #[derive(Clone, Debug, Default)]
 pub struct Logs {
@@ -128,8 +152,13 @@ pub struct Logs {
 
 #[derive(Clone, Debug)]
 enum Clocks {
-    /// By origin, from cosignatures.
-    Witnessed { founding: Arc<Founding>, sightings: Vec<Sighting>, times: BTreeMap<String, Times> },
+    /// By origin, from cosignatures; and, by origin, which entries lie beyond a fork, each fork with the first of them.
+    Witnessed {
+        founding: Arc<Founding>,
+        sightings: Vec<Sighting>,
+        times: BTreeMap<String, Times>,
+        forks: BTreeMap<String, Vec<(u64, Fork)>>,
+    },
     /// Given beforehand, an interval an entry.
     Fixed(Vec<LoggedAt>, Vec<Cosigned>),
 }
@@ -160,12 +189,13 @@ impl Logs {
         };
         let all = by_origin.values().flat_map(|log| &log.sightings);
         let sightings = all.filter(|s| is_of_tree(s)).cloned().collect();
+        let forks = forks(founding, &by_origin);
         let (mut heads, mut entries) = (Vec::new(), Vec::new());
         for log in by_origin.into_values() {
             heads.push(log.head);
             entries.extend(log.entries);
         }
-        Logs { heads, entries, times: Clocks::witnessed(founding, sightings) }
+        Logs { heads, entries, times: Clocks::witnessed(founding, sightings, forks) }
     }
 
     /// Entries with the interval of each given beforehand, for literate cases and tests; the heads are empty.
@@ -211,9 +241,18 @@ impl Logs {
     pub fn logged(&self, n: usize, known_by: Instant) -> Logged {
         let found = match &self.times {
             Clocks::Fixed(times, _) => times.get(n).filter(|t| t.hi.max(t.lo) <= known_by).map(|t| Logged::of(*t)),
-            Clocks::Witnessed { times, .. } => self.entries.get(n).and_then(|entry| {
-                let times = times.get(&*entry.origin)?;
-                Some(times.logged(entry.index, known_by))
+            Clocks::Witnessed { times, forks, .. } => self.entries.get(n).and_then(|entry| {
+                let logged = |log: &str, index| Some(times.get(log)?.logged(index, known_by));
+                let is_known = |fork: &Fork| match fork.time {
+                    Some(time) => time <= known_by,
+                    None => logged(&fork.logged_in, fork.logged_index).is_some_and(|at| at != Logged::Unproven),
+                };
+                let mut beyond =
+                    forks.get(&*entry.origin).into_iter().flatten().filter(|(from, _)| entry.index >= *from);
+                Some(match logged(&entry.origin, entry.index)? {
+                    Logged::Within(at) if beyond.any(|(_, fork)| is_known(fork)) => Logged::Equivocated(at),
+                    logged => logged,
+                })
             }),
         };
         found.unwrap_or(Logged::Unproven)
@@ -262,10 +301,13 @@ impl Logs {
                 let timed = self.entries.iter().zip(times).filter(|(e, _)| kept(&e.origin, e.index));
                 Clocks::Fixed(timed.map(|(_, t)| *t).collect(), cosigned.clone())
             }
-            Clocks::Witnessed { founding, sightings, .. } => {
+            Clocks::Witnessed { founding, sightings, forks, .. } => {
                 let earlier = sightings.iter().filter(|s| kept(&s.logged_in, s.logged_index)).filter(reached);
                 let earlier = earlier.cloned().collect();
-                Clocks::witnessed(founding, earlier)
+                let reached = |fork: &Fork| sizes.get(fork.log.as_str()).is_some_and(|size| fork.size <= *size);
+                let forks = forks.values().flatten().map(|(_, fork)| fork).cloned();
+                let forks = forks.filter(|f| kept(&f.logged_in, f.logged_index) && (f.alone || reached(f))).collect();
+                Clocks::witnessed(founding, earlier, forks)
             }
         };
         Logs { heads: cut_heads, entries, times }
@@ -273,13 +315,78 @@ impl Logs {
 }
 
 impl Clocks {
-    fn witnessed(founding: &Arc<Founding>, sightings: Vec<Sighting>) -> Clocks {
+    fn witnessed(founding: &Arc<Founding>, sightings: Vec<Sighting>, forks: Vec<Fork>) -> Clocks {
         let mut times = BTreeMap::new();
+        let mut forked: BTreeMap<String, Vec<(u64, Fork)>> = BTreeMap::new();
         for origin in founding.origins() {
             if let Some(numbers) = founding.policy(origin).and_then(|p| p.numbers()) {
-                times.insert(origin.to_string(), Times::new(numbers, sightings.iter().filter(|s| s.log == origin)));
+                let of_log = || sightings.iter().filter(|s| s.log == origin);
+                times.insert(origin.to_string(), Times::new(numbers, of_log()));
+                for fork in forks.iter().filter(|fork| fork.log == origin) {
+                    let beyond = last_common(of_log(), fork.size, numbers.q);
+                    forked.entry(origin.to_string()).or_default().push((beyond, fork.clone()));
+                }
             }
         }
-        Clocks::Witnessed { founding: founding.clone(), sightings, times }
+        Clocks::Witnessed { founding: founding.clone(), sightings, times, forks: forked }
     }
+}
+
+/// Largest size below a fork that a quorum cosigned: no tree without it can ever have a quorum. The founding, which is
+/// entry 0 of every log, is common without that.
+fn last_common<'s>(sightings: impl Iterator<Item = &'s Sighting>, fork: u64, q: usize) -> u64 {
+    let mut by_size: BTreeMap<u64, BTreeSet<&str>> = BTreeMap::new();
+    for sighting in sightings.filter(|s| s.size < fork) {
+        by_size.entry(sighting.size).or_default().insert(&sighting.witness);
+    }
+    let common = by_size.iter().rev().find(|(_, witnesses)| witnesses.len() >= q).map(|(size, _)| *size);
+    common.unwrap_or_default().max(u64::from(fork > 1))
+}
+
+/// What these logs show of other trees: notes of a log's key in `equivocation` entries, and cosigned ones in `checkpoints`
+/// entries, with another root than the log's own tree has at that size, or two of one size with two roots.
+fn forks(founding: &Founding, logs: &BTreeMap<String, VerifiedLog>) -> Vec<Fork> {
+    let differs = |origin: &str, size: u64, root: &[u8; 32]| {
+        let log = logs.get(origin).filter(|log| size <= log.head.size);
+        log.is_some_and(|log| log.roots.at(size).is_some_and(|own| own != *root))
+    };
+    let mut forks = Vec::new();
+    for log in logs.values() {
+        for entry in log.entries.iter().filter(|e| e.statement.kind == "equivocation" && !e.statement.drill) {
+            let (Some(FieldValue::Text(of)), Some(FieldValue::List(notes))) =
+                (entry.statement.fields.get("origin"), entry.statement.fields.get("notes"))
+            else {
+                continue;
+            };
+            let Some(key) = founding.log_key(of) else { continue };
+            let signed = notes.iter().filter_map(|note| match note {
+                FieldValue::Text(text) => Some(Checkpoint::open(text.as_bytes(), key).ok()?.0),
+                _ => None,
+            });
+            let signed: Vec<Checkpoint> = signed.filter(|c| c.origin == *of && c.size > 0).collect();
+            let fork = |size, alone| Fork {
+                log: of.clone(),
+                size,
+                alone,
+                logged_in: entry.origin.to_string(),
+                logged_index: entry.index,
+                time: None,
+            };
+            for (n, one) in signed.iter().enumerate() {
+                let alone = signed[..n].iter().any(|other| other.size == one.size && other.root != one.root);
+                if alone || differs(of, one.size, &one.root) {
+                    forks.push(fork(one.size, alone));
+                }
+            }
+        }
+        forks.extend(log.sightings.iter().filter(|s| differs(&s.log, s.size, &s.root)).map(|s| Fork {
+            log: s.log.clone(),
+            size: s.size,
+            alone: false,
+            logged_in: s.logged_in.clone(),
+            logged_index: s.logged_index,
+            time: Some(s.time),
+        }));
+    }
+    forks
 }

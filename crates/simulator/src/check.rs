@@ -333,6 +333,10 @@ impl World {
             // Entries about checkpoints need no proof of their own.
             Logged::Unproven => return None,
             Logged::Within(at) => at,
+            Logged::Equivocated(_) => {
+                let what = format!("{name} disputes entry {index} of {log}, which signed one tree");
+                return Some((Rule::NobodyIsAccusedFalsely, what));
+            }
             Logged::Disputed { by, not_before } => LoggedAt { lo: not_before, hi: by },
         };
         let late = i64::try_from(SILENCE_MS / 1000).ok()?;

@@ -146,7 +146,7 @@ impl World {
         if published < signed || others_hold < published {
             self.tell(format!("what {name} had after {} is lost", published.min(others_hold)));
             self.excused.insert(name);
-            let lost_from = published.min(others_hold).max(kept);
+            let lost_from = published.min(others_hold);
             for posted in self.posted.iter_mut().filter(|p| p.by == name) {
                 posted.forgiven |= posted.receipt.as_ref().is_none_or(|receipt| receipt.index >= lost_from);
             }

@@ -32,12 +32,13 @@ fn logged_at(at: Option<LoggedAt>) -> Value {
     }
 }
 
-/// Why the time of an entry is open; absent where it is not.
+/// Why nothing is settled that rests on an entry; absent where that is not so.
 fn disputed(logged: Logged) -> Value {
     match logged {
         Logged::Disputed { by, not_before } => {
             json!({"why": "witness_clocks", "by": by.to_string(), "not_before": not_before.to_string()})
         }
+        Logged::Equivocated(_) => json!({"why": "equivocation"}),
         Logged::Unproven | Logged::Within(_) => Value::Null,
     }
 }

@@ -1,6 +1,6 @@
 //! The core in memory: a post office carries what nodes ask of each other, in order and at once.
 use crate::town::{NAMES, START, accord, founding_leaf, key, origin, setup};
-use hamsaya_agreement::Agreement;
+use hamsaya_agreement::{Agreement, State};
 use hamsaya_node::docket::Docket;
 use hamsaya_node::node::{Action, Answer, At, Cosigning, Event, Explain, Hint, News, Node, Silence, Status, Stores};
 use hamsaya_record::Instant;
@@ -9,7 +9,7 @@ use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::cosignature;
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::note::Note;
-use hamsaya_record::statement::{Act, FieldValue, Statement, StatementId, hex};
+use hamsaya_record::statement::{Act, FieldValue, Reference, Rel, Statement, StatementId, hex};
 use hamsaya_record::store::{Crash, Memory, Store};
 use hamsaya_record::witness::{self, SKEW_S_MAX, WitnessAnswer, origin_hash};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -479,6 +479,40 @@ fn a_tree_that_one_witness_was_shown_is_in_the_record_with_its_proof() {
     world.settle();
     for name in ["P1", "P2", "G1", "G2"] {
         assert_eq!(accusations(&world, name), [("G1".to_string(), origin("P1"))], "{name}");
+    }
+}
+
+/// P1 acknowledges in time, in a log of which it signed two trees: on every node that is neither kept nor breached, while
+/// what P2 says stands.
+#[test]
+fn split_view_settles_no_verdict_by_what_its_keeper_says() {
+    for (is_shown, expected) in [(false, (State::Kept, vec![])), (true, (State::Disputed, vec!["ack"]))] {
+        let mut world = World::new();
+        let lodged = lodged(&world);
+        world.submit("P2", lodged.to_leaf());
+        world.settle();
+        if is_shown {
+            let size = world.sizes("G1")[&origin("P1")];
+            let other = Checkpoint { origin: origin("P1"), size: size + 1, root: [7; 32] }.sign(&key("P1", "log"));
+            let answer = world.cosign("G1", witness::request(size, &[[9; 32]], &other)).unwrap();
+            assert!(matches!(answer, Cosigning::Unproven(_)), "{answer:?}");
+        }
+        let mut ack = world.said(1);
+        (ack.act, ack.kind) = (Act::Answer, "ack".into());
+        ack.refs = vec![Reference { rel: Rel::Answers, id: lodged.statement_id() }];
+        ack.fields = BTreeMap::from([("allegation".to_string(), FieldValue::Text("A1".into()))]);
+        let ticket = world.submit("P1", Envelope::sign(ack.to_payload(), &[&key("P1", "chair")]).to_leaf());
+        world.settle();
+        world.settle();
+        assert!(matches!(world.answers.get(&ticket), Some(Answer::Logged(_))), "{:?}", world.answers.get(&ticket));
+        let later = world.now.plus(4 * 3600);
+        for name in ["P1", "P2", "G1", "G2"] {
+            let judgment = world.nodes[name].case(later, later).unwrap().judge(&Explain::None).unwrap();
+            let verdict = judgment.verdicts.iter().find(|v| v.label == "C14(A1, P1)").unwrap();
+            let cited: Vec<&str> = verdict.reasons.disputed.iter().map(|cite| cite.kind.as_str()).collect();
+            assert_eq!((verdict.state, cited), expected, "{name}");
+            assert_eq!(world.digest(name), world.digest("P2"), "{name}");
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! ```text
 //! split view            split_view_of_a_party_and_one_witness_never_meets_two_quorums
 //!                       split_view_cosignatures_on_another_tree_time_nothing
+//!                       split_view_disputes_what_lies_beyond_the_last_common_head
+//!                       node: split_view_settles_no_verdict_by_what_its_keeper_says
 //! backdating            backdating_an_entry_is_not_logged_before_the_witnesses_last_saw_the_log_without_it
 //!                       backdating_times_that_cross_are_disputed
 //! backfill              backfill_must_be_what_the_hole_was_left_by_and_is_logged_when_it_came
@@ -86,6 +88,74 @@ fn split_view_cosignatures_on_another_tree_time_nothing() {
     // Cut to where the cosignatures were not logged yet.
     let head = Head { origin: P1.to_owned(), size: 3, root: [0; 32] };
     assert_eq!(within(&found.cut(&[head]), index), None);
+}
+
+/// P1's key signed another tree. What a quorum had before stands; what came after is there, and settles nothing from when a
+/// log shows both trees.
+#[test]
+fn split_view_disputes_what_lies_beyond_the_last_common_head() {
+    let times = |after: i64| ["p2", "g1", "g2"].map(|witness| (witness, START + after));
+    let tree = |writer: &Writer<Memory>, size: u64, root: u8| -> Note {
+        Checkpoint { origin: P1.to_owned(), size, root: [root; 32] }.sign(writer.world.key(P1))
+    };
+    // A log with an entry before a quorum cosigned it, one after, and one that shows these notes.
+    let shown = |notes: &dyn Fn(&Writer<Memory>) -> Vec<Note>| {
+        let mut writer = Writer::new(Memory::new());
+        let before = writer.notice(START + 10);
+        let common = writer.cosigned(&times(20));
+        writer.carry(&[&common], START + 21);
+        let after = writer.notice(START + 30);
+        let later = writer.cosigned(&times(40));
+        writer.carry(&[&later], START + 41);
+        let mut said = writer.statement(Act::Record, "equivocation");
+        let notes = notes(&writer).iter().map(|note| FieldValue::Text(note.to_text())).collect();
+        said.fields.insert("origin".to_owned(), FieldValue::Text(P1.to_owned()));
+        said.fields.insert("notes".to_owned(), FieldValue::List(notes));
+        let showing = writer.say(&said, START + 50);
+        let last = writer.cosigned(&times(60));
+        writer.carry(&[&last], START + 61);
+        let logs = logs(&writer);
+        let known = |index: u64, known_by: i64| {
+            let n = logs.entries().iter().position(|e| e.index == index).unwrap();
+            logs.logged(n, Instant(START + known_by))
+        };
+        let head = Head { origin: P1.to_owned(), size: showing, root: [0; 32] };
+        let cut = logs.cut(&[head]);
+        assert!((0..cut.entries().len()).all(|n| !matches!(cut.logged(n, Instant(i64::MAX)), Logged::Equivocated(_))));
+        // Before it is known that anything is wrong, nothing is.
+        assert!(matches!(known(after, 59), Logged::Within(_)));
+        (known(before, 99), known(after, 99))
+    };
+    let is_disputed = |logged: Logged| match logged {
+        Logged::Equivocated(at) => at.hi == Instant(START + 40),
+        _ => false,
+    };
+    // Another tree of a size that we hold, and two of a size beyond.
+    let (before, after) = shown(&|writer| vec![tree(writer, 4, 0x0B)]);
+    assert!(matches!(before, Logged::Within(at) if at.hi == Instant(START + 20)));
+    assert!(is_disputed(after), "{after:?}");
+    let (before, after) = shown(&|writer| vec![tree(writer, 99, 0x0B), tree(writer, 99, 0x0C)]);
+    assert!(matches!(before, Logged::Within(_)));
+    assert!(matches!(after, Logged::Within(_)), "a quorum cosigned it before that size");
+    // Of size 2 there is no common head but the founding.
+    let (before, after) = shown(&|writer| vec![tree(writer, 2, 0x0B)]);
+    assert!(matches!(before, Logged::Equivocated(_)));
+    assert!(is_disputed(after), "{after:?}");
+    // What is no other tree of this log, or not signed by it, accuses nobody.
+    let own = |writer: &Writer<Memory>| writer.cosigned(&times(40));
+    let unsigned = |writer: &Writer<Memory>| {
+        Checkpoint { origin: P1.to_owned(), size: 4, root: [0x0B; 32] }.sign(writer.world.key("p2.example/hamsaya/1"))
+    };
+    let accused_falsely: [&dyn Fn(&Writer<Memory>) -> Vec<Note>; 4] = [
+        &|writer| vec![own(writer), own(writer)],
+        &|writer| vec![unsigned(writer)],
+        &|writer| vec![tree(writer, 99, 0x0B)],
+        &|_| Vec::new(),
+    ];
+    for notes in accused_falsely {
+        let (before, after) = shown(notes);
+        assert!(matches!((before, after), (Logged::Within(_), Logged::Within(_))));
+    }
 }
 
 /// The log's own clock and what it says of itself move nothing, and a checkpoint without the entry says since
