@@ -405,8 +405,23 @@ impl Plan {
     ) -> Outcome {
         let driver = self.formula(right, signature)?;
         if let (false, Some(name)) = (driver.is_finite(), driver.vars.first()) {
-            return Err(unsafe_variable(name, formula, "the right side of SINCE and UNTIL must bind it by a fact"));
+            let hint =
+                "the right side of SINCE and UNTIL binds it by a fact, or one beside it does and the window ends";
+            return Err(unsafe_variable(name, formula, hint));
         }
+        self.paired(formula, driver, pairing, reach, left, signature)
+    }
+
+    /// SINCE or UNTIL, the right side planned already.
+    fn paired(
+        &mut self,
+        formula: &Formula,
+        driver: Planned,
+        pairing: Pairing,
+        reach: Reach,
+        left: &Formula,
+        signature: &Signature,
+    ) -> Outcome {
         let (negated, inner) = match left {
             Formula::Not(inner) => (true, &**inner),
             left => (false, left),
@@ -419,6 +434,33 @@ impl Plan {
             return Err(unsafe_variable(name, formula, "each variable of the left side stands on the right side too"));
         }
         Ok(self.zip(pairing, driver, &other, negated, reach))
+    }
+
+    /// `guard AND (left SINCE right)`, where the right side alone does not bind all variables: of the valuations of the
+    /// guard, those matter at a point that hold at one whose window reaches there. For UNTIL that is a point before; for
+    /// SINCE one after, so the window must end, and a verdict is final that much later.
+    fn pair_under(
+        &mut self,
+        guard: Planned,
+        formula: &Formula,
+        (window, left, right): (&Window, &Formula, &Formula),
+        fault: Diagnostic,
+        signature: &Signature,
+    ) -> Outcome {
+        let (pairing, step) = match formula {
+            Formula::Since(..) => (Pairing::Since, Step::Future),
+            _ => (Pairing::Until, Step::Past),
+        };
+        let reach = reach(window);
+        if reach.far == FOREVER || columns(right).iter().any(|name| guard.at(name).is_none()) {
+            return Err(fault);
+        }
+        let kept: Vec<usize> = columns(formula).iter().filter_map(|name| guard.at(name)).collect();
+        let near = self.map(guard.clone(), Vec::new(), &kept, None);
+        let node = self.unary_node(&near, step, Reach { near: 0, far: reach.far }, false);
+        let Ok(driver) = self.guarded(Planned { node, ..near }, right, signature) else { return Err(fault) };
+        let Ok(planned) = self.paired(formula, driver, pairing, reach, left, signature) else { return Err(fault) };
+        Ok(self.join(guard, planned))
     }
 
     fn join(&mut self, left: Planned, right: Planned) -> Planned {
@@ -703,6 +745,9 @@ impl Plan {
                     Formula::Exists(names, inner) if names.iter().all(|n| guard.at(n).is_none()) => {
                         let planned = self.guarded(guard, inner, signature)?;
                         self.project(planned, names, formula)
+                    }
+                    Formula::Since(window, left, right) | Formula::Until(window, left, right) => {
+                        self.pair_under(guard, formula, (window, left, right), fault, signature)
                     }
                     _ => Err(fault),
                 },

@@ -271,3 +271,63 @@ fn names() {
     check("(EXISTS x. p(x)) AND NOT (EXISTS x. q(x))", log, "1: ()");
     check("r(x, _) AND EXISTS x. q(x)", log, "0: (1)");
 }
+
+/// The right side of SINCE and UNTIL may be open-ended where something beside it binds its variables.
+#[test]
+fn open_ended_right_sides() {
+    let log = "@0 p(1); @1 q(1) p(1) p(2); @2 p(1) q(2); @5 p(1) p(2) q(1); @9 p(2) q(2);";
+    check("p(x) AND (p(x) SINCE[1,2] NOT q(x))", log, "1: (1) (2); 2: (1)");
+    check("p(x) AND (p(x) UNTIL[1,4] NOT q(x))", log, "0: (1); 1: (1); 3: (1)");
+    check("p(x) AND NOT (TRUE SINCE[0,0] NOT q(x))", log, "1: (1); 3: (1); 4: (2)");
+    let refused = |formula: &str| {
+        let found = Points::new(&parse_formula(formula).unwrap(), &parse_signature(SIGNATURE).unwrap());
+        found.err().map(|refusal| refusal.0[0].found.clone())
+    };
+    assert_eq!(
+        refused("p(x) AND (p(x) SINCE NOT q(y))").as_deref(),
+        Some("variable `y` is not bound in `(p(x) SINCE[0,*) NOT q(y))`")
+    );
+    // Any later point might ask for it.
+    assert_eq!(
+        refused("p(x) AND (p(x) SINCE NOT q(x))").as_deref(),
+        Some("variable `x` is not bound in `(p(x) SINCE[0,*) NOT q(x))`")
+    );
+    let formulas = [
+        "p(x) AND (p(x) SINCE[0,3] NOT q(x))",
+        "p(x) AND ((NOT q(x)) SINCE[1,4] NOT p(x))",
+        "r(x, y) AND (p(x) UNTIL[0,3] NOT r(x, y))",
+        "r(x, y) AND ((NOT p(y)) UNTIL[2,5] (NOT q(x) OR NOT p(y)))",
+        "r(x, y) AND NOT (q(y) SINCE[0,4] NOT p(x))",
+        "EXISTS y. (r(x, y) AND ((ONCE[0,2] p(x)) SINCE[0,5] (NOT ONCE[0,1] q(y))))",
+        "p(x) AND (q(x) OR (q(x) UNTIL[0,6] NOT p(x)))",
+        "q(x) AND (TRUE SINCE[0,9] (p(x) UNTIL[0,2] NOT q(x)))",
+    ];
+    let signature = parse_signature(SIGNATURE).unwrap();
+    let (mut compared, mut held) = (0, 0);
+    for formula in formulas {
+        let parsed = parse_formula(formula).unwrap();
+        for seed in 0..150 {
+            let mut chance = crate::random::Chance::mixed(seed);
+            let mut stamp = 0;
+            let log: Vec<Moment> = (0..10)
+                .map(|_| {
+                    stamp += chance.of(&[0, 1, 1, 2, 4]);
+                    let mut one = || Value::Int(chance.between(1, 2));
+                    let mut events = std::collections::BTreeSet::from([("r".into(), vec![one(), one()])]);
+                    events.extend(["p", "q"].map(|name| (name.into(), vec![one()])));
+                    Moment { stamp, events: events.into_iter().filter(|_| chance.below(3) > 0).collect() }
+                })
+                .collect();
+            let expected = Naive::new(&parsed, &signature, &log).held().unwrap();
+            for asked in [false, true] {
+                let mut points =
+                    Points::new(&parsed, &signature).unwrap_or_else(|refusal| panic!("{formula}: {refusal}"));
+                let verdicts = told(&mut points, &log, asked).unwrap();
+                let found: Held = verdicts.into_iter().map(|v| (v.point, v.tuples.into_iter().collect())).collect();
+                assert_eq!(text(&found), text(&expected), "{formula} {log:?}");
+            }
+            (compared, held) = (compared + 1, held + usize::from(!expected.is_empty()));
+        }
+    }
+    println!("{compared} logs, {held} with verdicts");
+}
