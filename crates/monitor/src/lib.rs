@@ -12,10 +12,12 @@ mod evidence;
 mod fact;
 mod facts;
 mod formula;
+mod grounds;
 mod intervals;
 mod monitor;
 mod openings;
 mod points;
+mod points_checker;
 mod program;
 mod proof;
 mod query;
@@ -33,8 +35,10 @@ pub use formula::{
     Aggregation, Comparison, Definition, Diagnostic, Diagnostics, Formula, Name, Rule, Rules, Signature, Term, Type,
     Upper, Window,
 };
+pub use grounds::{Grounds, PointAbsence, PointFact, PointLog, PointStep, Reason};
 pub use monitor::{Absence, Delta, Explanation, Instance, InstanceKey, Monitor, Proof, Reading, State, Tuple};
-pub use points::{BadLine, LogReader, PointDelta, PointVerdict, Points, PointsError};
+pub use points::{BadLine, Explainer, LogReader, PointDelta, PointVerdict, Points, PointsError};
+pub use points_checker::PointChecker;
 pub use query::{Holding, Table, evaluate};
 pub use ratio::Ratio;
 pub use syntax::{LogPoint, SyntaxError, parse_formula, parse_log, parse_signature, place_of, shortened};

@@ -4,12 +4,15 @@
 //! $ hamsaya monitor --signature s --formula f --log -
 //! @3600 (time point 4): (7,"post-3")
 //! ```
+mod reasons;
+
 use super::{Format, Outcome};
 use crate::complaint::Complaint;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use hamsaya_monitor::{BadLine, Diagnostics, Formula, LogReader, PointVerdict, Points, PointsError, Signature};
-use hamsaya_monitor::{Fact, LogPoint, NEVER, SINCE_EVER, SyntaxError, Table, Type, Value, evaluate};
+use hamsaya_monitor::evaluate;
+use hamsaya_monitor::{BadLine, Diagnostics, Explainer, Formula, LogReader, PointChecker, PointVerdict, Points};
+use hamsaya_monitor::{Fact, LogPoint, NEVER, PointsError, SINCE_EVER, Signature, SyntaxError, Table, Type, Value};
 use hamsaya_monitor::{parse_formula, parse_log, parse_signature, place_of, shortened};
 use serde_json::json;
 use std::fmt;
@@ -42,6 +45,11 @@ pub struct Monitor {
     /// is the second point of that stamp. Prints only the verdict lines that change, `-` before the old and `+` before the new
     #[arg(long, value_name = "FILE")]
     changes: Option<PathBuf>,
+    /// Behind each verdict what it follows from: facts that are there, where there are none, and the steps between. No part of
+    /// that can be spared, and a checker of its own goes through the steps before they are printed. Over time-points; the log is
+    /// read to its end first
+    #[arg(long, conflicts_with = "changes")]
+    explain: bool,
     /// Pass over lines that do not fit, and list them at the end
     #[arg(long)]
     skip_bad_lines: bool,
@@ -80,7 +88,57 @@ impl Monitor {
         }
     }
 
+    /// Verdicts with their reasons, once the log has ended.
+    fn explained(
+        &self,
+        points: &mut Points,
+        (formula, signature): (&Formula, &Signature),
+        reader: &LogReader,
+        (whole, out): (&Mutex<()>, &mut dyn Write),
+    ) -> Result<()> {
+        let verdicts = points.relation().map_err(|e| self.stopped(&e, reader))?;
+        let (log, types) = (points.log(), points.types().to_vec());
+        let columns = points.columns().to_vec();
+        let Some(explainer) = Explainer::new(formula, signature, &log) else { return Ok(()) };
+        let checker = PointChecker { formula, signature, stamps: &log.stamps };
+        let mut lines = Vec::new();
+        for verdict in verdicts {
+            for tuple in &verdict.tuples {
+                let why = explainer.grounds(verdict.point, &columns, tuple);
+                if let Some(why) = &why {
+                    let named: Vec<_> = columns.iter().cloned().zip(tuple.iter().cloned()).collect();
+                    let fault = match checker.check(verdict.point, &named, why) {
+                        Ok(()) if PointChecker::is_true_of(why, &log) => None,
+                        Ok(()) => Some("its evidence is not that of the log".to_string()),
+                        Err(fault) => Some(fault.0),
+                    };
+                    if let Some(fault) = fault {
+                        let what = format!("the reason of a verdict does not pass its check: {fault}");
+                        let at = format!("@{} (time point {})", verdict.stamp, verdict.point);
+                        return Err(Complaint::new(what).at(at).hint("report this as a fault of the program").into());
+                    }
+                }
+                let one = PointVerdict { tuples: vec![tuple.clone()], ..verdict };
+                match self.format {
+                    Format::Text => write!(lines, "{}", reasons::text(&one, &types, why.as_ref(), &log))?,
+                    Format::Json => {
+                        let mut line = verdict_json(&one, &types);
+                        line["because"] = reasons::json(why.as_ref(), &log);
+                        serde_json::to_writer(&mut lines, &line)?;
+                        lines.push(b'\n');
+                    }
+                }
+                write_whole(whole, out, &mut lines)?;
+            }
+        }
+        Ok(())
+    }
+
     fn clock(&self, (formula, text): (&Formula, &str), signature: &Signature, out: &mut dyn Write) -> Result<Outcome> {
+        if self.explain {
+            let what = "`--explain` explains verdicts at time-points, found `--domain clock`";
+            return Err(Complaint::new(what).at("--explain").hint("leave one of the two out").into());
+        }
         let points = parse_log(&read(&self.log)?, signature).map_err(|e| misfit(&self.log, e))?;
         let facts: Vec<Fact> = points.iter().flat_map(LogPoint::facts).collect();
         let table = evaluate(formula, signature, &facts).map_err(|e| self.refused(&e, text))?;
@@ -116,7 +174,7 @@ impl Monitor {
     ) -> Result<Outcome> {
         let started = Clock::now();
         let mut points = Points::new(formula, signature).map_err(|e| self.refused(&e, written))?;
-        if self.changes.is_none() {
+        if self.changes.is_none() && !self.explain {
             points.stream(Some(self.horizon.unwrap_or(0)));
         }
         let mut reader = LogReader::default();
@@ -174,6 +232,9 @@ impl Monitor {
         }
         points.finish().map_err(|e| self.stopped(&e, &reader))?;
         self.emit(&mut points, &reader, &mut lines, &whole, out)?;
+        if self.explain {
+            self.explained(&mut points, (formula, signature), &reader, (&whole, out))?;
+        }
         if let Some(path) = &self.changes {
             points.changes().map_err(|e| self.stopped(&e, &reader))?;
             apply(&mut points, signature, path)?;
@@ -221,7 +282,7 @@ impl Monitor {
         whole: &Mutex<()>,
         out: &mut dyn Write,
     ) -> Result<()> {
-        while self.changes.is_none() {
+        while self.changes.is_none() && !self.explain {
             match self.format {
                 Format::Text => points.write_final(lines).map_err(|e| self.stopped(&e, reader))?,
                 Format::Json => {

@@ -79,6 +79,30 @@ fn a_log_over_points_its_changes_and_its_bad_lines() {
     }
 }
 
+/// Reasons stand behind each verdict, for people and for scripts.
+#[test]
+fn reasons_of_verdicts() {
+    let dir = scratch("monitor-explain");
+    let sig = file(&dir, "s", "p(int, string) q(int)\n");
+    let formula = file(&dir, "f", "n <- CNT t; x ONCE[0,5] (p(x, t) AND NOT PREVIOUS q(x))\n");
+    let log = file(&dir, "l", "@0 p(1, \"a\") q(1);\n@3 p(1, \"b\");\n@4 p(1, \"c\");\n@9;\n");
+    let base = ["monitor", "--signature", &sig, "--formula", &formula, "--log", &log, "--explain"];
+    let ran = hamsaya(&base);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let plain = hamsaya(&base[..7]);
+    let verdicts: String =
+        ran.out.lines().filter(|line| line.starts_with('@')).map(|line| format!("{line}\n")).collect();
+    assert_eq!(verdicts, plain.out);
+    assert!(ran.out.contains("\n  there     p(1,\"a\") @0 (time point 0)\n"), "{}", ran.out);
+    assert!(ran.out.contains("  not there "), "{}", ran.out);
+    let ran = hamsaya(&[&base[..], &["--format", "json"]].concat());
+    for line in lines(&ran.out) {
+        assert!(line["because"]["so"].as_array().is_some_and(|lines| !lines.is_empty()), "{line}");
+    }
+    let ran = hamsaya(&[&base[..], &["--domain", "clock"]].concat());
+    assert!(ran.code == 2 && ran.err.contains("--domain clock"), "{}", ran.err);
+}
+
 /// What a formula means is refused as its syntax is: what was found, where, and what helps.
 #[test]
 fn a_refusal_names_line_and_column() {
@@ -336,5 +360,5 @@ fn the_guide_to_the_monitor_runs_as_it_is_written() {
             answers += 1;
         }
     }
-    assert_eq!(answers, 4);
+    assert_eq!(answers, 5);
 }

@@ -22,6 +22,7 @@
 mod feed;
 mod nodes;
 mod plan;
+mod reasons;
 mod rows;
 mod set;
 mod sink;
@@ -32,9 +33,11 @@ mod windows;
 mod words;
 
 pub use feed::{BadLine, LogReader};
+pub use reasons::Explainer;
 
 use crate::fact::Value;
 use crate::formula::{Diagnostics, Formula, Name, Signature, Type};
+use crate::grounds::{PointFact, PointLog};
 use nodes::{Node, Round};
 use rows::Rows;
 use set::Change;
@@ -396,6 +399,25 @@ impl Points {
             PointVerdict { point, stamp: self.time.stamp(point), tuples }
         };
         Ok(at.into_iter().map(verdict).collect())
+    }
+
+    /// The log as it stands: for an [`Explainer`], after [`Points::finish`]; not for a stream, which lets go of what it read.
+    pub fn log(&self) -> PointLog {
+        let stamps = (self.time.base()..self.time.len()).map(|point| self.time.stamp(point)).collect();
+        let mut log = PointLog { stamps, logged: self.reported(), ..PointLog::default() };
+        for predicate in &self.predicates {
+            let Some(node) = predicate.node else { continue };
+            let core = &self.nodes[node].core;
+            let space = &self.spaces[core.space];
+            for row in (0..space.bound() as u32).filter(|&row| space.is_alive(row)) {
+                let args: Vec<Value> = space.row(row).iter().map(|&word| self.pool.value(word)).collect();
+                for &(low, high) in core.set(row) {
+                    let fact = |point| PointFact { point, predicate: predicate.name.clone(), args: args.clone() };
+                    log.facts.extend((low..high.min(self.time.len())).map(fact));
+                }
+            }
+        }
+        log
     }
 
     /// Rows that went and came by point, since the last call.

@@ -3,4 +3,5 @@ mod cases;
 mod draw;
 mod naive;
 mod random;
+mod reasons;
 mod vectors;
