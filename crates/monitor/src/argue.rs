@@ -580,7 +580,7 @@ impl Evidence<'_> {
         };
         let counts = |&i: &usize| {
             let told = &facts.told[i];
-            (told.admitted || ask.asserted) && may(&facts.tables[predicate].rows[told.row].args)
+            (told.admitted || ask.asserted) && may(facts.tables[predicate].args(told.row))
         };
         let mut found: Vec<usize> = found.into_iter().filter(counts).collect();
         if ask.holds {

@@ -114,7 +114,7 @@ impl World for Evidence<'_> {
                 let wanted = pattern(args, env);
                 let mut found = BTreeSet::new();
                 for row in self.rows(*predicate, &wanted) {
-                    let row = &self.eval.facts.tables[*predicate].rows[row].args;
+                    let row = self.eval.facts.tables[*predicate].args(row);
                     found.extend(args.iter().zip(row).filter(|(arg, _)| is(arg)).map(|(_, &value)| value));
                 }
                 found
@@ -180,9 +180,9 @@ impl<'a> Evidence<'a> {
         if let Some(known) = &self.known {
             let told = known.present.iter().map(|&i| &self.eval.facts.told[i]);
             let rows: BTreeSet<usize> = told.filter(|told| told.predicate == predicate).map(|told| told.row).collect();
-            return rows.into_iter().filter(|&row| fits(wanted, &table.rows[row].args)).collect();
+            return rows.into_iter().filter(|&row| fits(wanted, table.args(row))).collect();
         }
-        let found = table.columns.find(wanted).filter(|&row| fits(wanted, &table.rows[row].args));
+        let found = table.columns.find(wanted).filter(|&row| fits(wanted, table.args(row)));
         found.filter(|&row| self.told(predicate, row).next().is_some()).collect()
     }
 
@@ -205,7 +205,7 @@ impl<'a> Evidence<'a> {
         if let Some(known) = &self.known {
             let fits = |&i: &usize| {
                 let told = &facts.told[i];
-                told.predicate == predicate && fits(wanted, &facts.tables[predicate].rows[told.row].args)
+                told.predicate == predicate && fits(wanted, facts.tables[predicate].args(told.row))
             };
             return known.present.iter().copied().filter(fits).filter(meets).collect();
         }
@@ -408,7 +408,7 @@ impl<'a> Evidence<'a> {
             Kind::Fact(predicate, args) => {
                 for (column, more) in args.iter().enumerate().filter_map(|(i, arg)| Some((i, around(arg)?))) {
                     for row in self.rows(*predicate, &vec![None; args.len()]) {
-                        add(self.eval.facts.tables[*predicate].rows[row].args[column], more);
+                        add(self.eval.facts.tables[*predicate].args(row)[column], more);
                     }
                 }
             }

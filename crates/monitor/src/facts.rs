@@ -5,11 +5,17 @@
 //! ```
 //! A tuple holds while any live id supports it; it is certain where an admitted one does. An id that was withdrawn
 //! stays withdrawn, whichever of the two came first. Looking a tuple up costs what is found, by its rarest column.
-use crate::fact::{Fact, FactId, Instant, SINCE_EVER, Value};
+use crate::fact::{Fact, FactId, Instant, SINCE_EVER};
 use crate::intervals::Intervals;
+use crate::lookup::{Answers, hash};
+use crate::monitor::Put;
 use crate::program::{V, Words};
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use crate::relation::fits;
+use hashbrown::HashTable;
+use smallvec::SmallVec;
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, OnceLock};
 
 /// Where something holds, on either reading: `certain` is within `possible`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,52 +83,97 @@ impl Pair {
     }
 }
 
-/// Rows found by the values of some of their columns. The tables are asked and never walked: what is found is in the
-/// order in which rows came.
+/// Rows of values, each once, found by all of them or by some columns. The tables are asked and never walked: what is
+/// found is in the order in which rows came. What is filed by a column is so from when that is first asked on.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Columns {
-    by_args: BTreeMap<Vec<V>, usize>,
-    columns: Vec<BTreeMap<V, Vec<usize>>>,
+    /// Of all rows, one after the other.
+    values: Vec<V>,
+    by_args: HashTable<u32>,
+    columns: Vec<OnceLock<Answers<V, Few>>>,
     len: usize,
+}
+
+/// Values of one fact.
+type Args = SmallVec<[V; 12]>;
+
+/// Rows that share a value.
+type Few = SmallVec<[u32; 4]>;
+
+fn hash_of(args: impl Iterator<Item = V>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    args.for_each(|value| value.hash(&mut hasher));
+    hasher.finish()
 }
 
 impl Columns {
     pub(crate) fn new(width: usize) -> Columns {
-        Columns { by_args: BTreeMap::new(), columns: vec![BTreeMap::new(); width], len: 0 }
+        Columns { columns: vec![OnceLock::new(); width], ..Columns::default() }
     }
 
     pub(crate) fn width(&self) -> usize {
         self.columns.len()
     }
 
-    pub(crate) fn row(&self, args: &[V]) -> Option<usize> {
-        self.by_args.get(args).copied()
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
+    pub(crate) fn args(&self, row: usize) -> &[V] {
+        let width = self.columns.len();
+        &self.values[row * width..(row + 1) * width]
+    }
+
+    pub(crate) fn row(&self, args: &[V]) -> Option<usize> {
+        let same = |&row: &u32| self.args(row as usize) == args;
+        self.by_args.find(hash_of(args.iter().copied()), same).map(|&row| row as usize)
+    }
+
+    /// A row that is not there yet.
     pub(crate) fn add(&mut self, args: &[V]) -> usize {
-        let row = self.len;
+        let row = u32::try_from(self.len).expect("fewer than 2^32 rows fit in memory");
         self.len += 1;
-        self.by_args.insert(args.to_vec(), row);
-        for (column, &value) in self.columns.iter_mut().zip(args) {
-            column.entry(value).or_default().push(row);
+        self.values.extend(args);
+        let Columns { values, by_args, columns, .. } = self;
+        let width = columns.len();
+        let of = |row: &u32| hash_of(values[*row as usize * width..][..width].iter().copied());
+        by_args.insert_unique(hash_of(args.iter().copied()), row, of);
+        for (column, &value) in columns.iter_mut().zip(args) {
+            if let Some(filed) = column.get_mut() {
+                filed.entry(value, Few::new).push(row);
+            }
         }
-        row
+        row as usize
+    }
+
+    /// Rows by their value in a column.
+    fn filed(&self, column: usize) -> &Answers<V, Few> {
+        self.columns[column].get_or_init(|| {
+            let mut filed = Answers::default();
+            for row in 0..self.len {
+                filed.entry(self.args(row)[column], Few::new).push(row as u32);
+            }
+            filed
+        })
     }
 
     /// Rows with a value in any column.
     pub(crate) fn naming(&self, value: V) -> impl Iterator<Item = usize> {
-        self.columns.iter().flat_map(move |column| column.get(&value)).flatten().copied()
+        let found = (0..self.width()).filter_map(move |column| self.filed(column).get(&value));
+        found.flatten().map(|&row| row as usize)
     }
 
     /// Rows that may fit the pattern: all that share its rarest known value.
     pub(crate) fn find(&self, pattern: &[Option<V>]) -> Found<'_> {
-        if let Some(args) = pattern.iter().copied().collect::<Option<Vec<V>>>() {
-            return Found::One(self.row(&args));
+        if pattern.iter().all(Option::is_some) {
+            let same = |&row: &u32| fits(pattern, self.args(row as usize));
+            let row = self.by_args.find(hash_of(pattern.iter().copied().flatten()), same);
+            return Found::One(row.map(|&row| row as usize));
         }
-        let mut best: Option<&[usize]> = None;
-        for (column, value) in self.columns.iter().zip(pattern) {
+        let mut best: Option<&[u32]> = None;
+        for (column, value) in pattern.iter().enumerate() {
             if let Some(value) = value {
-                let rows = column.get(value).map_or(&[][..], Vec::as_slice);
+                let rows = self.filed(column).get(value).map_or(&[][..], Few::as_slice);
                 if best.is_none_or(|b| rows.len() < b.len()) {
                     best = Some(rows);
                 }
@@ -135,7 +186,7 @@ impl Columns {
 /// Rows that may fit a pattern.
 pub(crate) enum Found<'a> {
     One(Option<usize>),
-    Some(std::slice::Iter<'a, usize>),
+    Some(std::slice::Iter<'a, u32>),
     All(std::ops::Range<usize>),
 }
 
@@ -156,7 +207,7 @@ impl Iterator for Found<'_> {
     fn next(&mut self) -> Option<usize> {
         match self {
             Found::One(row) => row.take(),
-            Found::Some(rows) => rows.next().copied(),
+            Found::Some(rows) => rows.next().map(|&row| row as usize),
             Found::All(rows) => rows.next(),
         }
     }
@@ -164,9 +215,8 @@ impl Iterator for Found<'_> {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
-    pub(crate) args: Vec<V>,
     /// Facts that support it, live or not.
-    pub(crate) told: Vec<usize>,
+    pub(crate) told: SmallVec<[usize; 2]>,
     pair: Pair,
     /// As it was before the revision that is going on.
     was: Option<Pair>,
@@ -192,6 +242,13 @@ pub(crate) struct Table {
     pub(crate) columns: Columns,
 }
 
+impl Table {
+    /// Values of a row.
+    pub(crate) fn args(&self, row: usize) -> &[V] {
+        self.columns.args(row)
+    }
+}
+
 /// A question what if: facts left out, facts taken as admitted.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct WhatIf {
@@ -205,7 +262,7 @@ pub(crate) struct WhatIf {
 pub(crate) struct Facts {
     pub(crate) words: Words,
     pub(crate) told: Vec<Told>,
-    by_id: BTreeMap<FactId, usize>,
+    by_id: HashTable<u32>,
     withdrawn: BTreeSet<FactId>,
     pub(crate) tables: Vec<Table>,
     stale: Vec<(usize, usize)>,
@@ -227,59 +284,88 @@ impl Facts {
 
     /// `Err`: the id already names another fact.
     pub(crate) fn insert(&mut self, id: FactId, predicate: usize, fact: &Fact) -> Result<(), ()> {
-        if self.withdrawn.contains(&id) {
-            return Ok(());
+        let (at, args) = (hash(&id), self.learnt(fact));
+        match self.known(&id, at) {
+            _ if self.withdrawn.contains(&id) => Ok(()),
+            Some(known) if self.is(known, predicate, &args, fact) => Ok(()),
+            Some(_) => Err(()),
+            None => {
+                self.add(id, at, predicate, &args, fact);
+                Ok(())
+            }
         }
-        let args: Vec<V> = fact.args.iter().map(|value| self.words.learn(value)).collect();
-        if let Some(&known) = self.by_id.get(&id) {
-            let told = &self.told[known];
-            let same = told.predicate == predicate
-                && self.tables[predicate].rows[told.row].args == args
-                && (told.from, told.to, told.admitted) == (fact.from, fact.to, fact.admitted);
-            return if same { Ok(()) } else { Err(()) };
+    }
+
+    /// Takes a fact in place of the one that its id named.
+    pub(crate) fn put(&mut self, id: FactId, predicate: usize, fact: &Fact) -> Put {
+        let (at, args) = (hash(&id), self.learnt(fact));
+        let before = self.known(&id, at);
+        if before.is_some_and(|known| self.is(known, predicate, &args, fact)) {
+            return Put { number: before, before };
         }
+        self.forget(&id);
+        let withdrawn = self.withdrawn.contains(&id);
+        Put { number: (!withdrawn).then(|| self.add(id, at, predicate, &args, fact)), before }
+    }
+
+    fn learnt(&mut self, fact: &Fact) -> Args {
+        fact.args.iter().map(|value| self.words.learn(value)).collect()
+    }
+
+    /// A fact whose id, of this hash, names none.
+    fn add(&mut self, id: FactId, at: u64, predicate: usize, args: &[V], fact: &Fact) -> usize {
         let table = &mut self.tables[predicate];
-        let row = match table.columns.row(&args) {
+        let row = match table.columns.row(args) {
             Some(row) => row,
             None => {
-                let row = table.columns.add(&args);
-                table.rows.push(Row { args, told: Vec::new(), pair: Pair::empty(), was: None, stale: false });
-                row
+                table.rows.push(Row { told: SmallVec::new(), pair: Pair::empty(), was: None, stale: false });
+                table.columns.add(args)
             }
         };
         let index = self.free.pop().unwrap_or(self.told.len());
-        self.by_id.insert(id.clone(), index);
         let (from, to, admitted) = (fact.from, fact.to, fact.admitted);
         let told = Told { id, predicate, row, from, to, admitted, live: true };
         match self.told.get_mut(index) {
             Some(place) => *place = told,
             None => self.told.push(told),
         }
+        let number = u32::try_from(index).expect("fewer than 2^32 facts fit in memory");
+        self.by_id.insert_unique(at, number, |&index| hash(&self.told[index as usize].id));
         self.tables[predicate].lasting += usize::from(from != to);
         self.coming.push(index);
-        Ok(())
+        index
     }
 
-    /// Whether an id names just this fact.
-    pub(crate) fn is(&self, id: &FactId, predicate: usize, fact: &Fact) -> bool {
-        let Some(told) = self.by_id.get(id).map(|&index| &self.told[index]) else { return false };
-        let args = &self.tables[predicate].rows.get(told.row).map(|row| &row.args);
-        let same = |(value, v): (&Value, &V)| self.words.know(value) == Some(*v);
+    /// The fact that an id names, given the id's hash.
+    fn known(&self, id: &FactId, at: u64) -> Option<usize> {
+        let same = |&index: &u32| self.told[index as usize].id == *id;
+        self.by_id.find(at, same).map(|&index| index as usize)
+    }
+
+    /// The fact that an id names.
+    pub(crate) fn number(&self, id: &FactId) -> Option<usize> {
+        self.known(id, hash(id))
+    }
+
+    /// Whether that is this fact.
+    fn is(&self, known: usize, predicate: usize, args: &[V], fact: &Fact) -> bool {
+        let told = &self.told[known];
         told.predicate == predicate
             && (told.from, told.to, told.admitted) == (fact.from, fact.to, fact.admitted)
-            && args.is_some_and(|args| args.len() == fact.args.len() && fact.args.iter().zip(args).all(same))
+            && self.tables[predicate].args(told.row) == args
     }
 
     /// As if a fact had never been told. Gives its predicate and row.
     pub(crate) fn forget(&mut self, id: &FactId) -> Option<(usize, usize)> {
-        let index = self.by_id.remove(id)?;
+        let same = |&index: &u32| self.told[index as usize].id == *id;
+        let index = self.by_id.find_entry(hash(id), same).ok()?.remove().0 as usize;
         self.going.push(index);
         self.forgotten.push(index);
         Some((self.told[index].predicate, self.told[index].row))
     }
 
     pub(crate) fn withdraw(&mut self, id: FactId) {
-        if let Some(&index) = self.by_id.get(&id) {
+        if let Some(index) = self.number(&id) {
             self.going.push(index);
         }
         self.withdrawn.insert(id);
@@ -287,7 +373,7 @@ impl Facts {
 
     /// Inner numbers of facts; those that are unknown are left out.
     pub(crate) fn numbers(&self, ids: &[FactId]) -> BTreeSet<usize> {
-        ids.iter().filter_map(|id| self.by_id.get(id).copied()).collect()
+        ids.iter().filter_map(|id| self.number(id)).collect()
     }
 
     fn mark(&mut self, predicate: usize, row: usize) {
@@ -326,7 +412,7 @@ impl Facts {
             let found = &mut self.tables[predicate].rows[row];
             found.was = Some(std::mem::replace(&mut found.pair, pair));
             found.stale = false;
-            found.told.retain(|&index| self.told[index].live);
+            found.told.retain(|&mut index| self.told[index].live);
         }
         self.free.append(&mut self.forgotten);
         if as_of < last {

@@ -6,10 +6,11 @@
 //! All operators are one merge of two sorted lists. [`SINCE_EVER`] and [`NEVER`] are no instants but the ends of the
 //! line, so arithmetic on them stands still and arithmetic that would pass them stops there.
 use crate::fact::{Instant, NEVER, SINCE_EVER};
+use smallvec::{SmallVec, smallvec};
 
-/// A set of instants.
+/// A set of instants. Most hold one interval, and that in place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Intervals(Vec<(Instant, Instant)>);
+pub(crate) struct Intervals(SmallVec<[(Instant, Instant); 1]>);
 
 /// `t + d` on the line with its two ends.
 pub(crate) fn plus(t: Instant, d: i64) -> Instant {
@@ -26,11 +27,11 @@ pub(crate) type Far = Option<i64>;
 
 impl Intervals {
     pub(crate) fn empty() -> Intervals {
-        Intervals(Vec::new())
+        Intervals(SmallVec::new())
     }
 
     pub(crate) fn all() -> Intervals {
-        Intervals(vec![(SINCE_EVER, NEVER)])
+        Intervals(smallvec![(SINCE_EVER, NEVER)])
     }
 
     pub(crate) fn one(from: Instant, to: Instant) -> Intervals {
@@ -106,7 +107,7 @@ impl Intervals {
 
     /// Instants up to `cut`, included; of those before `from` only what hangs together with later ones.
     pub(crate) fn stretch(&self, from: Instant, cut: Instant) -> Intervals {
-        let mut set = Intervals(self.meeting(from, cut).to_vec());
+        let mut set = Intervals(SmallVec::from_slice(self.meeting(from, cut)));
         if let Some(last) = set.0.last_mut() {
             last.1 = last.1.min(cut);
             if last.0 > last.1 || last.1 == SINCE_EVER {
@@ -123,7 +124,7 @@ impl Intervals {
         if other.is_empty() {
             return self.clone();
         }
-        let mut set = Intervals(Vec::with_capacity(self.0.len() + other.0.len()));
+        let mut set = Intervals(SmallVec::with_capacity(self.0.len() + other.0.len()));
         let (mut i, mut j) = (0, 0);
         while i < self.0.len() || j < other.0.len() {
             let left = j == other.0.len() || (i < self.0.len() && self.0[i] <= other.0[j]);

@@ -14,6 +14,7 @@ mod facts;
 mod formula;
 mod grounds;
 mod intervals;
+mod lookup;
 mod monitor;
 mod openings;
 mod points;
@@ -36,7 +37,7 @@ pub use formula::{
     Upper, Window,
 };
 pub use grounds::{Grounds, PointAbsence, PointFact, PointLog, PointStep, Reason};
-pub use monitor::{Absence, Delta, Explanation, Instance, InstanceKey, Monitor, Proof, Reading, State, Tuple};
+pub use monitor::{Absence, Delta, Explanation, Instance, InstanceKey, Monitor, Proof, Put, Reading, State, Tuple};
 pub use points::{BadLine, Explainer, LogReader, PointDelta, PointVerdict, Points, PointsError};
 pub use points_checker::PointChecker;
 pub use query::{Holding, Table, evaluate};

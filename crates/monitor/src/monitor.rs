@@ -35,7 +35,7 @@ use crate::formula::{Diagnostic, Diagnostics, Name, Rules, Signature, Term, Type
 use crate::intervals::minus;
 use crate::openings::{Opening, Times};
 use crate::program::{Program, V, Words, compile};
-use crate::relation::{Breaches, Eval, gather};
+use crate::relation::{Breaches, Eval, Slots, gather};
 use crate::revise::Books;
 use crate::settle::How;
 use std::collections::{BTreeMap, BTreeSet};
@@ -112,6 +112,15 @@ pub struct Delta {
     pub after: Option<Instance>,
 }
 
+/// What came of [`Monitor::put`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// The fact's number until it is forgotten; then another may have it. `None`: the id was withdrawn for good.
+    pub number: Option<usize>,
+    /// The number that its id had before: the same if it was told just so, another if what it named is forgotten.
+    pub before: Option<usize>,
+}
+
 /// That no fact of a kind holds anywhere in an interval, other than those listed as present beside it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Absence {
@@ -166,6 +175,9 @@ pub struct Monitor {
     books: Books,
 }
 
+/// So many instances that come are put in their places one by one.
+const FEW: usize = 16;
+
 /// On what a dispute hangs, beyond the facts that are named.
 pub(crate) struct Hangs {
     /// No fact alone would change it, so all that were looked at are named.
@@ -198,21 +210,26 @@ impl Monitor {
         })
     }
 
-    /// Takes a fact in place of the one that its id named before, if there was one. Says whether that is news.
-    pub fn put(&mut self, id: FactId, fact: Fact) -> Result<bool, Diagnostics> {
+    /// Takes a fact in place of the one that its id named before, if there was one.
+    pub fn put(&mut self, id: FactId, fact: Fact) -> Result<Put, Diagnostics> {
         let index = self.fitting(&id, &fact)?;
-        if self.facts.is(&id, index, &fact) {
-            return Ok(false);
-        }
-        self.facts.forget(&id);
-        self.insert(id, fact)?;
-        Ok(true)
+        Ok(self.facts.put(id, index, &fact))
+    }
+
+    /// The number of a fact that was told.
+    pub fn number(&self, id: &FactId) -> Option<usize> {
+        self.facts.number(id)
+    }
+
+    /// The id of a fact, by its number.
+    pub fn id(&self, number: usize) -> Option<&FactId> {
+        self.facts.told.get(number).map(|told| &told.id)
     }
 
     /// As if a fact had never been told. Unlike one that was withdrawn it may be told again. Gives the values that it named.
     pub fn forget(&mut self, id: &FactId) -> Option<Tuple> {
         let (predicate, row) = self.facts.forget(id)?;
-        Some(self.say(&self.facts.tables[predicate].rows[row].args))
+        Some(self.say(self.facts.tables[predicate].args(row)))
     }
 
     /// The predicate of a fact that fits it.
@@ -301,7 +318,13 @@ impl Monitor {
             let mut at = 0..;
             self.instances.retain(|_| !at.next().is_some_and(|at| gone.contains(&at)));
         }
-        if !come.is_empty() {
+        // Room for one is made by moving what lies behind it; for many, once.
+        if come.len() <= FEW {
+            for instance in come {
+                let at = self.instances.partition_point(|held| held.key < instance.key);
+                self.instances.insert(at, instance);
+            }
+        } else {
             self.instances.extend(come);
             self.instances.sort_by(|a, b| a.key.cmp(&b.key));
         }
@@ -313,7 +336,7 @@ impl Monitor {
     pub fn follow(&mut self, definition: &str) {
         if let Some(&index) = self.program.definition.get(definition) {
             let width = self.program.derived[index].bodies.first().map_or(0, |body| body.params.len());
-            self.books.follow(index, width);
+            self.books.follow(&self.program, index, width);
         }
     }
 
@@ -339,10 +362,10 @@ impl Monitor {
                 Some(value) => table.columns.naming(value).collect(),
                 None => (0..table.rows.len()).collect(),
             };
-            for row in rows.into_iter().map(|row| &table.rows[row]) {
-                for fact in row.told.iter().map(|&at| &self.facts.told[at]).filter(|fact| fact.live) {
+            for row in rows {
+                for fact in table.rows[row].told.iter().map(|&at| &self.facts.told[at]).filter(|fact| fact.live) {
                     let (from, to, admitted) = (fact.from, fact.to, fact.admitted);
-                    let args = self.say(&row.args);
+                    let args = self.say(table.args(row));
                     told.push((fact.id.clone(), Fact { predicate: predicate.clone(), args, from, to, admitted }));
                 }
             }
@@ -490,7 +513,7 @@ impl Monitor {
                 }
                 visit(rule, &opening, &times, eval);
             }
-            for (key, at) in gather(Vec::new(), breaches).rows {
+            for (key, at) in gather(Slots::new(), breaches).rows {
                 known.set(&key, at);
             }
             eval.breaches[rule] = Some(Arc::new(known));

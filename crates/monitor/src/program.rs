@@ -8,7 +8,11 @@
 //! [`DEPTH`] levels of nesting, definitions included. All reasons for a refusal are collected, not only the first.
 use crate::fact::Value;
 use crate::formula::{Comparison, Diagnostic, Diagnostics, Formula, Name, Rules, Signature, Term, Type, Upper, Window};
+use crate::lookup::hash;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// Nesting that is taken, through definitions and `breached`.
@@ -18,7 +22,7 @@ pub(crate) const DEPTH: usize = 200;
 const VARIABLES: usize = 128;
 
 /// A value inside: text as a number of [`Words`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum V {
     Int(i64),
     Word(u32),
@@ -26,10 +30,21 @@ pub(crate) enum V {
     Fresh,
 }
 
-/// Texts seen so far. The table is asked and never walked, so its order is not seen.
+impl Hash for V {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        // One word each; a column holds numbers or texts, seldom both.
+        hasher.write_u64(match self {
+            V::Int(number) => *number as u64,
+            V::Word(word) => u64::from(*word) << 1,
+            V::Fresh => u64::MAX,
+        });
+    }
+}
+
+/// Texts seen so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Words {
-    by_text: BTreeMap<Arc<str>, u32>,
+    by_text: HashTable<u32>,
     texts: Vec<Arc<str>>,
 }
 
@@ -38,12 +53,18 @@ impl Words {
         match value {
             Value::Int(number) => V::Int(*number),
             Value::Text(text) => {
-                if let Some(&word) = self.by_text.get(text) {
-                    return V::Word(word);
-                }
-                let word = u32::try_from(self.texts.len()).expect("fewer than 2^32 texts fit in memory");
-                self.by_text.insert(text.clone(), word);
-                self.texts.push(text.clone());
+                let Words { by_text, texts } = self;
+                let same = |&word: &u32| texts[word as usize] == *text;
+                let entry = by_text.entry(hash(text), same, |&word| hash(&texts[word as usize]));
+                let word = match entry {
+                    Entry::Occupied(entry) => return V::Word(*entry.get()),
+                    Entry::Vacant(entry) => {
+                        let word = u32::try_from(texts.len()).expect("fewer than 2^32 texts fit in memory");
+                        entry.insert(word);
+                        word
+                    }
+                };
+                texts.push(text.clone());
                 V::Word(word)
             }
             // Refused before any fact or formula with one gets here; its print still tells two apart.
@@ -55,7 +76,10 @@ impl Words {
     pub(crate) fn know(&self, value: &Value) -> Option<V> {
         match value {
             Value::Int(number) => Some(V::Int(*number)),
-            Value::Text(text) => self.by_text.get(text).map(|&word| V::Word(word)),
+            Value::Text(text) => {
+                let found = self.by_text.find(hash(text), |&word| self.texts[word as usize] == *text);
+                found.map(|&word| V::Word(word))
+            }
             Value::Decimal(_) => None,
         }
     }
@@ -1050,7 +1074,12 @@ impl Type {
 
 /// Members of a set of slots, ascending.
 pub(crate) fn slots(mask: Mask) -> impl Iterator<Item = Slot> {
-    (0..VARIABLES).filter(move |&slot| mask & bit(slot) != 0)
+    let mut left = mask;
+    std::iter::from_fn(move || {
+        let slot = (left != 0).then(|| left.trailing_zeros() as Slot)?;
+        left &= left - 1;
+        Some(slot)
+    })
 }
 
 fn kind_mask(kind: &Kind) -> Mask {

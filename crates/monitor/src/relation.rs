@@ -11,21 +11,23 @@ use crate::fact::{NEVER, SINCE_EVER};
 use crate::facts::{Columns, Facts, Pair, WhatIf};
 use crate::formula::Comparison;
 use crate::intervals::{Far, Intervals, minus};
+use crate::lookup::Answers;
 use crate::program::{Bound, Expr, Kind, Mask, Node, Plans, Program, Reach, Slot, V, binding, bit, slots};
+use smallvec::{SmallVec, smallvec};
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What the variables of one rule or definition are.
 #[derive(Clone, Debug)]
 pub(crate) struct Env {
-    values: Vec<V>,
+    values: SmallVec<[V; 12]>,
     pub(crate) bound: Mask,
 }
 
 impl Env {
     pub(crate) fn new(slots: usize) -> Env {
-        Env { values: vec![V::Fresh; slots], bound: 0 }
+        Env { values: smallvec![V::Fresh; slots], bound: 0 }
     }
 
     pub(crate) fn get(&self, slot: Slot) -> Option<V> {
@@ -42,7 +44,11 @@ impl Env {
     }
 }
 
-pub(crate) type Valuation = Vec<V>;
+/// Values of some variables; few, and those in place.
+pub(crate) type Valuation = SmallVec<[V; 4]>;
+
+/// Some variables.
+pub(crate) type Slots = SmallVec<[Slot; 8]>;
 
 /// A stretch of instants.
 pub(crate) type Span = (Instant, Instant);
@@ -61,7 +67,7 @@ type Asked = (usize, Instant, Span, Vec<Option<V>>);
 /// Rows over `vars`, each valuation once.
 #[derive(Debug)]
 pub(crate) struct Relation {
-    pub(crate) vars: Vec<Slot>,
+    pub(crate) vars: Slots,
     pub(crate) rows: Vec<(Valuation, Pair)>,
 }
 
@@ -77,7 +83,6 @@ pub(crate) struct Breaches {
 
 #[derive(Clone, Debug)]
 struct Breach {
-    key: Valuation,
     at: Pair,
     /// As it was before the revision that is going on.
     was: Option<Pair>,
@@ -89,12 +94,12 @@ impl Breaches {
     }
 
     /// When the instances of a key are breached. Says whether that is news.
-    pub(crate) fn set(&mut self, key: &Valuation, at: Pair) -> bool {
+    pub(crate) fn set(&mut self, key: &[V], at: Pair) -> bool {
         let row = match self.columns.row(key) {
             Some(row) => row,
             None if at.possible.is_empty() => return false,
             None => {
-                self.rows.push(Breach { key: key.clone(), at: Pair::empty(), was: None });
+                self.rows.push(Breach { at: Pair::empty(), was: None });
                 self.columns.add(key)
             }
         };
@@ -107,25 +112,25 @@ impl Breaches {
     }
 
     /// Forgets what a key was.
-    pub(crate) fn settle(&mut self, key: &Valuation) {
+    pub(crate) fn settle(&mut self, key: &[V]) {
         if let Some(row) = self.columns.row(key) {
             self.rows[row].was = None;
         }
     }
 
     fn find(&self, pattern: &[Option<V>], before: bool) -> Vec<(Valuation, Pair)> {
-        let rows = self.columns.find(pattern).map(|i| &self.rows[i]).filter(|row| fits(pattern, &row.key));
+        let rows = self.columns.find(pattern).filter(|&row| fits(pattern, self.columns.args(row)));
         let at = |row: &Breach| if before { row.was.clone() } else { None }.unwrap_or_else(|| row.at.clone());
-        rows.map(|row| (row.key.clone(), at(row))).collect()
+        rows.map(|row| (Valuation::from_slice(self.columns.args(row)), at(&self.rows[row]))).collect()
     }
 }
 
 /// What was worked out already.
 #[derive(Default)]
 struct Memo {
-    nodes: BTreeMap<Asked, Arc<Relation>>,
-    calls: BTreeMap<Asked, Rows>,
-    asked: BTreeMap<(usize, Vec<Option<V>>), Rows>,
+    nodes: Answers<Asked, Arc<Relation>>,
+    calls: Answers<Asked, Rows>,
+    asked: Answers<(usize, Vec<Option<V>>), Rows>,
 }
 
 /// One evaluation: of one program over one set of facts, at one instant.
@@ -355,20 +360,21 @@ impl<'a> Eval<'a> {
     }
 
     fn fact(&mut self, node: &Node, predicate: usize, args: &[Expr], env: &Env, cut: Instant) -> Relation {
-        let pattern = pattern(args, env);
+        let pattern: SmallVec<[Option<V>; 12]> = args.iter().map(|arg| value(arg, env)).collect();
         let facts = self.facts;
         let table = &facts.tables[predicate];
         let vars = unbound(node, env);
         let places = places(args, &vars);
         let mut rows = Vec::new();
         for index in table.columns.find(&pattern) {
-            let row = &table.rows[index];
-            if !fits(&pattern, &row.args) {
+            let row = table.args(index);
+            if !fits(&pattern, row) {
                 continue;
             }
-            let Some(valuation) = read(args, &places, &row.args, vars.len()) else { continue };
+            let Some(valuation) = read(args, &places, row, vars.len()) else { continue };
             if let Some(touched) = &mut self.touched {
-                touched.extend(row.told.iter().filter(|&&t| facts.told[t].live && facts.told[t].from <= cut));
+                let told = &table.rows[index].told;
+                touched.extend(told.iter().filter(|&&t| facts.told[t].live && facts.told[t].from <= cut));
             }
             let pair = facts.pair(predicate, index, (self.span.0, cut.min(self.span.1)), &self.what_if);
             if !pair.possible.is_empty() {
@@ -404,7 +410,7 @@ impl<'a> Eval<'a> {
                 rows.push((columns.iter().map(|c| c.unwrap_or_else(|i| row[i])).collect(), pair.clone()));
             }
         }
-        let rows: Rows = Arc::new(gather(Vec::new(), rows).rows);
+        let rows: Rows = Arc::new(gather(Slots::new(), rows).rows);
         self.memo(cut).calls.insert(at, rows.clone());
         rows
     }
@@ -423,7 +429,7 @@ impl<'a> Eval<'a> {
             let times = self.times(rule, &opening, self.until);
             rows.push((opening.key, times.breached(self.horizon)));
         }
-        let rows: Rows = Arc::new(gather(Vec::new(), rows).rows);
+        let rows: Rows = Arc::new(gather(Slots::new(), rows).rows);
         self.memo.asked.insert(at, rows.clone());
         rows
     }
@@ -444,7 +450,7 @@ impl<'a> Eval<'a> {
             && let Some((slot, term)) = binding(a, b, env.bound)
         {
             let value = value(term, env).unwrap_or(V::Fresh);
-            return Relation { vars: vec![slot], rows: vec![(vec![value], Pair::same(Intervals::all()))] };
+            return Relation { vars: smallvec![slot], rows: vec![(smallvec![value], Pair::same(Intervals::all()))] };
         }
         match self.compare(op, a, b, env) {
             Some(true) => unit(Pair::same(Intervals::all())),
@@ -458,11 +464,11 @@ impl<'a> Eval<'a> {
         let Ok(order) = self.plans.plan(node.id, parts, env.bound) else {
             return Relation { vars: wanted, rows: Vec::new() };
         };
-        let mut vars: Vec<Slot> = Vec::new();
-        let mut rows: Vec<(Valuation, Pair)> = vec![(Vec::new(), Pair::same(Intervals::all()))];
+        let mut vars = Slots::new();
+        let mut rows: Vec<(Valuation, Pair)> = vec![(Valuation::new(), Pair::same(Intervals::all()))];
         for &i in order.iter() {
             let part = &parts[i];
-            let added: Vec<Slot> = unbound(part, env).into_iter().filter(|slot| !vars.contains(slot)).collect();
+            let added: Slots = unbound(part, env).into_iter().filter(|slot| !vars.contains(slot)).collect();
             let mut next = Vec::new();
             for (row, pair) in rows {
                 for (&slot, &value) in vars.iter().zip(&row) {
@@ -476,7 +482,7 @@ impl<'a> Eval<'a> {
             rows = next;
             vars.extend(added);
         }
-        let columns: Vec<usize> = wanted.iter().filter_map(|slot| vars.iter().position(|var| var == slot)).collect();
+        let columns: Slots = wanted.iter().filter_map(|slot| vars.iter().position(|var| var == slot)).collect();
         if columns.iter().enumerate().any(|(i, &column)| i != column) {
             for (row, _) in &mut rows {
                 *row = columns.iter().map(|&i| row[i]).collect();
@@ -519,7 +525,7 @@ impl<'a> Eval<'a> {
             let both = pair.with(other, Intervals::intersect);
             if !both.possible.is_empty() {
                 let mut row = row.clone();
-                row.extend(more);
+                row.extend_from_slice(more);
                 next.push((row, both));
             }
         }
@@ -618,17 +624,17 @@ pub(crate) fn far(reach: &Reach, env: &Env) -> Option<Far> {
 }
 
 /// Free variables of a node that are not bound, ascending.
-fn unbound(node: &Node, env: &Env) -> Vec<Slot> {
+fn unbound(node: &Node, env: &Env) -> Slots {
     slots(node.mask & !env.bound).collect()
 }
 
 fn unit(pair: Pair) -> Relation {
-    let rows = if pair.possible.is_empty() { Vec::new() } else { vec![(Vec::new(), pair)] };
-    Relation { vars: Vec::new(), rows }
+    let rows = if pair.possible.is_empty() { Vec::new() } else { vec![(Valuation::new(), pair)] };
+    Relation { vars: Slots::new(), rows }
 }
 
 /// For each column the place of its variable, where it is to be bound.
-fn places(args: &[Expr], vars: &[Slot]) -> Vec<Option<usize>> {
+fn places(args: &[Expr], vars: &[Slot]) -> SmallVec<[Option<usize>; 12]> {
     args.iter()
         .map(|arg| if let Expr::Slot(slot) = arg { vars.iter().position(|var| var == slot) } else { None })
         .collect()
@@ -636,7 +642,7 @@ fn places(args: &[Expr], vars: &[Slot]) -> Vec<Option<usize>> {
 
 /// The values of the variables in a row; `None` if one variable would have two values.
 fn read(args: &[Expr], places: &[Option<usize>], row: &[V], width: usize) -> Option<Valuation> {
-    let mut valuation = vec![V::Fresh; width];
+    let mut valuation: Valuation = smallvec![V::Fresh; width];
     let mut set = 0u128;
     for (column, place) in places.iter().enumerate().take(args.len()) {
         if let Some(place) = place {
@@ -663,7 +669,7 @@ fn begun_by(set: &Intervals, limit: Instant) -> Intervals {
 }
 
 /// Each valuation once, with the union of its intervals, sorted.
-pub(crate) fn gather(vars: Vec<Slot>, mut rows: Vec<(Valuation, Pair)>) -> Relation {
+pub(crate) fn gather(vars: Slots, mut rows: Vec<(Valuation, Pair)>) -> Relation {
     rows.retain(|(_, pair)| !pair.possible.is_empty());
     if rows.is_sorted_by(|a, b| a.0 < b.0) {
         return Relation { vars, rows };

@@ -13,7 +13,7 @@ use crate::facts::{Columns, Pair};
 use crate::monitor::{Instance, InstanceKey, Monitor, State, Tuple};
 use crate::openings::{Opening, Times};
 use crate::program::{Kind, Node, Program, V};
-use crate::relation::{Breaches, Eval, Valuation, fits, gather};
+use crate::relation::{Breaches, Eval, Slots, Valuation, fits, gather};
 use crate::touch::{Pattern, Touch};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,7 +35,6 @@ pub(crate) struct Books {
 #[derive(Clone, Debug)]
 struct Keys {
     columns: Columns,
-    names: Vec<Valuation>,
     /// When a key is to be looked at again; also when it was and no longer is.
     wakes: BTreeSet<(Instant, usize)>,
 }
@@ -46,11 +45,47 @@ struct Ledger {
     keys: Keys,
     /// Openings by key and instant; those ahead have no times yet.
     open: BTreeMap<(usize, Instant), (Opening, Option<Times>)>,
+    /// Keys of which something is pending or disputed.
+    unsettled: BTreeSet<usize>,
     /// Keys whose disputed facts are all that were looked at: that may be more than what matters.
     fragile: BTreeSet<usize>,
     breaches: Arc<Breaches>,
-    /// Predicates that are read once it is open.
-    reads: BTreeSet<usize>,
+    /// What is read to open it, and once it is open.
+    opens: Reads,
+    reads: Reads,
+}
+
+/// What a formula reads, through definitions too.
+#[derive(Clone, Debug, Default)]
+struct Reads {
+    predicates: BTreeSet<usize>,
+    /// Rules whose breaches it reads.
+    rules: BTreeSet<usize>,
+}
+
+impl Reads {
+    fn of<'n>(program: &Program, nodes: impl IntoIterator<Item = &'n Node>) -> Reads {
+        let mut reads = Reads::default();
+        nodes.into_iter().for_each(|node| reads.add(program, node));
+        reads
+    }
+
+    fn add(&mut self, program: &Program, node: &Node) {
+        match &node.kind {
+            Kind::Fact(predicate, _) => _ = self.predicates.insert(*predicate),
+            Kind::Breached(rule, _) => _ = self.rules.insert(*rule),
+            Kind::Call(definition, _) => {
+                program.derived[*definition].bodies.iter().for_each(|body| self.add(program, &body.node));
+            }
+            _ => node.parts().for_each(|part| self.add(program, part)),
+        }
+    }
+
+    /// Whether it reads anything that changed.
+    fn any(&self, touch: &Touch) -> bool {
+        touch.facts.keys().any(|predicate| self.predicates.contains(predicate))
+            || touch.breaches.keys().any(|rule| self.rules.contains(rule))
+    }
 }
 
 /// Rows of one definition that hold at `as_of`.
@@ -60,26 +95,24 @@ struct Followed {
     /// Whether a row holds, and whether whoever follows it was told so.
     holds: Vec<(bool, bool)>,
     news: BTreeSet<usize>,
+    reads: Reads,
 }
 
 impl Keys {
     fn new(width: usize) -> Keys {
-        Keys { columns: Columns::new(width), names: Vec::new(), wakes: BTreeSet::new() }
+        Keys { columns: Columns::new(width), wakes: BTreeSet::new() }
     }
 
-    fn number(&mut self, name: &Valuation) -> usize {
-        self.columns.row(name).unwrap_or_else(|| {
-            self.names.push(name.clone());
-            self.columns.add(name)
-        })
+    fn number(&mut self, name: &[V]) -> usize {
+        self.columns.row(name).unwrap_or_else(|| self.columns.add(name))
     }
 
     fn fitting(&self, pattern: &Pattern) -> impl Iterator<Item = usize> {
-        self.columns.find(pattern).filter(move |&key| fits(pattern, &self.names[key]))
+        self.columns.find(pattern).filter(move |&key| fits(pattern, self.columns.args(key)))
     }
 
     fn pattern(&self, key: usize) -> Pattern {
-        self.names[key].iter().copied().map(Some).collect()
+        self.columns.args(key).iter().copied().map(Some).collect()
     }
 
     /// Keys whose instant has come.
@@ -110,19 +143,26 @@ struct Revision<'m> {
 impl Books {
     pub(crate) fn new(program: &Program) -> Books {
         let ledger = |duty: &crate::program::Duty| {
-            let mut reads = BTreeSet::new();
-            for node in [Some(&duty.must), duty.lapses.as_ref()].into_iter().flatten() {
-                predicates(program, node, &mut reads);
-            }
             let (keys, breaches) = (Keys::new(duty.key.len()), Arc::new(Breaches::new(duty.key.len())));
-            Ledger { keys, open: BTreeMap::new(), fragile: BTreeSet::new(), breaches, reads }
+            let opens = Reads::of(program, [&duty.opens]);
+            let reads = Reads::of(program, std::iter::once(&duty.must).chain(&duty.lapses));
+            Ledger {
+                keys,
+                open: BTreeMap::new(),
+                unsettled: BTreeSet::new(),
+                fragile: BTreeSet::new(),
+                breaches,
+                opens,
+                reads,
+            }
         };
         Books { rules: program.duties.iter().map(ledger).collect(), followed: BTreeMap::new(), judged: false }
     }
 
     /// Follows the rows of a definition from the next revision on.
-    pub(crate) fn follow(&mut self, definition: usize, width: usize) {
-        let followed = Followed { keys: Keys::new(width), holds: Vec::new(), news: BTreeSet::new() };
+    pub(crate) fn follow(&mut self, program: &Program, definition: usize, width: usize) {
+        let reads = Reads::of(program, program.derived[definition].bodies.iter().map(|body| &body.node));
+        let followed = Followed { keys: Keys::new(width), holds: Vec::new(), news: BTreeSet::new(), reads };
         self.followed.entry(definition).or_insert(followed);
         self.judged = false;
     }
@@ -134,7 +174,7 @@ impl Books {
         for row in std::mem::take(&mut followed.news) {
             let (holds, told) = &mut followed.holds[row];
             if std::mem::replace(told, *holds) != *holds {
-                turned.push((say(&followed.keys.names[row]), *holds));
+                turned.push((say(followed.keys.columns.args(row)), *holds));
             }
         }
         turned.sort();
@@ -199,8 +239,10 @@ impl Revision<'_> {
             *ledger = Ledger {
                 keys: Keys::new(duty.key.len()),
                 open: BTreeMap::new(),
+                unsettled: BTreeSet::new(),
                 fragile: BTreeSet::new(),
                 breaches: Arc::new(Breaches::new(duty.key.len())),
+                opens: std::mem::take(&mut ledger.opens),
                 reads: std::mem::take(&mut ledger.reads),
             };
         }
@@ -208,6 +250,7 @@ impl Revision<'_> {
         let mut again: BTreeMap<usize, BTreeMap<Instant, Opening>> = BTreeMap::new();
         let opened = match self.afresh {
             true => BTreeSet::from([vec![None; duty.key.len()]]),
+            false if !ledger.opens.any(&self.touch) => BTreeSet::new(),
             false => self.touch.formula(&duty.opens, &duty.key, duty.slots, &mut self.whole),
         };
         for pattern in &opened {
@@ -239,6 +282,7 @@ impl Revision<'_> {
                 }
             }
             ledger.fragile.remove(&key);
+            ledger.unsettled.remove(&key);
             let mut breaches: Vec<(Valuation, Pair)> = Vec::new();
             for (opened, opening) in openings {
                 if opened > as_of {
@@ -247,8 +291,11 @@ impl Revision<'_> {
                     continue;
                 }
                 let times = self.cut.times(rule, &opening, as_of);
-                breaches.push((Vec::new(), times.breached(as_of)));
+                breaches.push((Valuation::new(), times.breached(as_of)));
                 let (instance, hangs) = monitor.shown(rule, &opening, &times, &mut self.cut);
+                if matches!(instance.state, State::Pending | State::Disputed) {
+                    ledger.unsettled.insert(key);
+                }
                 if hangs.on_all {
                     ledger.fragile.insert(key);
                 }
@@ -258,10 +305,11 @@ impl Revision<'_> {
                 found.insert(instance.key.clone(), Some(instance));
                 ledger.open.insert((key, opened), (opening, Some(times)));
             }
-            let mut rows = gather(Vec::new(), breaches).rows;
+            let mut rows = gather(Slots::new(), breaches).rows;
             let at = rows.pop().map_or_else(Pair::empty, |(_, pair)| pair);
-            if Arc::make_mut(&mut ledger.breaches).set(&ledger.keys.names[key], at) && !self.afresh {
-                self.touch.breaches.entry(rule).or_default().push(ledger.keys.names[key].clone());
+            if Arc::make_mut(&mut ledger.breaches).set(ledger.keys.columns.args(key), at) && !self.afresh {
+                let key = Valuation::from_slice(ledger.keys.columns.args(key));
+                self.touch.breaches.entry(rule).or_default().push(key);
             }
         }
     }
@@ -274,7 +322,8 @@ impl Revision<'_> {
         if self.afresh {
             return keys;
         }
-        for node in [Some(&duty.must), duty.lapses.as_ref()].into_iter().flatten() {
+        let concerned = ledger.reads.any(&self.touch);
+        for node in std::iter::once(&duty.must).chain(&duty.lapses).filter(|_| concerned) {
             for pattern in self.touch.formula(node, &duty.key, duty.slots, &mut self.whole) {
                 keys.extend(ledger.keys.fitting(&pattern));
             }
@@ -283,22 +332,21 @@ impl Revision<'_> {
             keys.extend(&ledger.fragile);
         }
         let tables = &monitor.facts().tables;
-        if self.last < as_of && ledger.reads.iter().any(|&predicate| tables[predicate].lasting > 0) {
-            let unsettled = |times: &Times| matches!(times.state(self.last), State::Pending | State::Disputed);
-            let open = ledger.open.iter().filter(|(_, (_, times))| times.as_ref().is_some_and(unsettled));
-            keys.extend(open.map(|((key, _), _)| *key));
+        if self.last < as_of && ledger.reads.predicates.iter().any(|&predicate| tables[predicate].lasting > 0) {
+            keys.extend(&ledger.unsettled);
         }
         keys
     }
 
     fn follow(&mut self, definition: usize, followed: &mut Followed) {
         let as_of = self.monitor.as_of();
-        let Followed { keys, holds, news } = followed;
+        let Followed { keys, holds, news, reads } = followed;
         let mut patterns = match self.afresh {
             true => {
                 keys.wakes.clear();
                 BTreeSet::from([vec![None; keys.columns.width()]])
             }
+            false if !reads.any(&self.touch) => BTreeSet::new(),
             false => BTreeSet::clone(&self.touch.definition(definition, &mut self.whole)),
         };
         patterns.extend(keys.woken(as_of).into_iter().map(|key| keys.pattern(key)));
@@ -306,7 +354,7 @@ impl Revision<'_> {
             let mut now: BTreeMap<usize, bool> = keys.fitting(&pattern).map(|key| (key, false)).collect();
             for (row, pair) in self.whole.call(definition, pattern, NEVER).iter() {
                 let row = keys.number(row);
-                holds.resize(keys.names.len(), (false, false));
+                holds.resize(keys.columns.len(), (false, false));
                 now.insert(row, pair.possible.contains(as_of));
                 let turns = match pair.possible.holding(as_of) {
                     Some((_, NEVER)) => None,
@@ -321,18 +369,5 @@ impl Revision<'_> {
                 }
             }
         }
-    }
-}
-
-/// Predicates that a formula reads, through definitions too.
-fn predicates(program: &Program, node: &Node, into: &mut BTreeSet<usize>) {
-    match &node.kind {
-        Kind::Fact(predicate, _) => {
-            into.insert(*predicate);
-        }
-        Kind::Call(definition, _) => {
-            program.derived[*definition].bodies.iter().for_each(|body| predicates(program, &body.node, into));
-        }
-        _ => node.parts().for_each(|part| predicates(program, part, into)),
     }
 }

@@ -85,7 +85,7 @@ impl Touch {
             Kind::Fact(predicate, args) => {
                 let facts = eval.facts;
                 for &row in self.facts.get(predicate).into_iter().flatten() {
-                    let row = &facts.tables[*predicate].rows[row].args;
+                    let row = facts.tables[*predicate].args(row);
                     if let Some(mut env) = laid_over(args, slots, |i| Some(row[i])) {
                         search.follow(&mut env, beside, eval);
                     }
@@ -197,14 +197,37 @@ fn laid_over(args: &[Expr], slots: usize, row: impl Fn(usize) -> Option<V>) -> O
     for (i, arg) in args.iter().enumerate() {
         match (arg, row(i)) {
             (Expr::Const(constant), Some(value)) if *constant != value => return None,
-            (Expr::Slot(slot), Some(value)) => match env.get(*slot) {
-                Some(known) if known != value => return None,
-                _ => env.set(*slot, value),
-            },
+            (arg, Some(value)) => {
+                if let Some((slot, value)) = solved(arg, value) {
+                    match env.get(slot) {
+                        Some(known) if known != value => return None,
+                        _ => env.set(slot, value),
+                    }
+                }
+            }
             _ => {}
         }
     }
     Some(env)
+}
+
+/// What the one variable of an expression is if that is to have a value: `d - 3` is 7 for d = 10. `None`: not known.
+fn solved(arg: &Expr, value: V) -> Option<(Slot, V)> {
+    let shifted = |inner: &Expr, by: Option<i64>| solved(inner, V::Int(by?));
+    match (arg, value) {
+        (Expr::Slot(slot), value) => Some((*slot, value)),
+        // Where a sum has come to an end of the line, more than one value gives it.
+        (_, V::Int(i64::MIN | i64::MAX)) => None,
+        (Expr::Plus(a, b), V::Int(sum)) => match (a.as_ref(), b.as_ref()) {
+            (inner, Expr::Const(V::Int(n))) | (Expr::Const(V::Int(n)), inner) => shifted(inner, sum.checked_sub(*n)),
+            _ => None,
+        },
+        (Expr::Minus(a, b), V::Int(left)) => match b.as_ref() {
+            Expr::Const(V::Int(n)) => shifted(a, left.checked_add(*n)),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// One pattern without any value says all there is to say.
