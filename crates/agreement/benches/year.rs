@@ -5,11 +5,13 @@
 #![allow(clippy::unwrap_used)]
 use hamsaya_agreement::year::Year;
 use hamsaya_agreement::{Agreement, Standing, State, judge_explaining};
+use hamsaya_record::instant::Instant as RecordInstant;
 use hamsaya_record::logs::{Entry, LoggedAt, Logs};
 use hamsaya_record::statement::{Reference, Rel, StatementId};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant as Clock;
+use std::time::{Duration, Instant as Clock};
 
 fn files(folder: &Path, prefix: &str, into: &mut BTreeMap<String, Vec<u8>>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -40,20 +42,52 @@ fn memory() -> u64 {
     line.split_whitespace().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
+/// What one kind of change cost, each time.
+#[derive(Default)]
+struct Cost {
+    walls: Vec<Duration>,
+    worked_us: u64,
+    judged: usize,
+}
+
+impl Cost {
+    fn print(mut self, what: &str) {
+        self.walls.sort();
+        let Some(most) = self.walls.last() else { return };
+        let (times, at) = (self.walls.len(), |percent: usize| self.walls[self.walls.len() * percent / 100]);
+        println!(
+            "{what}, {times} times: {:.2?} median, {:.2?} p90, {most:.2?} most; {} us of a processor on average; {} verdicts made again",
+            at(50),
+            at(90),
+            self.worked_us / times as u64,
+            self.judged
+        );
+    }
+}
+
 fn main() {
     let mut all = BTreeMap::new();
     files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../agreements/hamsaya-accord"), "", &mut all);
     let accord = Agreement::parse(&all).unwrap();
-    let year = Year { seed: 7, days: number("DAYS", 365), per_day: number("PER_DAY", 330) as usize };
-    let end = year.end(&accord);
-    let entries: Vec<(Entry, LoggedAt)> = year.entries(&accord);
-    println!("{} entries, {} days", entries.len(), year.days);
+    let days = number("DAYS", 365);
+    let per_day = number("PER_DAY", 330) as usize;
+    let end = Year { seed: 7, days, per_day }.end(&accord);
+    // A year, and the day after it.
+    let (entries, next): (Vec<_>, Vec<_>) =
+        Year { seed: 7, days: days + 1, per_day }.entries(&accord).into_iter().partition(|(_, at)| at.hi <= end);
+    let next: Vec<(Entry, LoggedAt)> = next.into_iter().filter(|(_, at)| at.hi <= end.plus(86_400)).collect();
+    println!("{} entries, {days} days", entries.len());
     let before = memory();
-    let newest: BTreeMap<String, (Entry, LoggedAt)> =
-        entries.iter().map(|timed| (timed.0.statement.kind.clone(), timed.clone())).collect();
-    let old = entries.iter().find(|(e, _)| e.statement.kind == "ack").map(|(e, _)| e.clone());
+    let withdrawal = entries.iter().rev().find(|(e, _)| e.statement.kind == "withdraw").cloned();
+    let mut olds: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
+    for (entry, _) in &entries {
+        let olds = olds.entry(entry.statement.kind.clone()).or_default();
+        if olds.len() < 20 {
+            olds.push(entry.clone());
+        }
+    }
 
-    let logs = Logs::with_times(entries);
+    let mut logs = Logs::with_times(entries);
     let (clock, worked) = (Clock::now(), worked_us());
     let judgment = judge_explaining(&accord, &logs, end, end, |_| false).unwrap();
     println!("cold, without reasons: {} ms, {} us of a processor", clock.elapsed().as_millis(), worked_us() - worked);
@@ -73,54 +107,60 @@ fn main() {
     let (clock, worked) = (Clock::now(), worked_us());
     standing.follow(&logs, end, end).unwrap();
     println!("standing, cold: {} ms, {} us of a processor", clock.elapsed().as_millis(), worked_us() - worked);
-    println!("most memory, standing: {} MB", memory());
 
-    let mut logs = logs;
-    let mut again = |what: &str, new: Option<(Entry, LoggedAt)>, later_s: i64| {
-        logs = logs.with_more(new.into_iter().collect());
-        let as_of = end.plus(later_s);
+    let mut follow = |cost: &mut Cost, logs: &Logs, as_of: RecordInstant| {
         let (clock, worked) = (Clock::now(), worked_us());
-        standing.follow(&logs, as_of, as_of).unwrap();
-        let (followed, busy, judged) = (clock.elapsed(), worked_us() - worked, standing.judged());
-        let worked = worked_us();
-        let grown = standing.judge(&logs, as_of, as_of, |_| false).unwrap();
-        let written = worked_us() - worked;
-        println!(
-            "{what}: {followed:.2?}, {busy} us of a processor, {judged} verdicts made again; \
-             all verdicts written down: {written} us more"
-        );
+        standing.follow(logs, as_of, as_of).unwrap();
+        cost.walls.push(clock.elapsed());
+        cost.worked_us += worked_us() - worked;
+        cost.judged += standing.judged();
         if number("COMPARE", 0) == 1 {
-            let whole = judge_explaining(&accord, &logs, as_of, as_of, |_| false).unwrap();
+            let grown = standing.judge(logs, as_of, as_of, |_| false).unwrap();
+            let whole = judge_explaining(&accord, logs, as_of, as_of, |_| false).unwrap();
             assert_eq!(grown.digest(), whole.digest());
         }
     };
-    let newest = |kind: &str| newest.get(kind).cloned();
-    let (Some(fresh), Some(mut withdrawal), Some(old)) = (newest("ack"), newest("withdraw"), old) else {
-        println!("a year so short has no acknowledgement or withdrawal to repeat");
-        return;
-    };
-    again("nothing new", None, 0);
-    for n in 0..3u8 {
-        let mut fresh = fresh.clone();
-        fresh.0.statement_id = StatementId([1 + n; 32]);
-        fresh.0.index += 1_000_000 + u64::from(n);
-        fresh.1 = LoggedAt { lo: end, hi: end };
-        again("one new entry (an acknowledgement)", Some(fresh), 0);
+    let mut nothing = Cost::default();
+    for _ in 0..100 {
+        follow(&mut nothing, &logs, end);
     }
-    for (n, kind) in [(0, "reading"), (1, "gate_count"), (2, "lodged"), (3, "alert"), (4, "answered")] {
-        let Some(mut fresh) = newest(kind) else { continue };
-        fresh.0.statement_id = StatementId([10 + n; 32]);
-        fresh.0.index += 3_000_000;
-        fresh.1 = LoggedAt { lo: end, hi: end };
-        again(&format!("one new entry ({kind})"), Some(fresh), 0);
+    nothing.print("nothing new");
+    let (mut whole_day, mut kinds): (Cost, BTreeMap<String, Cost>) = Default::default();
+    for (entry, at) in next {
+        let (kind, as_of) = (entry.statement.kind.clone(), at.hi);
+        logs = logs.with_more(vec![(entry, at)]);
+        let cost = kinds.entry(kind).or_default();
+        follow(cost, &logs, as_of);
+        whole_day.walls.extend(cost.walls.last());
     }
-    withdrawal.0.statement.party = old.statement.party.clone();
-    withdrawal.0.statement.refs = vec![Reference { rel: Rel::Withdraws, id: old.statement_id }];
-    withdrawal.0.statement_id = StatementId([20; 32]);
-    withdrawal.0.index += 2_000_000;
-    withdrawal.1 = LoggedAt { lo: end, hi: end };
-    again("an entry of last year withdrawn", Some(withdrawal), 0);
-    again("one second later", None, 1);
-    again("one hour later", None, 3_600);
+    whole_day.worked_us = kinds.values().map(|cost| cost.worked_us).sum();
+    whole_day.judged = kinds.values().map(|cost| cost.judged).sum();
+    whole_day.print("one new entry, of the day after");
+    for (kind, cost) in kinds {
+        cost.print(&format!("  {kind}"));
+    }
+    let end = end.plus(86_400);
+    let mut withdrawn = 0;
+    for kind in ["ack", "sitrep", "gate_count", "lodged", "fire", "reading"] {
+        let mut cost = Cost::default();
+        for old in olds.remove(kind).unwrap_or_default() {
+            let Some((mut entry, _)) = withdrawal.clone() else { break };
+            withdrawn += 1;
+            entry.statement.party = old.statement.party.clone();
+            entry.statement.refs = vec![Reference { rel: Rel::Withdraws, id: old.statement_id }];
+            entry.statement_id = StatementId(Sha256::digest(u64::to_be_bytes(withdrawn)).into());
+            entry.index = 1_000_000 + withdrawn;
+            logs = logs.with_more(vec![(entry, LoggedAt { lo: end, hi: end })]);
+            follow(&mut cost, &logs, end);
+        }
+        cost.print(&format!("an early entry withdrawn ({kind})"));
+    }
+    let mut later = Cost::default();
+    follow(&mut later, &logs, end.plus(3_600));
+    later.print("one hour later");
+    let (clock, worked) = (Clock::now(), worked_us());
+    let judgment = standing.judge(&logs, end.plus(3_600), end.plus(3_600), |_| false).unwrap();
+    let (wrote, worked) = (clock.elapsed(), worked_us() - worked);
+    println!("all {} verdicts written down: {wrote:.2?}, {worked} us of a processor", judgment.verdicts.len());
     println!("most memory: {} MB", memory());
 }

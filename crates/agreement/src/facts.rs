@@ -19,13 +19,12 @@ use crate::distance;
 use crate::lower::{BEHIND, DISTANCE, EXTENT, Program, RECEIPT, Stratum, WITHDRAWN, nothing};
 use crate::places;
 use crate::source::{Agreement, MemberRole, Speech, hex};
-use hamsaya_monitor::{Fact, FactId, Monitor, NEVER, Name, SINCE_EVER, Signature, Value};
+use hamsaya_monitor::{Fact, FactId, Monitor, NEVER, Name, Put, SINCE_EVER, Signature, Value};
 use hamsaya_record::instant::Instant;
 use hamsaya_record::logs::{Cosigned, Entry, Logged, LoggedAt, Logs};
 use hamsaya_record::statement::{FieldValue, Occurred, Place, Rel, StatementId};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::sync::Arc;
 
 /// An entry that counts for something: its kind is said or seen, it fits, it was known.
@@ -39,6 +38,8 @@ pub(crate) struct Known {
     id: Value,
     /// Who states it, likewise.
     by: Value,
+    /// Its log and index, as names of facts have them.
+    stem: String,
     /// The author speaks of its own act.
     own: bool,
     /// It is in the record now; its place may be taken by another later.
@@ -177,16 +178,24 @@ impl Words {
     }
 }
 
+/// More facts than this are not told apart when they are retold.
+const MANY: usize = 4_096;
+
 /// A stratum, told what its rules read.
 struct Telling {
     signature: Signature,
     words: Words,
     monitor: Monitor,
-    grounds: BTreeMap<Ground, Vec<FactId>>,
-    /// Facts behind which entries stand.
-    behind: BTreeMap<FactId, Behind>,
+    /// Numbers of the facts that a statement gives, by its place.
+    stated: Vec<Vec<usize>>,
+    /// Numbers of facts on all other grounds.
+    grounds: BTreeMap<Ground, Vec<usize>>,
+    /// Entries behind facts, by number.
+    behind: Vec<Behind>,
     /// Values that are named by what came or went, where anyone wants to know.
     news: Option<BTreeSet<Value>>,
+    /// Facts behind which other entries may stand than before; `None`: all.
+    retold: Option<BTreeSet<FactId>>,
 }
 
 impl Telling {
@@ -194,7 +203,8 @@ impl Telling {
         let monitor = monitor(stratum, Vec::new());
         let signature = stratum.signature.clone();
         let words = Words::of(&signature);
-        Telling { signature, words, monitor, grounds: BTreeMap::new(), behind: BTreeMap::new(), news: None }
+        let (stated, grounds, behind) = (Vec::new(), BTreeMap::new(), Vec::new());
+        Telling { signature, words, monitor, stated, grounds, behind, news: None, retold: None }
     }
 
     fn watches(&self, predicate: &str) -> bool {
@@ -205,34 +215,75 @@ impl Telling {
         self.signature.get_key_value(predicate).map(|(name, _)| name)
     }
 
+    /// Entries behind a fact.
+    fn behind(&self, fact: &FactId) -> Behind {
+        let number = self.monitor.number(fact);
+        number.and_then(|number| self.behind.get(number).copied()).unwrap_or(Behind::Nothing)
+    }
+
+    /// Notes a fact that is retold. Of many, all are.
+    fn note(&mut self, fact: Option<FactId>) {
+        if let Some(retold) = &mut self.retold {
+            retold.extend(fact);
+            if retold.len() > MANY {
+                self.retold = None;
+            }
+        }
+    }
+
     /// What is told on this ground, in place of what was.
     fn tell(&mut self, ground: Ground, told: Vec<Told>) {
-        if let Some(ids) = self.grounds.remove(&ground) {
-            for id in ids.iter().filter(|id| !told.iter().any(|(now, ..)| now == *id)) {
-                let forgotten = self.monitor.forget(id);
+        let held = match &ground {
+            Ground::Statement(n) => self.stated.get_mut(*n).map(std::mem::take),
+            ground => self.grounds.remove(ground),
+        };
+        for number in held.into_iter().flatten() {
+            let Some(id) = self.monitor.id(number).cloned() else { continue };
+            if told.iter().all(|(now, ..)| *now != id) {
+                let forgotten = self.monitor.forget(&id);
                 if let Some(news) = &mut self.news {
                     news.extend(forgotten.into_iter().flatten());
                 }
-                self.behind.remove(id);
+                self.behind[number] = Behind::Nothing;
             }
         }
         if told.is_empty() {
             return;
         }
-        let mut ids = Vec::with_capacity(told.len());
+        let mut numbers: Vec<usize> = Vec::with_capacity(told.len());
         for (id, fact, behind) in told {
             let args = self.news.as_ref().map(|_| fact.args.clone());
-            if put(&mut self.monitor, id.clone(), fact)
-                && let (Some(news), Some(args)) = (&mut self.news, args)
-            {
-                news.extend(args);
+            let name = self.retold.as_ref().map(|_| id.clone());
+            let put = put(&mut self.monitor, id, fact);
+            let Some(number) = put.number else { continue };
+            if put.before != put.number {
+                if let (Some(news), Some(args)) = (&mut self.news, args) {
+                    news.extend(args);
+                }
+                // Another fact may have that number soon.
+                if let Some(before) = put.before {
+                    self.behind[before] = Behind::Nothing;
+                    numbers.retain(|number| *number != before);
+                }
             }
-            if behind != Behind::Nothing {
-                self.behind.insert(id.clone(), behind);
+            if self.behind.len() <= number {
+                self.behind.resize(number + 1, Behind::Nothing);
             }
-            ids.push(id);
+            if put.before != put.number || self.behind[number] != behind {
+                self.behind[number] = behind;
+                self.note(name);
+            }
+            numbers.push(number);
         }
-        self.grounds.insert(ground, ids);
+        match ground {
+            Ground::Statement(n) => {
+                if self.stated.len() <= n {
+                    self.stated.resize(n + 1, Vec::new());
+                }
+                self.stated[n] = numbers;
+            }
+            ground => _ = self.grounds.insert(ground, numbers),
+        }
     }
 }
 
@@ -319,6 +370,29 @@ struct Looked {
     place: Option<usize>,
 }
 
+/// The entries of a log as they were looked at last, in order. All are looked at on every change, so they lie close.
+#[derive(Default)]
+struct Log {
+    entries: Vec<Arc<Entry>>,
+    logged: Vec<Logged>,
+    places: Vec<Option<usize>>,
+}
+
+impl Log {
+    fn push(&mut self, held: Looked) {
+        self.entries.push(held.entry);
+        self.logged.push(held.logged);
+        self.places.push(held.place);
+    }
+
+    /// Takes out all from one on.
+    fn split_off(&mut self, at: usize) -> impl Iterator<Item = Looked> + use<> {
+        let rest = self.entries.split_off(at).into_iter();
+        let rest = rest.zip(self.logged.split_off(at)).zip(self.places.split_off(at));
+        rest.map(|((entry, logged), place)| Looked { entry, logged, place })
+    }
+}
+
 /// Terms of Article 1 that facts rest on.
 const TERMED: &[&str] = &["absent", "admitted", "first", "agreed", "paired", "extended", "tolled"];
 
@@ -330,7 +404,7 @@ pub(crate) struct Facts {
     /// Parties and guarantors.
     signs: BTreeSet<String>,
     /// By log, in order.
-    looked: BTreeMap<Arc<str>, Vec<Looked>>,
+    looked: BTreeMap<Arc<str>, Log>,
     /// Founding entries of other agreements.
     strangers: BTreeMap<(Arc<str>, u64), [u8; 32]>,
     pub known: Vec<Known>,
@@ -460,8 +534,11 @@ impl Facts {
 
     /// Entries behind a fact, as places in `known`, sorted.
     pub(crate) fn entries_behind(&self, fact: &FactId) -> Vec<usize> {
-        if let Some(behind) = self.upper.behind.get(fact).or_else(|| self.lower.behind.get(fact)) {
-            return behind.places();
+        for telling in [&self.upper, &self.lower] {
+            let behind = telling.behind(fact).places();
+            if !behind.is_empty() {
+                return behind;
+            }
         }
         if let Some(entries) = self.moved.get(fact) {
             return entries.clone();
@@ -476,6 +553,11 @@ impl Facts {
         let entries = explained.entries.clone();
         self.assertions.borrow_mut().insert(fact.clone(), explained);
         entries
+    }
+
+    /// Facts behind which other entries may stand than before the last [`Facts::follow`]; `None`: all.
+    pub(crate) fn retold(&self) -> Option<&BTreeSet<FactId>> {
+        self.upper.retold.as_ref()
     }
 
     /// Notes which entries moved a clock, by the facts that say so.
@@ -507,7 +589,7 @@ impl Facts {
         let mut all = BTreeSet::new();
         for explanation in own.filter_map(|key| lower.explain(key)) {
             let facts = explanation.opened_by.iter().chain(&explanation.present);
-            all.extend(facts.filter_map(|f| self.lower.behind.get(f)).flat_map(|behind| behind.places()));
+            all.extend(facts.flat_map(|f| self.lower.behind(f).places()));
         }
         (all.into_iter().collect(), lower.next_change(self.judged_at).unwrap_or(NEVER))
     }
@@ -568,6 +650,7 @@ impl Facts {
         let judged_at = as_of.max(known_by).0;
         self.judged_at = judged_at;
         self.lower.news = Some(BTreeSet::new()).filter(|_| !self.assertions.get_mut().is_empty());
+        self.upper.retold = Some(BTreeSet::new()).filter(|_| !self.known.is_empty());
         let (changed, freed) = self.look(agreement, logs, known_by);
 
         // What is said by a statement, and what those that refer to it say of it.
@@ -605,7 +688,8 @@ impl Facts {
         self.pair(&again);
         self.lower.monitor.advance(judged_at);
         if let Some(news) = self.lower.news.take() {
-            self.assertions.get_mut().retain(|_, explained| explained.stays(&news, judged_at));
+            let gone = self.assertions.get_mut().extract_if(.., |_, explained| !explained.stays(&news, judged_at));
+            gone.for_each(|(fact, _)| self.upper.note(Some(fact)));
         }
 
         // Of whom Article 1 says otherwise than before, and who is linked with any of these.
@@ -658,21 +742,24 @@ impl Facts {
             let origin = first.origin.clone();
             let end = begin + entries[begin..].partition_point(|e| e.origin == origin);
             let log = looked.entry(origin.clone()).or_default();
-            let same = |held: &Looked, n: usize| held.entry == entries[n] && held.logged == logs.logged(n, known_by);
-            let untouched = (begin..end).zip(&*log).take_while(|(n, held)| same(held, *n)).count();
-            let mut rest = log.split_off(untouched).into_iter().peekable();
+            let same = |entry: &Arc<Entry>, logged: Logged, n: usize| {
+                (Arc::ptr_eq(entry, &entries[n]) || *entry == entries[n]) && logged == logs.logged(n, known_by)
+            };
+            let held = log.entries.iter().zip(&log.logged);
+            let untouched = (begin..end).zip(held).take_while(|(n, (entry, at))| same(entry, **at, *n)).count();
+            let mut rest = log.split_off(untouched).peekable();
             for (n, entry) in entries.iter().enumerate().take(end).skip(begin + untouched) {
                 while let Some(held) = rest.next_if(|held| held.entry.index < entry.index) {
                     gone.push(held);
                 }
                 match rest.next_if(|held| held.entry.index == entry.index) {
-                    Some(held) if same(&held, n) => {
+                    Some(held) if same(&held.entry, held.logged, n) => {
                         log.push(held);
                         continue;
                     }
                     held => gone.extend(held),
                 }
-                come.push((origin.clone(), log.len()));
+                come.push((origin.clone(), log.entries.len()));
                 log.push(Looked { entry: entry.clone(), logged: logs.logged(n, known_by), place: None });
             }
             gone.extend(rest);
@@ -681,7 +768,7 @@ impl Facts {
         }
         let ended: Vec<Arc<str>> = looked.keys().filter(|origin| !origins.contains(*origin)).cloned().collect();
         for origin in ended {
-            gone.extend(looked.remove(&origin).into_iter().flatten());
+            gone.extend(looked.remove(&origin).into_iter().flat_map(|mut log| log.split_off(0)));
         }
 
         let mut changed = BTreeSet::new();
@@ -697,12 +784,11 @@ impl Facts {
         let mut coming: Vec<Known> = Vec::new();
         let mut places: Vec<(Arc<str>, usize)> = Vec::new();
         for (origin, n) in come {
-            let held = &looked[&origin][n];
-            let statement = &held.entry.statement;
+            let (entry, logged) = (looked[&origin].entries[n].clone(), looked[&origin].logged[n]);
+            let statement = &entry.statement;
             if statement.kind == "founding" && statement.agreement != agreement.digest() {
-                self.strangers.insert((origin.clone(), held.entry.index), statement.agreement);
+                self.strangers.insert((origin.clone(), entry.index), statement.agreement);
             }
-            let (entry, logged) = (held.entry.clone(), held.logged);
             if let Some(known) = self.consider(agreement, entry, logged) {
                 changed.insert(known.statement());
                 coming.push(known);
@@ -739,8 +825,8 @@ impl Facts {
                 }
             };
             self.copies.entry(id).or_default().push(n);
-            if let Some(held) = looked.get_mut(&origin).and_then(|log| log.get_mut(at)) {
-                held.place = Some(n);
+            if let Some(place) = looked.get_mut(&origin).and_then(|log| log.places.get_mut(at)) {
+                *place = Some(n);
             }
         }
         self.looked = looked;
@@ -781,7 +867,8 @@ impl Facts {
             Some(by) => by.clone(),
             None => self.names.entry(party.to_string()).or_insert(Value::text(party)).clone(),
         };
-        Some(Known { at, timed, kind, id, by, own, live: true, entry })
+        let stem = format!("{} {:012}", entry.origin, entry.index);
+        Some(Known { at, timed, kind, id, by, stem, own, live: true, entry })
     }
 
     /// The counted copy of a statement goes, perhaps to come back as it is now.
@@ -971,18 +1058,13 @@ impl Facts {
     /// A fact at an instant. What rests on an entry of which it is not settled when it came is asserted only.
     fn event(&self, name: &Name, mark: &str, args: Vec<Value>, at: Instant, admitted: bool, behind: Behind) -> Told {
         // Named by log and index, so that a fact has one name whatever else is known, and names sort as entries do.
-        let mut id = String::with_capacity(64);
-        let mut timed = true;
-        for n in behind.places() {
-            let k = &self.known[n];
-            timed &= k.timed;
-            let plus = if id.is_empty() { "" } else { "+" };
-            // Writing to a text does not fail.
-            let _ = write!(id, "{plus}{} {:012}", k.entry.origin, k.entry.index);
-        }
-        id.push(' ');
-        id += name;
-        id += mark;
+        let known = |n: usize| (self.known[n].stem.as_str(), self.known[n].timed);
+        let (one, plus, other, timed) = match behind {
+            Behind::Nothing => ("", "", "", true),
+            Behind::One(n) => (known(n).0, "", "", known(n).1),
+            Behind::Two(n, o) => (known(n).0, "+", known(o).0, known(n).1 && known(o).1),
+        };
+        let id = [one, plus, other, " ", name, mark].concat();
         let (predicate, admitted) = (name.clone(), admitted && timed);
         (FactId::new(id), Fact { predicate, args, from: at.0, to: at.0, admitted }, behind)
     }
@@ -1043,8 +1125,12 @@ impl Facts {
         if k.kind.rule.speech != Speech::Said {
             return told;
         }
+        if names.plain.is_none() && names.receipt.is_none() && names.also.is_empty() {
+            return told;
+        }
+        let args = columns(k);
         let mut event = |name: &Name, at| {
-            told.push(self.event(name, "", columns(k), at, true, Behind::One(n)));
+            told.push(self.event(name, "", args.clone(), at, true, Behind::One(n)));
         };
         if let Some(name) = &names.plain {
             event(name, k.at.hi);
@@ -1245,8 +1331,7 @@ fn monitor(stratum: &Stratum, facts: Vec<(FactId, Fact)>) -> Monitor {
     monitor
 }
 
-/// Says whether a fact is news.
-fn put(monitor: &mut Monitor, id: FactId, fact: Fact) -> bool {
+fn put(monitor: &mut Monitor, id: FactId, fact: Fact) -> Put {
     monitor.put(id, fact).expect("facts are built by the columns that the rules were compiled for")
 }
 
@@ -1398,6 +1483,11 @@ fn value_of(k: &Known, field: &str) -> Value {
         _ => {}
     }
     let kind = k.kind.rule.fields.iter().find(|(n, ..)| n == field).map_or(&Type::Text, |(_, t, _)| t);
+    value_in(k, field, kind)
+}
+
+/// The value of a field of a type.
+fn value_in(k: &Known, field: &str, kind: &Type) -> Value {
     match k.entry.statement.fields.get(field) {
         Some(FieldValue::Int(n)) => Value::Int(*n),
         Some(FieldValue::Bool(b)) => Value::Int(i64::from(*b)),
@@ -1412,7 +1502,7 @@ fn value_of(k: &Known, field: &str) -> Value {
 /// Columns of a statement: its fields, then `by`, `entry` and `at`, then those that no reader knows.
 fn columns(k: &Known) -> Vec<Value> {
     let fields = k.kind.rule.fields.iter().filter(|(_, t, _)| *t != Type::Place);
-    let mut columns: Vec<Value> = fields.map(|(n, ..)| value_of(k, n)).collect();
+    let mut columns: Vec<Value> = fields.map(|(field, kind, _)| value_in(k, field, kind)).collect();
     columns.push(k.by.clone());
     columns.push(k.id.clone());
     columns.push(Value::text(k.entry.statement.place.as_ref().map(places::text).unwrap_or_default()));

@@ -129,11 +129,14 @@ fn moves(facts: &Facts, as_of: Instant) -> Vec<Move<'_>> {
 
 /// All clocks that these moves move, given how every instance stands.
 fn moved(agreement: &Agreement, moves: &[Move<'_>], monitor: &Monitor) -> BTreeSet<Moved> {
+    if moves.is_empty() {
+        return BTreeSet::new();
+    }
     // Instances of one clock and key, by opening: a moved clock holds until the next opening.
     type Key<'i> = (&'i Arc<str>, &'i [Value]);
     let mut openings: BTreeMap<Key<'_>, BTreeMap<i64, (&Instance, &Clock)>> = BTreeMap::new();
     let named: BTreeSet<&str> = moves.iter().map(|m| m.of[0]).collect();
-    for instance in monitor.relation().iter().filter(|_| !moves.is_empty()) {
+    for instance in monitor.relation() {
         let Some(clock) = agreement.program().clocks.get(&instance.key.rule) else { continue };
         if !named.contains(&*agreement.commitments()[clock.commitment].id) {
             continue;

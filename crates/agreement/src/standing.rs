@@ -15,7 +15,7 @@ use crate::judgment::{Bench, JudgeError, Judgment, State, Verdict, bearer};
 use crate::lower::Clock;
 use crate::moves::Moves;
 use crate::source::{Agreement, hex};
-use hamsaya_monitor::{Instance, InstanceKey, Value};
+use hamsaya_monitor::{FactId, Instance, InstanceKey, Value};
 use hamsaya_record::instant::Instant;
 use hamsaya_record::logs::Logs;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +31,8 @@ pub struct Standing<A> {
     shown: BTreeMap<Shown, One>,
     /// In the order of the digest.
     verdicts: BTreeMap<(Rank, Shown), Verdict>,
-    disputed: BTreeSet<Shown>,
+    /// By which facts.
+    disputed: BTreeMap<Shown, Vec<FactId>>,
     judged: usize,
 }
 
@@ -68,7 +69,7 @@ impl<A: Deref<Target = Agreement>> Standing<A> {
             moves: Moves::default(),
             shown: BTreeMap::new(),
             verdicts: BTreeMap::new(),
-            disputed: BTreeSet::new(),
+            disputed: BTreeMap::new(),
             judged: 0,
         }
     }
@@ -114,7 +115,10 @@ impl<A: Deref<Target = Agreement>> Standing<A> {
         let mut touched: BTreeSet<InstanceKey> = deltas.into_iter().map(|delta| delta.key).collect();
         touched.extend(moves.apply(agreement, facts, as_of));
         // Whoever disputes cites entries: what is behind a fact can change while the fact stays.
-        let mut stale = std::mem::take(&mut self.disputed);
+        let retold = self.facts.retold();
+        let otherwise = |facts: &Vec<FactId>| retold.is_none_or(|retold| facts.iter().any(|f| retold.contains(f)));
+        let disputed = self.disputed.iter().filter(|(_, facts)| otherwise(facts));
+        let mut stale: BTreeSet<Shown> = disputed.map(|(shown, _)| shown.clone()).collect();
         for key in touched {
             let Some(clock) = self.agreement.program().clocks.get(&key.rule) else { continue };
             let shown = shown(clock, &key);
@@ -137,6 +141,7 @@ impl<A: Deref<Target = Agreement>> Standing<A> {
         if let Some(rank) = self.shown.get_mut(&shown).and_then(|one| one.rank.take()) {
             self.verdicts.remove(&(rank, shown.clone()));
         }
+        self.disputed.remove(&shown);
         let Some(instance) = self.standing_for(&shown) else {
             self.shown.remove(&shown);
             return;
@@ -145,7 +150,8 @@ impl<A: Deref<Target = Agreement>> Standing<A> {
         let verdict = self.bench().verdict(instance, clock, shown.1.clone());
         let rank = self.order.rank(&verdict);
         if verdict.state == State::Disputed {
-            self.disputed.insert(shown.clone());
+            let facts = instance.disputed.clone();
+            self.disputed.insert(shown.clone(), facts);
         }
         if let Some(one) = self.shown.get_mut(&shown) {
             one.rank = Some(rank.clone());

@@ -60,6 +60,7 @@ pub enum Logged {
 
 impl Logged {
     /// From what was found: bounds that cross are no interval.
+    #[inline]
     pub fn of(found: LoggedAt) -> Logged {
         let LoggedAt { lo, hi } = found;
         if lo <= hi { Logged::Within(found) } else { Logged::Disputed { by: hi, not_before: lo } }
@@ -238,6 +239,7 @@ impl Logs {
     }
 
     /// When the `n`-th of [`Logs::entries`] is proven to have been logged by cosignatures with times up to `known_by`.
+    #[inline]
     pub fn logged(&self, n: usize, known_by: Instant) -> Logged {
         let found = match &self.times {
             Clocks::Fixed(times, _) => times.get(n).filter(|t| t.hi.max(t.lo) <= known_by).map(|t| Logged::of(*t)),
