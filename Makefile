@@ -2,10 +2,11 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-interop lint unit console-unit e2e shots build-tests console console-size bless bench-monitor bench-agreement bench-record fuzz-monitor histories docs deny clean tools chromium
+.PHONY: help demo test test-faults test-interop lint unit console-unit e2e shots build-tests console console-size bless bench-monitor bench-monitor-stream bench-agreement bench-record fuzz-monitor histories docs deny clean tools chromium
 
 CARGO ?= cargo
 CASES ?= 100000
+STREAMS ?= 1000000 3000000 10000000
 ENTRIES ?= 10000000
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 HAMSAYA := $(TARGET)/debug/hamsaya
@@ -91,10 +92,22 @@ bless: ## Accepts the verdicts, snapshots and references that the tests now prod
 
 bench-monitor: ## The monitor's workloads; numbers mean something on a quiet machine only.
 	@$(CARGO) bench --locked -p hamsaya-monitor --bench workloads
+	@$(CARGO) bench --locked --quiet -p hamsaya-monitor --bench workloads -- callgrind
 
-fuzz-monitor: ## The monitor over points against the naive evaluator: CASES (100000) pairs, histories and streams, and as many of any bytes.
-	@echo "make: seeds 0 to $$(( $(CASES) - 1 )) each: pairs, histories, streams, foreign bytes (1 in 20: long ones)"
-	@HAMSAYA_CASES=$(CASES) $(CARGO) test --locked --release -p hamsaya-monitor --test it -- --nocapture --skip oracle --skip other_words points::random foreign
+bench-monitor-stream: ## Case c through the command, from standard input: STREAMS (1000000 3000000 10000000) events; memory must not grow.
+	@$(CARGO) build --release --quiet --locked -p hamsaya
+	@$(CARGO) bench --quiet --locked -p hamsaya-monitor --bench workloads --no-run
+	@mkdir -p $(TARGET)/bench/stream && $(CARGO) bench --quiet --locked -p hamsaya-monitor --bench workloads -- files c $(abspath $(TARGET))/bench/stream
+	@for n in $(STREAMS); do \
+	  $(CARGO) bench --quiet --locked -p hamsaya-monitor --bench workloads -- emit c events=$$n \
+	  | $(TARGET)/release/hamsaya monitor --signature $(TARGET)/bench/stream/signature --formula $(TARGET)/bench/stream/formula --log - --stats \
+	  | sha256sum | sed "s/-/of the verdict lines of $$n events/"; done
+
+fuzz-monitor: ## The monitor over points against the naive evaluator: CASES (100000) formulas with logs; HISTORIES (10000) histories, streams, reasons and as many of any bytes.
+	@echo "make: $(CASES) formulas with logs, seeds 0 to $$(( $(CASES) - 1 ))"
+	@HAMSAYA_CASES=$(CASES) $(CARGO) test --locked --release -p hamsaya-monitor --test it -- --nocapture --exact points::random::engine_and_naive_evaluator_agree
+	@echo "make: $(HISTORIES) histories, streams and texts of any bytes, seeds 0 to $$(( $(HISTORIES) - 1 )) each (1 in 20: long ones), and reasons of as many verdicts"
+	@HAMSAYA_CASES=$(HISTORIES) $(CARGO) test --locked --release -p hamsaya-monitor --test it -- --nocapture --skip other_words --skip engine_and_naive points::random points::reasons foreign
 
 bench-agreement: ## A made-up year of the Accord, judged; numbers mean something on a quiet machine only.
 	@$(CARGO) bench --locked -p hamsaya-agreement --bench year

@@ -3,8 +3,12 @@
 //! Each case runs in a process of its own, so that its peak memory is its own. Text is made piece by piece outside of the
 //! measured time; what is measured is reading, monitoring and writing the verdict lines, in seconds of this thread's
 //! processor. `binary` feeds the same facts as values, without text. Arguments: names of cases, `runs=5`, `events=1000000`.
+//!
+//! `emit c events=10000000` writes the log of a case to standard output, `files c DIR` its signature and formula: for the
+//! command itself, see `make bench-monitor-stream`. `one c events=20000` is one run, which `callgrind` below counts.
 use hamsaya_monitor::{LogReader, Points, Value, parse_formula, parse_signature};
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::time::Instant;
 
 /// SplitMix64.
@@ -173,6 +177,50 @@ fn monitor(workload: &Workload) -> Points {
     Points::new(&formula, &signature).expect("a safe formula")
 }
 
+/// The text of an event, and what ends the point before it.
+fn write_event(workload: &Workload, event: &Event, open: &mut i64, text: &mut String) {
+    let same = event.stamp == *open && matches!(workload.name, "a" | "e" | "b10");
+    if !same {
+        let end = if *open == i64::MIN { "" } else { ";\n" };
+        let _ = write!(text, "{end}@{}", event.stamp);
+        *open = event.stamp;
+    }
+    let _ = write!(text, " {}(", event.name);
+    for (i, arg) in event.args.iter().enumerate() {
+        let _ = write!(text, "{}{arg}", if i > 0 { "," } else { "" });
+    }
+    text.push(')');
+}
+
+/// Writes a log; whoever reads it may stop.
+fn emit(workload: &Workload, count: usize) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    let (mut text, mut open) = (String::new(), i64::MIN);
+    let mut stream = events(workload.name, count).peekable();
+    while stream.peek().is_some() {
+        text.clear();
+        stream.by_ref().take(8_192).for_each(|event| write_event(workload, &event, &mut open, &mut text));
+        out.write_all(text.as_bytes())?;
+    }
+    out.write_all(b";\n")
+}
+
+/// Instructions an event in the second half of a run, as valgrind counts them: numbers that do not shake.
+fn callgrind(this: &std::path::Path, workload: &Workload, count: usize) -> Option<f64> {
+    let run = |count: usize| -> Option<f64> {
+        let output = std::process::Command::new("valgrind")
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .arg(this)
+            .args(["one", workload.name, &format!("events={count}")])
+            .output()
+            .ok()?;
+        let text = String::from_utf8_lossy(&output.stderr).to_string();
+        let line = text.lines().find(|line| line.contains("Collected"))?;
+        line.split_whitespace().last()?.parse().ok()
+    };
+    Some((run(count)? - run(count / 2)?) / (count - count / 2) as f64)
+}
+
 /// One run: seconds, verdict bytes, peak memory.
 fn run(workload: &Workload, count: usize, horizon: Option<i64>, binary: bool) -> (f64, usize, f64, usize) {
     let mut points = monitor(workload);
@@ -190,17 +238,7 @@ fn run(workload: &Workload, count: usize, horizon: Option<i64>, binary: bool) ->
                 batch.push(event);
                 continue;
             }
-            let same = event.stamp == open && matches!(workload.name, "a" | "e" | "b10");
-            if !same {
-                let end = if open == i64::MIN { "" } else { ";\n" };
-                let _ = write!(text, "{end}@{}", event.stamp);
-                open = event.stamp;
-            }
-            let _ = write!(text, " {}(", event.name);
-            for (i, arg) in event.args.iter().enumerate() {
-                let _ = write!(text, "{}{arg}", if i > 0 { "," } else { "" });
-            }
-            text.push(')');
+            write_event(workload, &event, &mut open, &mut text);
         }
         let values: Vec<Vec<Value>> =
             batch.iter().map(|event| event.args.iter().map(|&arg| Value::Int(arg)).collect()).collect();
@@ -283,6 +321,38 @@ fn main() {
         let horizon = if arguments.iter().any(|a| a == "keep") { None } else { Some(0) };
         let (seconds, written, peak, held) = run(workload, count, horizon, arguments.iter().any(|a| a == "binary"));
         println!("{seconds} {written} {peak} {held}");
+        return;
+    }
+    let case = || WORKLOADS.iter().find(|w| arguments.get(1).is_some_and(|name| w.name == name)).expect("a workload");
+    if arguments.first().is_some_and(|argument| argument == "emit") {
+        let workload = case();
+        // A reader that stops early is no fault.
+        let _ = emit(workload, number("events", workload.events));
+        return;
+    }
+    if arguments.first().is_some_and(|argument| argument == "files") {
+        let directory = std::path::Path::new(arguments.get(2).expect("a directory"));
+        std::fs::write(directory.join("signature"), case().signature).expect("a file");
+        std::fs::write(directory.join("formula"), case().formula).expect("a file");
+        return;
+    }
+    if arguments.first().is_some_and(|argument| argument == "callgrind") {
+        let this = std::env::current_exe().expect("this program");
+        let there = std::process::Command::new("valgrind").arg("--version").output().is_ok();
+        if !there {
+            println!(
+                "skipped: valgrind was not found, so no instructions are counted (hint: apt-get install valgrind)"
+            );
+            return;
+        }
+        let events = number("events", 40_000);
+        println!("case instructions an event, generator included (callgrind, the second half of {events} events)");
+        for workload in &WORKLOADS {
+            match callgrind(&this, workload, events) {
+                Some(count) => println!("{:<4} {count:>12.0}", workload.name),
+                None => println!("{:<4} skipped: valgrind gave no count", workload.name),
+            }
+        }
         return;
     }
     let wanted = |name: &str| {
