@@ -2,11 +2,13 @@
 //!
 //! ```text
 //! idle ──► FetchCheckpoint ──► a newer one of a quorum ──► FetchEntries ──► copy.advance ──► idle
-//!            │ nothing new: at once again if the peer held the question, else after pull_ms
+//!            │ nothing new: at once again if the peer held the question, else after pull_ms;
+//!            │              once a heartbeat another node's copy is asked, each in turn
 //!            └ silence: back-off, and meanwhile another node's copy is asked
 //! ```
 //! A checkpoint moves a copy only if the log's policy finds a quorum under it: then no other quorum can have seen another
-//! tree, as long as no more witnesses lie than the policy bears.
+//! tree, as long as no more witnesses lie than the policy bears. Who shows it does not matter: a keeper that shows some an
+//! old one, because it will not or cannot do better, withholds nothing from them.
 use crate::held::Held;
 use crate::node::{Action, At, Hint, News, Node, Silence, head_of};
 use crate::own::BackOff;
@@ -37,6 +39,9 @@ pub struct Copy<S> {
     pub(crate) unsettled_since_ms: Option<u64>,
     asking: bool,
     next_ms: u64,
+    /// When another than the keeper is asked next, and how many were.
+    others_ms: Option<u64>,
+    others_asked: usize,
     etags: BTreeMap<String, String>,
     back_off: BTreeMap<String, BackOff>,
     wanted: Option<Wanted>,
@@ -65,6 +70,8 @@ impl<S: Store> Copy<S> {
             unsettled_since_ms: None,
             asking: false,
             next_ms: 0,
+            others_ms: None,
+            others_asked: 0,
             etags: BTreeMap::new(),
             back_off: BTreeMap::new(),
             wanted: None,
@@ -77,11 +84,19 @@ impl<S: Store> Copy<S> {
         (!self.asking).then_some(self.next_ms)
     }
 
-    /// The keeper, unless it is silent; then another who may hold a copy.
-    fn whom_to_ask(&self, at: At, peers: &[String]) -> Option<String> {
-        let rested = |peer: &String| self.back_off.get(peer).is_none_or(|b| b.over(at));
-        let keeper = peers.iter().filter(|p| **p == self.keeper);
-        keeper.chain(peers.iter().filter(|p| **p != self.keeper)).find(|p| rested(p)).cloned()
+    /// The keeper, unless it is silent or has been asked for long; then another who may hold a copy.
+    fn whom_to_ask(&mut self, at: At, peers: &[String], others_after_ms: u64) -> Option<String> {
+        let rested = |peer: &&String| self.back_off.get(*peer).is_none_or(|b| b.over(at));
+        let keeper = peers.iter().find(|p| **p == self.keeper).filter(rested);
+        let others: Vec<&String> = peers.iter().filter(|p| **p != self.keeper).filter(rested).collect();
+        let in_turn = others.get(self.others_asked.checked_rem(others.len()).unwrap_or_default()).copied();
+        let is_due = at.elapsed_ms >= *self.others_ms.get_or_insert(at.elapsed_ms.saturating_add(others_after_ms));
+        let asked = if is_due { in_turn.or(keeper) } else { keeper.or(in_turn) }?.clone();
+        if asked != self.keeper {
+            self.others_asked += 1;
+            self.others_ms = Some(at.elapsed_ms.saturating_add(others_after_ms));
+        }
+        Some(asked)
     }
 
     /// When somebody can be asked again.
@@ -143,7 +158,7 @@ impl<S: Store> Node<S> {
             if copy.asking || copy.next_ms > self.at.elapsed_ms {
                 continue;
             }
-            let Some(peer) = copy.whom_to_ask(self.at, &peers) else {
+            let Some(peer) = copy.whom_to_ask(self.at, &peers, self.setup.pacing.heartbeat_s * 1000) else {
                 copy.next_ms = copy.rested_at(&peers).max(self.at.elapsed_ms + 1);
                 continue;
             };
@@ -169,7 +184,9 @@ impl<S: Store> Node<S> {
             Err(_) => copy.back_off.entry(peer.to_string()).or_default().failed(at, &pacing),
             Ok(news) => {
                 copy.back_off.remove(peer);
-                copy.next_ms = at.elapsed_ms + pacing.pull_ms;
+                // Who was asked besides the keeper is asked again in turn; the keeper at once, if it can be.
+                let keeper_waits = peer != copy.keeper && copy.back_off.get(&copy.keeper).is_none_or(|b| b.over(at));
+                copy.next_ms = at.elapsed_ms + if keeper_waits { 0 } else { pacing.pull_ms };
                 match news {
                     News::Same { held: true } | News::Nothing { held: true } => copy.next_ms = at.elapsed_ms,
                     News::Same { held: false } | News::Nothing { held: false } => (),

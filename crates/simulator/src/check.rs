@@ -112,7 +112,10 @@ impl World {
                 }
                 // The tree that it cosigns now holds what it cosigned last; two trees may begin alike.
                 if let (Some(_), Some((size, root))) = (liar, last.filter(|(size, _)| *size <= of.size)) {
-                    let node = |process| self.homes.get(process).and_then(|home| home.node.as_ref());
+                    let node = |process| {
+                        let home = self.homes.get(process).filter(|home| !home.is_rotten(crate::town::who(process)))?;
+                        home.node.as_ref()
+                    };
                     let held = sides().into_iter().filter_map(|process| node(process)?.head_at(&of.origin, size));
                     let held: Vec<Head> = held.collect();
                     if !held.is_empty() && held.iter().all(|head| head.root != root) {

@@ -126,7 +126,8 @@ impl World {
         if self.has_two_trees(name) || self.homes.contains_key(twin(name)) {
             return;
         }
-        let others_hold = KEEPERS.iter().filter_map(|other| {
+        let honest = KEEPERS.iter().filter(|other| !self.plan.liars.include(other));
+        let others_hold = honest.filter_map(|other| {
             let disk = &self.homes.get(other).filter(|home| home.node.is_some() && *other != name)?.disk;
             size_in(disk.held(other, &origin(name))?, "lock")
         });

@@ -33,6 +33,8 @@ struct World {
     silent: BTreeSet<String>,
     /// Who gets no answer from whom.
     withheld: BTreeSet<(String, String)>,
+    /// Who is shown this checkpoint, and no newer one, by whom.
+    stale: BTreeMap<(String, String), Vec<u8>>,
     refusals_s: u64,
     now: Instant,
     /// Seconds that clocks are ahead; with any, nodes take time as the system's.
@@ -60,6 +62,7 @@ impl World {
             nodes: BTreeMap::new(),
             silent: BTreeSet::new(),
             withheld: BTreeSet::new(),
+            stale: BTreeMap::new(),
             refusals_s: 0,
             now: START,
             ahead_s: ahead_s.into_iter().map(|(name, s)| (name.to_string(), s)).collect(),
@@ -145,7 +148,11 @@ impl World {
                 Event::NewestSeen { peer, answer }
             }
             Action::FetchCheckpoint { origin, peer, etag, .. } => {
-                let published = if is_withheld(&peer) { Err(silence()) } else { self.published(&peer, &origin) };
+                let published = match self.stale.get(&(name.to_string(), peer.clone())) {
+                    Some(note) => Ok(Some(note.clone())),
+                    None if is_withheld(&peer) => Err(silence()),
+                    None => self.published(&peer, &origin),
+                };
                 let answer = published.map(|note| match note {
                     None => News::Nothing { held: false },
                     Some(note) => {
@@ -741,6 +748,19 @@ fn withholding_a_log_from_one_party_withholds_nothing() {
     assert!(
         world.nodes["P1"].logs_at(&world.nodes["P1"].heads()).entries().iter().any(|e| e.statement.kind == "lodged")
     );
+}
+
+/// P2 goes on showing P1 the checkpoint of yesterday: P1 asks the others, too, and has what they have.
+#[test]
+fn withholding_by_an_old_checkpoint_withholds_nothing() {
+    let mut world = World::new();
+    let old = world.published("P2", &origin("P2")).unwrap().unwrap();
+    world.stale.insert(("P1".into(), "P2".into()), old);
+    world.submit("P2", lodged(&world).to_leaf());
+    world.pass(70_000);
+    assert_eq!(world.sizes("G1")[&origin("P2")], 4);
+    assert_eq!(world.sizes("P1"), world.sizes("G1"));
+    assert_eq!(world.digest("P1"), world.digest("G1"));
 }
 
 /// A field that a rule needs cannot be hidden: it is refused where it comes in, and absent where it stands. One that may be

@@ -13,6 +13,7 @@
 //! reading replayed      reading_replayed_counts_once_and_nowhere_else
 //! false reading         false_reading_needs_the_key_of_the_device
 //! withholding           node: withholding_a_log_from_one_party_withholds_nothing
+//!                       node: withholding_by_an_old_checkpoint_withholds_nothing
 //! veto by silence       veto_by_silence_of_one_witness_holds_nothing_up
 //!                       node: veto_by_silence_three_of_four_witnesses_are_enough_and_two_are_not
 //! stolen key            stolen_key_gets_no_cosignature_on_another_log_and_is_proven
