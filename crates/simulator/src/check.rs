@@ -261,7 +261,10 @@ impl World {
             let times = timed(&logs, later);
             let held: BTreeMap<(&str, u64), StatementId> =
                 times.iter().map(|(origin, index, id, _)| ((origin.as_str(), *index), *id)).collect();
-            for posted in self.posted.iter().filter(|p| !p.forgiven && !self.plan.liars.include(p.by)) {
+            // What no quorum can cosign stays with its keeper.
+            let shared = |keeper: &str| keeper == name || self.can_have_quorum(keeper);
+            let owed = self.posted.iter().filter(|p| !p.forgiven && !self.plan.liars.include(p.by) && shared(p.by));
+            for posted in owed {
                 let Some(receipt) = &posted.receipt else { continue };
                 if held.get(&(receipt.origin.as_str(), receipt.index)) != Some(&posted.said.id) {
                     let what = format!(
@@ -271,7 +274,10 @@ impl World {
                     found.push((Rule::AcknowledgedEntriesSurvive, what));
                 }
             }
-            for (origin, sizes) in self.signed.iter().filter(|(origin, _)| self.is_honest(origin)) {
+            let is_shared =
+                |log: &str| crate::town::KEEPERS.iter().any(|keeper| origin(keeper) == log && shared(keeper));
+            for (origin, sizes) in self.signed.iter().filter(|(origin, _)| self.is_honest(origin) && is_shared(origin))
+            {
                 for (size, root) in sizes {
                     if node.head_at(origin, *size).is_none_or(|head| head.root != *root) {
                         let what =

@@ -10,7 +10,7 @@ use crate::Rule;
 use crate::chance::Chance;
 use crate::plan::{Deed, HEALING_MS, Lie, Planned, others};
 use crate::reading::checkpoint_in;
-use crate::town::{KEEPERS, NAMES, SKEW_S, has_log, origin, twin, who};
+use crate::town::{KEEPERS, NAMES, QUORUM, SKEW_S, has_log, origin, twin, who};
 use crate::world::{CALM_MS, Happening, Home, Posted, QUORUM_MS, REST_MS, Rot, World};
 use hamsaya_node::node::Event;
 use hamsaya_record::checkpoint::Checkpoint;
@@ -284,7 +284,7 @@ impl World {
 
     /// Entries that each honest log has committed; of one whose disk was lost, up to the last that others held then.
     fn sizes(&self) -> BTreeMap<String, u64> {
-        let honest = self.appended_ms.iter().filter(|(name, _)| self.must_rest(name));
+        let honest = self.appended_ms.iter().filter(|(name, _)| self.must_rest(name) && self.can_have_quorum(name));
         let mut sizes: BTreeMap<String, u64> = honest.map(|(name, times)| (origin(name), times.len() as u64)).collect();
         let lost = |p: &&Posted| !p.forgiven && self.excused.contains(p.by) && !self.plan.liars.include(p.by);
         for receipt in self.posted.iter().filter(lost).filter_map(|p| p.receipt.as_ref()) {
@@ -297,6 +297,15 @@ impl World {
     /// Whether a log must come to rest: an honest one whose disk was not lost.
     fn must_rest(&self, name: &str) -> bool {
         !self.plan.liars.include(name) && !self.excused.contains(name)
+    }
+
+    /// Whether enough of a log's witnesses are left: neither waiting for a person nor lying about what they cosign.
+    pub(crate) fn can_have_quorum(&self, log: &str) -> bool {
+        let lies = [Lie::WithholdsCosignatures, Lie::FalseTimes].iter().any(|lie| self.lies.contains(lie));
+        let liar = self.plan.liars.witness.or(self.plan.liars.party).filter(|_| lies);
+        let waits = |name: &str| self.homes.get(name).is_none_or(|home| home.given_up);
+        let cosigns = |name: &&&str| **name != log && liar != Some(**name) && !waits(name);
+        NAMES.iter().filter(cosigns).count() >= QUORUM
     }
 
     /// Looks every second whether all is at rest; then the rules are checked.
