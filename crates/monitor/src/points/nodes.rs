@@ -15,7 +15,7 @@ use super::set::{
 };
 use super::timeline::{OPEN, Point, Timeline};
 use super::timers::Timers;
-use super::windows::{FOREVER, Hints, Reach, back, beyond, future, past};
+use super::windows::{FOREVER, Hints, Look, Reach, back, beyond, future, past};
 use super::words::{Expr, Pool, Word, holds};
 use crate::formula::{Aggregation, Comparison};
 use crate::ratio::Ratio;
@@ -173,6 +173,8 @@ pub(crate) struct Unary {
     pub(crate) reach: Reach,
     /// NOT before and after the window.
     pub(crate) dual: bool,
+    /// Somebody asks for it as it is: it is kept. Else it is there for those who look through it.
+    pub(crate) kept: bool,
     hints: Hints,
     timers: Timers,
     /// Rows to be looked at again with the next point.
@@ -231,6 +233,8 @@ pub(crate) struct Zip {
     pub(crate) other: usize,
     /// The other is negated.
     pub(crate) negated: bool,
+    /// How the other is seen.
+    pub(crate) look: Look,
     pub(crate) reach: Reach,
     /// Columns of the driver that are the other's, in the other's order.
     pub(crate) key: Vec<usize>,
@@ -259,6 +263,8 @@ pub(crate) struct Or {
 #[derive(Clone, Debug)]
 pub(crate) struct Join {
     pub(crate) parts: [usize; 2],
+    /// How each side is seen; one of them at most through a window.
+    pub(crate) looks: [Look; 2],
     pub(crate) keys_of: [Vec<usize>; 2],
     /// Columns of the right side that follow the left's.
     pub(crate) extra: Vec<usize>,
@@ -268,6 +274,7 @@ pub(crate) struct Join {
     filing: [Filing; 2],
     /// Rows of the right side that change in this round.
     turned: Vec<bool>,
+    hints: Hints,
 }
 
 /// Projection, constants, comparisons, arithmetic: a row for a row, if it passes.
@@ -367,6 +374,7 @@ impl Unary {
             step,
             reach,
             dual,
+            kept: true,
             hints: Hints::default(),
             timers: Timers::default(),
             again: Vec::new(),
@@ -591,11 +599,13 @@ impl Unary {
 }
 
 impl Zip {
+    #[allow(clippy::too_many_arguments)] // What the planner knows of it.
     pub(crate) fn new(
         pairing: Pairing,
         driver: usize,
         other: usize,
         negated: bool,
+        look: Look,
         reach: Reach,
         key: Vec<usize>,
     ) -> Zip {
@@ -604,6 +614,7 @@ impl Zip {
             driver,
             other,
             negated,
+            look,
             reach,
             key,
             drivers: Vec::new(),
@@ -625,9 +636,13 @@ impl Zip {
     fn link(&mut self, spaces: &mut [Rows], row: u32, driver: &Core, other: &Core) -> u32 {
         let known = *grown(&mut self.of_driver, row, NONE);
         let with = if known == NONE {
-            let words = spaces[driver.space].row(row);
-            let key: SmallVec<[Word; 8]> = self.key.iter().map(|&i| words[i]).collect();
-            let with = spaces[other.space].intern(&key);
+            let with = match spaces.get_disjoint_mut([driver.space, other.space]) {
+                Ok([from, to]) => to.intern_columns(from.row(row), &self.key),
+                Err(_) => {
+                    let words: SmallVec<[Word; 8]> = SmallVec::from_slice(spaces[driver.space].row(row));
+                    spaces[other.space].intern_columns(&words, &self.key)
+                }
+            };
             if self.drivers.len() <= with as usize {
                 self.drivers.resize(with as usize + 1, Side::default());
             }
@@ -714,15 +729,21 @@ impl Zip {
         if self.drivers.get(with as usize).is_none_or(Side::is_empty) {
             return;
         }
+        if self.pairing == Pairing::And {
+            let span = self.look.reach(span, time, &mut self.hints);
+            let seen = Seen { set: other.set(with), look: self.look, negated: self.negated };
+            for row in self.drivers[with as usize].near(span) {
+                let set = driver.set(row);
+                // Where the driver itself changed, that tells what is to be done.
+                let (low, high) = hull(set).unwrap_or(span);
+                meet(core, row, set, seen, (span.0.max(low), span.1.min(high)), time, &mut self.hints);
+            }
+            return;
+        }
         let within = self.affected(time, other.set(with), span, false);
         // A driver may hold outside of what it reaches.
         let seen = match self.pairing {
-            Pairing::And => {
-                for row in self.drivers[with as usize].near(within) {
-                    meet(core, row, driver.set(row), other.set(with), self.negated, within);
-                }
-                return;
-            }
+            Pairing::And => return,
             Pairing::Since => (0, within.1),
             Pairing::Until => (within.0, OPEN),
         };
@@ -797,7 +818,8 @@ impl Zip {
         let set = driver.set(row);
         let with = other.set(with);
         if self.pairing == Pairing::And {
-            return meet(core, row, set, with, self.negated, within);
+            let seen = Seen { set: with, look: self.look, negated: self.negated };
+            return meet(core, row, set, seen, within, time, &mut self.hints);
         }
         let n = time.len();
         let mut runs = Spans::new();
@@ -842,19 +864,35 @@ impl Zip {
     }
 }
 
-/// What a row's set and another, or what the other lacks, have in common.
-fn meet(core: &mut Core, row: u32, set: &[Span], with: &[Span], negated: bool, within: Span) {
+/// The other side of a row, and how it is seen.
+#[derive(Clone, Copy)]
+struct Seen<'s> {
+    set: &'s [Span],
+    look: Look,
+    negated: bool,
+}
+
+/// What a row's set and what is seen of another, or what that lacks, have in common.
+fn meet(core: &mut Core, row: u32, set: &[Span], seen: Seen<'_>, within: Span, time: &Timeline, hints: &mut Hints) {
+    if within.0 >= within.1 {
+        return;
+    }
+    let Seen { set: with, look, negated } = seen;
     if within.1 - within.0 == 1 {
-        let holds = contains(set, within.0) && contains(with, within.0) != negated;
+        let holds = contains(set, within.0) && look.sees(with, within.0, time, hints) != negated;
         return core.settle(row, within, if holds { std::slice::from_ref(&within) } else { &[] });
     }
     let (mut a, mut b, mut new) = (Spans::new(), Spans::new(), Spans::new());
     clip(set, within, &mut a);
     if !a.is_empty() {
-        if negated {
-            clip_not(with, within, &mut b)
-        } else {
-            clip(with, within, &mut b)
+        match (look, negated) {
+            (Look::Plain, true) => clip_not(with, within, &mut b),
+            (look, false) => look.part(with, within, time, hints, &mut b),
+            (look, true) => {
+                let mut part = Spans::new();
+                look.part(with, within, time, hints, &mut part);
+                clip_not(&part, within, &mut b);
+            }
         }
         both(&a, &b, &mut new);
     }
@@ -928,9 +966,10 @@ fn core_arity(round: &Round<'_>, core: &Core) -> usize {
 }
 
 impl Join {
-    pub(crate) fn new(parts: [usize; 2], keys_of: [Vec<usize>; 2], extra: Vec<usize>) -> Join {
+    pub(crate) fn new(parts: [usize; 2], looks: [Look; 2], keys_of: [Vec<usize>; 2], extra: Vec<usize>) -> Join {
         Join {
             parts,
+            looks,
             keys: Rows::new(keys_of[0].len()),
             keys_of,
             extra,
@@ -938,6 +977,7 @@ impl Join {
             of: [Vec::new(), Vec::new()],
             filing: [Filing::default(), Filing::default()],
             turned: Vec::new(),
+            hints: Hints::default(),
         }
     }
 
@@ -963,8 +1003,7 @@ impl Join {
             let slot = match *grown(&mut self.of[side], change.row, NONE) {
                 NONE => {
                     let words = round.spaces[from.space].row(change.row);
-                    let key: SmallVec<[Word; 8]> = self.keys_of[side].iter().map(|&i| words[i]).collect();
-                    let slot = self.keys.intern(&key);
+                    let slot = self.keys.intern_columns(words, &self.keys_of[side]);
                     if slot as usize >= self.slots.len() {
                         self.slots.push([Side::default(), Side::default()]);
                     }
@@ -977,12 +1016,32 @@ impl Join {
             self.slots[slot as usize][side].file(filing, change.row, hull(from.set(change.row)));
         }
         let (mut a, mut b, mut new) = (Spans::new(), Spans::new(), Spans::new());
+        let [look, look_against] = [self.looks[side], self.looks[1 - side]];
         for change in &from.changes {
             let slot = &self.slots[self.of[side][change.row as usize] as usize];
-            for row in slot[1 - side].near(change.span) {
+            let others = &slot[1 - side];
+            if others.is_empty() {
+                continue;
+            }
+            let span = look.reach(change.span, round.time, &mut self.hints);
+            if span.0 >= span.1 {
+                continue;
+            }
+            for row in others.near(look_against.source(span, round.time, &mut self.hints)) {
+                let turned = side == 0 && self.turned.get(row as usize) == Some(&true);
+                // A window reaches far, a row that is momentary does not.
+                let within = if look == Look::Plain || turned {
+                    span
+                } else {
+                    let (low, high) = self.filing[1 - side].hull(row);
+                    (span.0.max(low), span.1.min(high))
+                };
+                if within.0 >= within.1 {
+                    continue;
+                }
                 a.clear();
-                clip(against.set(row), change.span, &mut a);
-                if a.is_empty() && !(side == 0 && self.turned.get(row as usize) == Some(&true)) {
+                look_against.part(against.set(row), within, round.time, &mut self.hints, &mut a);
+                if a.is_empty() && !turned {
                     continue;
                 }
                 let pair = if side == 0 { [change.row, row] } else { [row, change.row] };
@@ -992,14 +1051,14 @@ impl Join {
                 words.extend(self.extra.iter().map(|&i| right[i]));
                 b.clear();
                 new.clear();
-                clip(from.set(change.row), change.span, &mut b);
+                look.part(from.set(change.row), within, round.time, &mut self.hints, &mut b);
                 both(&a, &b, &mut new);
                 let out = match round.spaces[core.space].find(&words) {
                     Some(out) => out,
                     None if new.is_empty() => continue,
                     None => round.spaces[core.space].intern(&words),
                 };
-                core.settle(out, change.span, &new);
+                core.settle(out, within, &new);
             }
         }
     }
@@ -1138,8 +1197,9 @@ impl Aggregate {
         }
     }
 
-    fn slot(&mut self, key: &[Word]) -> u32 {
-        let slot = self.keys.intern(key);
+    /// The group of a row.
+    fn slot(&mut self, words: &[Word]) -> u32 {
+        let slot = self.keys.intern_columns(words, &self.groups);
         if slot as usize >= self.slots.len() {
             self.slots.push(Group::default());
         }
@@ -1156,9 +1216,7 @@ impl Aggregate {
         for change in &child.changes {
             let slot = match *grown(&mut self.of, change.row, NONE) {
                 NONE => {
-                    let words = round.spaces[child.space].row(change.row);
-                    let key: SmallVec<[Word; 8]> = self.groups.iter().map(|&i| words[i]).collect();
-                    let slot = self.slot(&key);
+                    let slot = self.slot(round.spaces[child.space].row(change.row));
                     self.of[change.row as usize] = slot;
                     slot
                 }
@@ -1423,6 +1481,7 @@ impl Node {
     /// Stamp from which the clock alone may change something.
     fn waits_for(&self) -> i64 {
         match &self.kind {
+            Kind::Unary(unary) if !unary.kept => i64::MAX,
             Kind::Unary(unary) if !unary.again.is_empty() || unary.needs_open() => i64::MIN,
             Kind::Unary(unary) => unary.timers.next(),
             Kind::Zip(zip) if zip.waits() || !zip.again.is_empty() => i64::MIN,
@@ -1431,9 +1490,23 @@ impl Node {
         }
     }
 
+    /// Inputs as they are read: what is seen through a window is read behind it.
+    pub(crate) fn sources(&self, below: &[Node]) -> SmallVec<[usize; 2]> {
+        let behind = |child: usize, look: Look| match &below[child].kind {
+            Kind::Unary(window) if look != Look::Plain => window.child,
+            _ => child,
+        };
+        match &self.kind {
+            Kind::Zip(zip) => SmallVec::from_slice(&[zip.driver, behind(zip.other, zip.look)]),
+            Kind::Join(join) => (0..2).map(|side| behind(join.parts[side], join.looks[side])).collect(),
+            _ => self.children(),
+        }
+    }
+
     /// Takes in what the inputs, all before it in `below`, changed.
     pub(crate) fn round(&mut self, below: &[Node], round: &mut Round<'_>) {
-        let idle = self.children().iter().all(|&child| below[child].core.changes.is_empty());
+        let sources = self.sources(below);
+        let idle = sources.iter().all(|&source| below[source].core.changes.is_empty());
         let clock = round.time.len() > round.before && round.time.last().is_some_and(|now| self.waits_for() <= now);
         if idle && !clock && !round.first {
             return;
@@ -1447,16 +1520,14 @@ impl Node {
                     core.changes.extend(set.iter().map(|&span| Change { row: 0, span }));
                 }
             }
-            Kind::Unary(unary) => unary.round(core, &below[unary.child].core, round),
-            Kind::Zip(zip) => zip.round(core, &below[zip.driver].core, &below[zip.other].core, round),
+            Kind::Unary(unary) if unary.kept => unary.round(core, &below[unary.child].core, round),
+            Kind::Unary(_) => {}
+            Kind::Zip(zip) => zip.round(core, &below[sources[0]].core, &below[sources[1]].core, round),
             Kind::Or(or) => {
                 let [a, b] = or.parts;
                 or.round(core, [&below[a].core, &below[b].core], round);
             }
-            Kind::Join(join) => {
-                let [a, b] = join.parts;
-                join.round(core, [&below[a].core, &below[b].core], round);
-            }
+            Kind::Join(join) => join.round(core, [&below[sources[0]].core, &below[sources[1]].core], round),
             Kind::Map(map) => map.round(core, &below[map.child].core, round),
             Kind::Aggregate(aggregate) => aggregate.round(core, &below[aggregate.child].core, round),
         }

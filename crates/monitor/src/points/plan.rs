@@ -9,7 +9,7 @@
 //! others, as NOT P(x) does. Open-ended ones are fine wherever a finite one bounds their variables.
 use super::nodes::{Aggregate, Core, Join, Kind, Map, Node, Or, Pairing, Step, Unary, Zip};
 use super::rows::Rows;
-use super::windows::{FOREVER, Reach};
+use super::windows::{FOREVER, Look, Reach};
 use super::words::{Expr, Pool, Word};
 use crate::fact::Value;
 use crate::formula::{Aggregation, Comparison, Diagnostic, Formula, Name, Signature, Term, Type, Upper, Window};
@@ -32,6 +32,10 @@ struct Planned {
     vars: Vec<Name>,
     types: Vec<Type>,
     others: Others,
+    /// Holds at points that are there, and never goes on beyond them.
+    momentary: bool,
+    /// How a join may see it in place of its input.
+    look: Look,
 }
 
 impl Planned {
@@ -140,7 +144,7 @@ impl Plan {
         }
         let mut new = vec![usize::MAX; self.nodes.len()];
         let mut spaces: BTreeMap<usize, usize> = BTreeMap::new();
-        let (mut nodes, mut rows) = (Vec::new(), Vec::new());
+        let (mut nodes, mut rows): (Vec<Node>, Vec<Rows>) = (Vec::new(), Vec::new());
         for (i, mut node) in std::mem::take(&mut self.nodes).into_iter().enumerate() {
             if !used[i] {
                 continue;
@@ -153,6 +157,17 @@ impl Plan {
             node.renumber(&|child| new[child]);
             new[i] = nodes.len();
             nodes.push(node);
+        }
+        // A window that all see through is not kept.
+        let mut kept = vec![false; nodes.len()];
+        kept[new[self.root]] = true;
+        for (i, node) in nodes.iter().enumerate() {
+            node.sources(&nodes[..i]).into_iter().for_each(|source| kept[source] = true);
+        }
+        for (node, kept) in nodes.iter_mut().zip(kept) {
+            if let Kind::Unary(window) = &mut node.kind {
+                window.kept = kept;
+            }
         }
         self.facts.retain(|_, node| used[*node]);
         self.facts.values_mut().for_each(|node| *node = new[*node]);
@@ -200,7 +215,7 @@ impl Plan {
             self.nodes[node].always(row, holds);
         }
         let (vars, types) = value.map(|(name, kind, _)| (name, kind)).into_iter().unzip();
-        Planned { node, vars, types, others: Others::Never }
+        Planned { node, vars, types, others: Others::Never, momentary: false, look: Look::Plain }
     }
 
     fn formula(&mut self, formula: &Formula, signature: &Signature) -> Outcome {
@@ -311,7 +326,8 @@ impl Plan {
                 });
                 let vars = std::iter::once(result.clone()).chain(groups.iter().cloned()).collect();
                 let types = std::iter::once(kind).chain(by.iter().map(|&i| child.types[i])).collect();
-                Ok(Planned { node, vars, types, others: Others::Never })
+                let momentary = child.momentary && !by.is_empty();
+                Ok(Planned { node, vars, types, others: Others::Never, momentary, look: Look::Plain })
             }
             Formula::Reached(_) | Formula::Ts(_) | Formula::Breached { .. } | Formula::Duration { .. } => {
                 Err(Diagnostic {
@@ -333,7 +349,7 @@ impl Plan {
         let key = format!("not {}", child.node);
         let all = Reach { near: 0, far: FOREVER };
         let node = self.add(key, Ok(space), || Kind::Unary(Box::new(Unary::new(child.node, Step::Not, all, false))));
-        let negated = Planned { node, others, ..child };
+        let negated = Planned { node, others, momentary: false, look: Look::Plain, ..child };
         self.mark(&negated);
         negated
     }
@@ -352,7 +368,12 @@ impl Plan {
             Others::Never => Others::Never,
             _ => Others::Sometimes,
         };
-        Ok(Planned { node, others, ..child })
+        let look = match step {
+            Step::Past if child.momentary => Look::Back(reach),
+            Step::Future if child.momentary => Look::Ahead(reach),
+            _ => Look::Plain,
+        };
+        Ok(Planned { node, others, momentary: false, look, ..child })
     }
 
     /// HISTORICALLY and ALWAYS.
@@ -381,17 +402,19 @@ impl Plan {
             Others::Never if reach.near == 0 => Others::Never,
             _ => Others::Sometimes,
         };
-        Ok(Planned { node, others, ..child })
+        Ok(Planned { node, others, momentary: false, look: Look::Plain, ..child })
     }
 
     fn zip(&mut self, pairing: Pairing, driver: Planned, other: &Planned, negated: bool, reach: Reach) -> Planned {
         let key: Vec<usize> = other.vars.iter().filter_map(|v| driver.at(v)).collect();
         let name = format!("zip {pairing:?} {} {} {negated} {reach:?} {key:?}", driver.node, other.node);
         let space = self.space_of(driver.node);
+        let momentary = pairing == Pairing::And && driver.momentary;
+        let look = if momentary { other.look } else { Look::Plain };
         let node = self.add(name, Ok(space), || {
-            Kind::Zip(Box::new(Zip::new(pairing, driver.node, other.node, negated, reach, key)))
+            Kind::Zip(Box::new(Zip::new(pairing, driver.node, other.node, negated, look, reach, key)))
         });
-        Planned { node, others: Others::Never, ..driver }
+        Planned { node, others: Others::Never, momentary, look: Look::Plain, ..driver }
     }
 
     fn pair(
@@ -477,9 +500,13 @@ impl Plan {
         let (a, b): (Vec<usize>, Vec<usize>) = shared.into_iter().unzip();
         let key = format!("join {} {} {a:?} {b:?}", left.node, right.node);
         let arity = left.vars.len() + extra.len();
-        let node = self
-            .add(key, Err(arity), || Kind::Join(Box::new(Join::new([left.node, right.node], [a, b], extra.clone()))));
-        let mut joined = Planned { node, ..left };
+        let look = |one: &Planned, other: &Planned| if other.momentary { one.look } else { Look::Plain };
+        let looks = [look(&left, &right), look(&right, &left)];
+        let node = self.add(key, Err(arity), || {
+            Kind::Join(Box::new(Join::new([left.node, right.node], looks, [a, b], extra.clone())))
+        });
+        let momentary = left.momentary || right.momentary;
+        let mut joined = Planned { node, momentary, look: Look::Plain, ..left };
         joined.vars.extend(extra.iter().map(|&j| right.vars[j].clone()));
         joined.types.extend(extra.iter().map(|&j| right.types[j]));
         joined
@@ -501,7 +528,8 @@ impl Plan {
                 (Others::Never, Others::Never) => Others::Never,
                 _ => Others::Sometimes,
             };
-            all = Planned { node, others, ..all };
+            let momentary = all.momentary && part.momentary;
+            all = Planned { node, others, momentary, look: Look::Plain, ..all };
             self.mark(&all);
         }
         Ok(all)
@@ -538,7 +566,8 @@ impl Plan {
         let arity = child.vars.len();
         let node = self.add(key, Err(exprs.len()), || Kind::Map(Box::new(Map::new(child.node, arity, passes, exprs))));
         let others = if arity == 0 { Others::Never } else { child.others };
-        Planned { node, vars, types, others }
+        let momentary = child.momentary && !vars.is_empty();
+        Planned { node, vars, types, others, momentary, look: Look::Plain }
     }
 
     fn atom(&mut self, formula: &Formula, name: &Name, args: &[Term], signature: &Signature) -> Outcome {
@@ -555,7 +584,9 @@ impl Plan {
                 let node = self.add(format!("facts {name}"), Err(arity), || Kind::Facts);
                 self.facts.insert(name.clone(), node);
                 let vars = (0..arity).map(|i| Name::from(format!("{i}"))).collect();
-                (Planned { node, vars, types, others: Others::Never }, (0..arity).collect())
+                let planned =
+                    Planned { node, vars, types, others: Others::Never, momentary: arity > 0, look: Look::Plain };
+                (planned, (0..arity).collect())
             }
         };
         // The first place of each variable, in the order of the base's columns.

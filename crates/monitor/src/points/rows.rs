@@ -7,8 +7,6 @@
 use super::set::Span;
 use super::timeline::{OPEN, Point};
 use super::words::Word;
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
 use smallvec::SmallVec;
 
 /// No row.
@@ -18,9 +16,68 @@ pub(crate) const NONE: u32 = u32::MAX;
 pub(crate) struct Rows {
     pub(crate) arity: usize,
     words: Vec<Word>,
-    table: HashTable<u32>,
+    index: Index,
     free: Vec<u32>,
     alive: Vec<bool>,
+}
+
+/// Row numbers by the hash of their words: open addressing, half full at most. A slot has 32 bits of the hash above the
+/// number, so that hardly ever a row is read in vain, and none when the table grows.
+#[derive(Clone, Debug, Default)]
+struct Index {
+    slots: Vec<u64>,
+    used: usize,
+}
+
+const EMPTY: u64 = u64::MAX;
+
+impl Index {
+    /// The row, or the slot where it belongs.
+    #[inline]
+    fn find(&self, hash: u64, same: impl Fn(u32) -> bool) -> Result<u32, usize> {
+        let Some(mask) = self.slots.len().checked_sub(1) else { return Err(0) };
+        let mut at = (hash >> 32) as usize & mask;
+        loop {
+            let slot = self.slots[at];
+            if slot == EMPTY {
+                return Err(at);
+            }
+            if (slot ^ hash) >> 32 == 0 && same(slot as u32) {
+                return Ok(slot as u32);
+            }
+            at = (at + 1) & mask;
+        }
+    }
+    /// Puts a row where [`Index::find`] found that it belongs.
+    #[inline]
+    fn insert(&mut self, at: usize, hash: u64, row: u32) {
+        let entry = (hash & !0xffff_ffff) | u64::from(row);
+        self.used += 1;
+        if self.used * 2 <= self.slots.len() {
+            self.slots[at] = entry;
+        } else {
+            self.rebuild(self.used, |_| true);
+            self.place(entry);
+        }
+    }
+    fn place(&mut self, entry: u64) {
+        let mask = self.slots.len() - 1;
+        let mut at = (entry >> 32) as usize & mask;
+        while self.slots[at] != EMPTY {
+            at = (at + 1) & mask;
+        }
+        self.slots[at] = entry;
+    }
+    /// Leaves out rows; there is room for `used` ones then.
+    #[cold]
+    fn rebuild(&mut self, used: usize, stays: impl Fn(u32) -> bool) {
+        let size = (used * 2).next_power_of_two().max(16);
+        for entry in std::mem::replace(&mut self.slots, vec![EMPTY; size]) {
+            if entry != EMPTY && stays(entry as u32) {
+                self.place(entry);
+            }
+        }
+    }
 }
 
 fn fold(a: u64, b: u64) -> u64 {
@@ -28,12 +85,9 @@ fn fold(a: u64, b: u64) -> u64 {
     (product as u64) ^ (product >> 64) as u64
 }
 
-fn hash(words: &[Word]) -> u64 {
-    let mut state = 0x9e37_79b9_7f4a_7c15;
-    for word in words {
-        state = fold(state ^ word.bits(), 0xa076_1d64_78bd_642f);
-    }
-    fold(state, 0xe703_7ed1_a0b4_28db)
+#[inline]
+fn hash(words: impl Iterator<Item = Word>) -> u64 {
+    words.fold(0x9e37_79b9_7f4a_7c15, |state, word| fold(state ^ word.bits(), 0xa076_1d64_78bd_642f))
 }
 
 impl Rows {
@@ -55,6 +109,7 @@ impl Rows {
     pub(crate) fn alive(&self) -> &[bool] {
         &self.alive
     }
+    #[inline]
     pub(crate) fn row(&self, row: u32) -> &[Word] {
         let from = row as usize * self.arity;
         &self.words[from..from + self.arity]
@@ -65,45 +120,60 @@ impl Rows {
         rows.flat_map(|row| self.row(row).iter().copied())
     }
     pub(crate) fn find(&self, words: &[Word]) -> Option<u32> {
-        self.table.find(hash(words), |&row| self.row(row) == words).copied()
+        self.index.find(hash(words.iter().copied()), |row| self.row(row) == words).ok()
     }
     /// The row with these words, a new one if there is none.
+    #[inline]
     pub(crate) fn intern(&mut self, words: &[Word]) -> u32 {
-        let (arity, all) = (self.arity, &self.words);
-        let at = |row: u32| &all[row as usize * arity..(row as usize + 1) * arity];
-        let same = |&row: &u32| at(row).iter().zip(words).all(|(a, b)| a == b);
-        let entry = match self.table.entry(hash(words), same, |&row| hash(at(row))) {
-            Entry::Occupied(entry) => return *entry.get(),
-            Entry::Vacant(entry) => entry,
+        self.intern_all(words.iter().copied())
+    }
+    /// The row with these columns of a row, a new one if there is none.
+    #[inline]
+    pub(crate) fn intern_columns(&mut self, words: &[Word], columns: &[usize]) -> u32 {
+        self.intern_all(columns.iter().map(|&i| words[i]))
+    }
+    #[inline]
+    fn intern_all(&mut self, words: impl Iterator<Item = Word> + Clone) -> u32 {
+        let hash = hash(words.clone());
+        let same = |row: u32| self.row(row).iter().copied().eq(words.clone());
+        let at = match self.index.find(hash, same) {
+            Ok(row) => return row,
+            Err(at) => at,
         };
         let row = match self.free.pop() {
             Some(row) => {
-                let from = row as usize * arity;
-                self.words[from..from + arity].copy_from_slice(words);
+                let from = row as usize * self.arity;
+                self.words[from..from + self.arity].iter_mut().zip(words).for_each(|(to, word)| *to = word);
                 self.alive[row as usize] = true;
                 row
             }
             None => {
-                self.words.extend_from_slice(words);
+                self.words.extend(words);
                 self.alive.push(true);
                 (self.alive.len() - 1) as u32
             }
         };
-        entry.insert(row);
+        self.index.insert(at, hash, row);
         row
     }
     /// Lets go of the rows that are marked.
     pub(crate) fn remove(&mut self, gone: &[bool]) {
-        self.table.retain(|&mut row| !gone[row as usize]);
+        let before = self.free.len();
         for (row, alive) in self.alive.iter_mut().enumerate() {
             if gone[row] && *alive {
                 *alive = false;
                 self.free.push(row as u32);
             }
         }
+        let count = self.free.len() - before;
+        if count > 0 {
+            self.index.used -= count;
+            // Room for as many again, since as many will come.
+            self.index.rebuild(self.index.used + count, |row| !gone[row as usize]);
+        }
     }
     pub(crate) fn bytes(&self) -> usize {
-        self.words.capacity() * 8 + self.table.capacity() * 5 + self.free.capacity() * 4 + self.alive.capacity()
+        self.words.capacity() * 8 + self.index.slots.capacity() * 8 + self.free.capacity() * 4 + self.alive.capacity()
     }
 }
 
@@ -124,6 +194,10 @@ impl Filing {
             self.hull.resize(wanted, NOWHERE);
             self.place.resize(wanted, NONE);
         }
+    }
+    /// From the first to the last point of a row as it is filed.
+    pub(crate) fn hull(&self, row: u32) -> Span {
+        self.hull[row as usize]
     }
     pub(crate) fn bytes(&self) -> usize {
         self.hull.capacity() * 8 + self.place.capacity() * 4

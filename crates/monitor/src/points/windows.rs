@@ -4,7 +4,7 @@
 //! stamps 0 1 2 9 10      past([0,3) , window [1,8])  =  points 1..4  (9 - 2 <= 8; 10 - 2 <= 8 as well: up to 5)
 //! ```
 //! An interval that goes on (`OPEN`) is taken to go on for ever: what the next points do to that is told as they come.
-use super::set::{Span, Spans, push, seek};
+use super::set::{Span, Spans, clip, push, seek};
 use super::timeline::{Hint, OPEN, Point, Timeline};
 
 /// Far end of a window without one.
@@ -28,6 +28,92 @@ impl Reach {
     pub(crate) fn leaves_holes(self, gap: i64) -> bool {
         self.near > 0 && self.far != FOREVER && gap > self.far - self.near
     }
+}
+
+/// How a join sees the rows of one of its sides: as they are, or through a window of which nothing is kept.
+///
+/// ```text
+/// ONCE[0,9] A(a,b) AND B(a,c)      at a point of B the rows of A are looked at, as far back as the window goes
+/// ```
+/// For this the other side must be momentary: it holds at points that are there and never goes on. So nothing needs to be
+/// waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Look {
+    #[default]
+    Plain,
+    Back(Reach),
+    Ahead(Reach),
+}
+
+impl Look {
+    /// Where a row may be seen otherwise if it differs on a span; of points that are there.
+    #[inline]
+    pub(crate) fn reach(self, span: Span, time: &Timeline, hints: &mut Hints) -> Span {
+        let Hints { low, high, .. } = hints;
+        match self {
+            Look::Plain => span,
+            Look::Back(reach) => later(span, reach, time, low, high),
+            Look::Ahead(reach) => earlier(span, reach, time, low, high),
+        }
+    }
+
+    /// Where a row must be looked at to say how it is seen on a span.
+    #[inline]
+    pub(crate) fn source(self, span: Span, time: &Timeline, hints: &mut Hints) -> Span {
+        let Hints { c, d, .. } = hints;
+        match self {
+            Look::Plain => span,
+            Look::Back(reach) => earlier(span, reach, time, c, d),
+            Look::Ahead(reach) => later(span, reach, time, c, d),
+        }
+    }
+
+    /// Whether a row with this set is seen at a point.
+    #[inline]
+    pub(crate) fn sees(self, set: &[Span], point: Point, time: &Timeline, hints: &mut Hints) -> bool {
+        if set.is_empty() {
+            return false;
+        }
+        let (low, high) = self.source((point, point + 1), time, hints);
+        low < high && set.get(seek(set, low)).is_some_and(|span| span.0 < high)
+    }
+
+    /// What is seen of a set inside a span, appended.
+    #[inline]
+    pub(crate) fn part(self, set: &[Span], within: Span, time: &Timeline, hints: &mut Hints, out: &mut Spans) {
+        match self {
+            Look::Plain => clip(set, within, out),
+            _ if within.1 - within.0 == 1 => {
+                if self.sees(set, within.0, time, hints) {
+                    push(out, within);
+                }
+            }
+            Look::Back(reach) => {
+                past(set, reach, within, time, hints, out);
+            }
+            Look::Ahead(reach) => future(set, reach, within, time, hints, out),
+        }
+    }
+}
+
+/// Points that have one of a span at a distance in reach before them; maybe some between them too.
+#[inline]
+fn later((low, high): Span, reach: Reach, time: &Timeline, from: &mut Hint, to: &mut Hint) -> Span {
+    let from = match reach.near {
+        0 => low,
+        near => time.first_from(time.stamp(low).saturating_add(near), from),
+    };
+    (from, beyond(time, high - 1, reach.far, to))
+}
+
+/// Points that have one of a span at a distance in reach after them; maybe some between them too.
+#[inline]
+fn earlier((low, high): Span, reach: Reach, time: &Timeline, from: &mut Hint, to: &mut Hint) -> Span {
+    let to = match reach.near {
+        0 => high,
+        near => time.first_after(time.stamp(high - 1).saturating_sub(near), to),
+    };
+    (back(time, low, reach.far, from), to)
 }
 
 /// Searches of one operator; they move on together.
