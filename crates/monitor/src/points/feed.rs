@@ -196,42 +196,6 @@ impl Piece<'_> {
         Some(Word::short(if negative { -number } else { number }))
     }
 
-    /// A stamp of at most 18 digits with a blank or semicolon behind it.
-    #[inline]
-    fn digits(&mut self) -> Option<i64> {
-        let rest = self.bytes.get(self.at..)?;
-        let (number, count) = decimal(rest);
-        if !(1..=18).contains(&count) || !matches!(rest.get(count), Some(b' ' | b';' | b'\n')) {
-            return None;
-        }
-        self.at += count;
-        Some(number)
-    }
-
-    /// A tuple of whole numbers without blanks, from its opening parenthesis on; most are such.
-    #[inline]
-    fn tuple(&mut self, width: usize, words: &mut Vec<Word>) -> bool {
-        let from = self.at;
-        words.clear();
-        for _ in 0..width {
-            // Behind the parenthesis or comma.
-            self.at += 1;
-            match self.small() {
-                Some(word) => words.push(word),
-                None => break,
-            }
-            if self.peek() == Some(b')') {
-                break;
-            }
-        }
-        if words.len() == width && self.peek() == Some(b')') {
-            self.at += 1;
-            return true;
-        }
-        self.at = from;
-        false
-    }
-
     fn text(&self, (from, to): (usize, usize)) -> Result<&str, Stop> {
         match std::str::from_utf8(&self.bytes[from..to]) {
             Ok(text) => Ok(text),
@@ -240,15 +204,109 @@ impl Piece<'_> {
     }
 }
 
+/// Columns of an event that is read fast, at most.
+const FAST: usize = 8;
+
+/// What such an event begins with, and which bits of 16 bytes that takes: whole numbers behind a short name.
+pub(super) fn lead(name: &str, types: &[Type]) -> Option<(u128, u128)> {
+    let all = 8 * (name.len() + 1);
+    if all > 128 || !(1..=FAST).contains(&types.len()) || types.iter().any(|&kind| kind != Type::Int) {
+        return None;
+    }
+    let mut bytes = [0; 16];
+    bytes[..name.len()].copy_from_slice(name.as_bytes());
+    bytes[name.len()] = b'(';
+    Some((u128::from_le_bytes(bytes), u128::MAX >> (128 - all)))
+}
+
+/// Whole numbers with commas between them and a parenthesis behind the last; gives where that ends.
+#[inline]
+fn numbers(bytes: &[u8], mut at: usize, words: &mut [Word]) -> Option<usize> {
+    let last = words.len() - 1;
+    for (i, word) in words.iter_mut().enumerate() {
+        let negative = *bytes.get(at)? == b'-';
+        at += usize::from(negative);
+        let (number, count) = decimal(&bytes[at..]);
+        let ends = if i == last { b')' } else { b',' };
+        if !(1..=18).contains(&count) || bytes.get(at + count) != Some(&ends) {
+            return None;
+        }
+        *word = Word::short(if negative { -number } else { number });
+        at += count + 1;
+    }
+    Some(at)
+}
+
 impl Points {
+    /// Takes what most logs consist of: stamps and events of whole numbers, without blanks where none must be. Stops before
+    /// the first thing that is any different, or may go on in the next piece.
+    fn skim(&mut self, reader: &mut LogReader, piece: &mut Piece<'_>, line_start: &mut usize) -> Result<(), Stop> {
+        let bytes = piece.bytes;
+        let mut words = [Word::default(); FAST];
+        loop {
+            let at = piece.at;
+            match bytes.get(at) {
+                Some(b' ') => piece.at += 1,
+                Some(b'\n') => {
+                    piece.at += 1;
+                    reader.line += 1;
+                    reader.before = 0;
+                    *line_start = piece.at;
+                }
+                Some(b';') if reader.point.is_some() => {
+                    piece.at += 1;
+                    reader.point = None;
+                    reader.predicate = None;
+                }
+                Some(b'@') => {
+                    let (stamp, count) = decimal(&bytes[at + 1..]);
+                    let end = at + 1 + count;
+                    if !(1..=18).contains(&count) || !matches!(bytes.get(end), Some(b' ' | b';' | b'\n')) {
+                        return Ok(());
+                    }
+                    self.open(reader, stamp, at)?;
+                    piece.at = end;
+                }
+                _ => {
+                    let (Some(point), Some(begin)) = (reader.point, bytes[at..].first_chunk::<16>()) else {
+                        return Ok(());
+                    };
+                    let begin = u128::from_le_bytes(*begin);
+                    let is_it = |known: &Predicate| known.lead.is_some_and(|(name, bits)| (begin ^ name) & bits == 0);
+                    let Some(predicate) = self.predicates.iter().position(is_it) else { return Ok(()) };
+                    let Predicate { ref name, ref types, .. } = self.predicates[predicate];
+                    let words = &mut words[..types.len()];
+                    let Some(end) = numbers(bytes, at + name.len() + 1, words) else { return Ok(()) };
+                    reader.facts += 1;
+                    self.put(predicate, point, words, true).map_err(|error| refused(at, error))?;
+                    reader.predicate = Some(predicate);
+                    piece.at = end;
+                }
+            }
+        }
+    }
+
+    /// Opens a time-point.
+    fn open(&mut self, reader: &mut LogReader, stamp: i64, at: usize) -> Result<(), Stop> {
+        let point = self.begin(stamp).map_err(|error| refused(at, error))?;
+        reader.note_line(point, self.sink.printed());
+        reader.point = Some(point);
+        reader.predicate = None;
+        reader.points += 1;
+        Ok(())
+    }
+
     /// Takes a piece of a log, and gives how many bytes of it were taken: the rest, an unfinished token, comes again at the
     /// start of the next piece. `last`: nothing follows.
     pub fn feed(&mut self, reader: &mut LogReader, bytes: &[u8], last: bool) -> Result<usize, BadLine> {
         let mut piece = Piece { bytes, at: 0, last, crossed: false };
         // Where the current line begins, and up to where everything is taken.
         let mut line_start = 0;
-        let mut safe;
+        let mut safe = 0;
         let outcome = loop {
+            if let Err(Stop::Bad(at, found, expected)) = self.skim(reader, &mut piece, &mut line_start) {
+                break Err((at, found, expected));
+            }
             // Spaces and comments, counting lines.
             let Some(byte) = piece.peek() else {
                 safe = piece.at;
@@ -331,23 +389,12 @@ impl Points {
         let from = piece.at;
         if byte == b'@' {
             piece.at += 1;
-            let stamp = match piece.digits() {
-                Some(stamp) => stamp,
-                None => {
-                    let word = piece.word()?;
-                    let text = piece.text(word)?;
-                    let Ok(stamp) = text.parse::<i64>() else {
-                        return piece.bad(from, format!("`@{text}`"), "`@` and a stamp in seconds");
-                    };
-                    stamp
-                }
+            let word = piece.word()?;
+            let text = piece.text(word)?;
+            let Ok(stamp) = text.parse::<i64>() else {
+                return piece.bad(from, format!("`@{text}`"), "`@` and a stamp in seconds");
             };
-            let point = self.begin(stamp).map_err(|error| refused(from, error))?;
-            reader.note_line(point, self.sink.printed());
-            reader.point = Some(point);
-            reader.predicate = None;
-            reader.points += 1;
-            return Ok(());
+            return self.open(reader, stamp, from);
         }
         let Some(point) = reader.point else { return piece.unexpected("`@` and a stamp") };
         match (byte, reader.predicate) {
@@ -387,10 +434,7 @@ impl Points {
         predicate: usize,
     ) -> Result<(), Stop> {
         let from = piece.at;
-        let Predicate { ref types, whole, .. } = self.predicates[predicate];
-        if !(whole && piece.tuple(types.len(), &mut reader.words)) {
-            self.read_values(reader, piece, predicate)?;
-        }
+        self.read_values(reader, piece, predicate)?;
         reader.facts += 1;
         self.put(predicate, point, &reader.words, true).map_err(|error| refused(from, error))
     }

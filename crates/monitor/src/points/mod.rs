@@ -41,7 +41,7 @@ use crate::grounds::{PointFact, PointLog};
 use nodes::{Node, Round};
 use rows::Rows;
 use set::Change;
-use sink::Sink;
+use sink::{Sink, Verdict, write_number};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -132,8 +132,8 @@ pub struct Points {
 struct Predicate {
     name: Name,
     types: Vec<Type>,
-    /// All columns are whole numbers.
-    whole: bool,
+    /// What an event begins with if it is read fast: the name and its parenthesis, and which bits of 16 bytes those are.
+    lead: Option<(u128, u128)>,
     /// `None`: the formula does not read it.
     node: Option<usize>,
 }
@@ -149,7 +149,7 @@ impl Points {
             .map(|(name, types)| Predicate {
                 name: name.clone(),
                 types: types.clone(),
-                whole: types.iter().all(|&kind| kind == Type::Int),
+                lead: feed::lead(name, types),
                 node: plan.facts.get(name).copied(),
             })
             .collect();
@@ -164,8 +164,8 @@ impl Points {
             predicates,
             by_name,
             columns: crate::query::columns(formula),
+            sink: Sink::new(plan.order.clone(), plan.types.clone()),
             types: plan.types,
-            sink: Sink::new(plan.order.clone()),
             order: plan.order,
             seen: 0,
             started: false,
@@ -478,6 +478,7 @@ impl Points {
                 }
             }
         }
+        let mut text = Vec::new();
         for (point, [gone, come]) in at {
             let mut new = now.remove(&point).unwrap_or_default();
             let mut old: Vec<u32> = new.iter().copied().filter(|row| !come.contains(row)).chain(gone).collect();
@@ -485,7 +486,9 @@ impl Points {
                 if !rows.is_empty() {
                     self.sorted(rows);
                     out.push(sign);
-                    self.write_line(out, point, self.time.stamp(point), rows);
+                    text.clear();
+                    self.sink.write(rows, space, &self.pool, &mut text);
+                    write_line(out, point, self.time.stamp(point), &text);
                 }
             }
         }
@@ -517,8 +520,9 @@ impl Points {
     /// Where a term has no value, first what was final before, and with the next call the error.
     pub fn final_verdicts(&mut self) -> Result<Vec<PointVerdict>, PointsError> {
         let mut verdicts = Vec::new();
-        self.each_final(&mut |points, point, stamp, rows| {
-            verdicts.push(PointVerdict { point, stamp, tuples: rows.iter().map(|&row| points.tuple(row)).collect() });
+        self.each_final(&mut |points, point, stamp, verdict| {
+            let tuples = verdict.rows().map(|row| points.tuple(row)).collect();
+            verdicts.push(PointVerdict { point, stamp, tuples });
         })?;
         Ok(verdicts)
     }
@@ -526,65 +530,23 @@ impl Points {
     /// Appends final verdicts as MonPoly prints them, `@stamp (time point n): (1,"a") (2,"b")`, a line each; errors come as
     /// with [`Points::final_verdicts`].
     pub fn write_final(&mut self, out: &mut Vec<u8>) -> Result<(), PointsError> {
-        self.each_final(&mut |points, point, stamp, rows| points.write_line(out, point, stamp, rows))
+        self.each_final(&mut |_, point, stamp, verdict| write_line(out, point, stamp, &verdict.text))
     }
 
-    fn write_line(&self, out: &mut Vec<u8>, point: u32, stamp: i64, rows: &[u32]) {
-        out.push(b'@');
-        write_number(out, stamp);
-        out.extend_from_slice(b" (time point ");
-        write_number(out, i64::from(point));
-        out.extend_from_slice(b"):");
-        if self.order.is_empty() {
-            out.extend_from_slice(b" true\n");
-            return;
-        }
-        let space = &self.spaces[self.nodes[self.root].core.space];
-        let mut buffer = [0u8; 128];
-        for &row in rows {
-            let words = space.row(row);
-            // A few small numbers are put together from the right, as their digits come.
-            let mut columns = self.order.iter().rev().map(|&column| words[column].as_small());
-            let put = |(at, end): (usize, u8), number: Option<i64>| {
-                buffer[at - 1] = end;
-                Some((digits(&mut buffer, at - 1, number?), b','))
-            };
-            if self.order.len() <= 6
-                && let Some((at, _)) = columns.try_fold((128, b')'), put)
-            {
-                buffer[at - 2..at].copy_from_slice(b" (");
-                out.extend_from_slice(&buffer[at - 2..]);
-                continue;
-            }
-            out.extend_from_slice(b" (");
-            for (i, &column) in self.order.iter().enumerate() {
-                if i > 0 {
-                    out.push(b',');
-                }
-                match words[column].as_small() {
-                    Some(number) => write_number(out, number),
-                    None => self.pool.write(words[column], self.types[i], out),
-                }
-            }
-            out.push(b')');
-        }
-        out.push(b'\n');
-    }
-
-    fn each_final(&mut self, visit: &mut dyn FnMut(&Points, u32, i64, &[u32])) -> Result<(), PointsError> {
+    fn each_final(&mut self, visit: &mut dyn FnMut(&Points, u32, i64, &Verdict)) -> Result<(), PointsError> {
         self.round();
         let fault = self.fault();
         let known = fault.as_ref().and_then(|fault| fault.place).map_or(self.time.len(), |(point, _)| point);
         let until = self.settled_until(known);
-        let mut sink = std::mem::replace(&mut self.sink, Sink::new(Vec::new()));
+        let mut sink = std::mem::take(&mut self.sink);
         let mut visited = false;
         while sink.printed() < until {
             let point = sink.printed();
             let space = &self.spaces[self.nodes[self.root].core.space];
-            let rows = sink.next(space, &self.pool);
-            if !rows.is_empty() {
+            let verdict = sink.next(space, &self.pool);
+            if !verdict.is_empty() {
                 visited = true;
-                visit(self, point, self.time.stamp(point), rows);
+                visit(self, point, self.time.stamp(point), verdict);
             }
         }
         self.sink = sink;
@@ -619,7 +581,8 @@ impl Points {
         let Some(last) = self.time.last() else { return };
         let mut hint = self.time.len();
         let back = self.time.first_from(last.saturating_sub(self.horizon.unwrap_or(0)), &mut hint);
-        let own = self.sink.printed().min(back);
+        // A row that ends where printing goes on is still shown.
+        let own = self.sink.printed().saturating_sub(1).min(back);
         let mut needs: Vec<(u32, Option<u32>)> = vec![(own, None); self.nodes.len()];
         for i in (0..self.nodes.len()).rev() {
             for child in self.nodes[i].children() {
@@ -666,42 +629,14 @@ fn odd(borders: &[u32]) -> Vec<u32> {
     borders.chunk_by(|a, b| a == b).filter(|same| same.len() % 2 == 1).map(|same| same[0]).collect()
 }
 
-fn write_number(out: &mut Vec<u8>, number: i64) {
-    let mut buffer = [0u8; 20];
-    let at = digits(&mut buffer, 20, number);
-    out.extend_from_slice(&buffer[at..]);
-}
-
-/// All numbers of two digits.
-const PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[0; 2]; 100];
-    let mut i = 0;
-    while i < 100 {
-        pairs[i] = [b'0' + i as u8 / 10, b'0' + i as u8 % 10];
-        i += 1;
-    }
-    pairs
-};
-
-/// Writes a number into a buffer so that it ends before `at`, and gives where it begins; that is at most 20 bytes before.
-fn digits(buffer: &mut [u8], mut at: usize, number: i64) -> usize {
-    let end = at;
-    let mut rest = number.unsigned_abs();
-    while rest >= 10 {
-        at -= 2;
-        buffer[at..at + 2].copy_from_slice(&PAIRS[(rest % 100) as usize]);
-        rest /= 100;
-    }
-    // A single digit is left over, or none.
-    if rest > 0 || at == end {
-        at -= 1;
-        buffer[at] = b'0' + rest as u8;
-    }
-    if number < 0 {
-        at -= 1;
-        buffer[at] = b'-';
-    }
-    at
+fn write_line(out: &mut Vec<u8>, point: u32, stamp: i64, rows: &[u8]) {
+    out.push(b'@');
+    write_number(out, stamp);
+    out.extend_from_slice(b" (time point ");
+    write_number(out, i64::from(point));
+    out.extend_from_slice(b"):");
+    out.extend_from_slice(rows);
+    out.push(b'\n');
 }
 
 fn refusal(found: String, allowed: &str) -> PointsError {

@@ -1,45 +1,166 @@
 //! What comes out: changes for those who revise, final verdicts for those who stream.
+//!
+//! ```text
+//! point 7 shows  (1,2) (3,9)       turns at 8: (2,5) comes, (3,9) goes       point 8 shows  (1,2) (2,5)
+//! ```
+//! A row is written when it comes; as long as it holds, its text is copied.
 use super::rows::Rows;
 use super::set::Change;
 use super::timeline::OPEN;
 use super::words::{Pool, Word};
+use crate::formula::Type;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 const END: u32 = u32::MAX;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sink {
-    /// Column of the root for each column of the result.
-    order: Vec<usize>,
+    layout: Layout,
     pub(crate) stream: bool,
     /// Changes since they were asked for, and how many points were reported then.
     pub(crate) log: Vec<Change>,
     pub(crate) reported: u32,
     printed: u32,
-    /// For each point that is not printed yet, the rows that turn there, as a list in `cells`.
-    heads: VecDeque<u32>,
+    /// For each point that is not printed yet two lists in `cells`: the rows that turn from there on, and those that
+    /// are otherwise at this one point only.
+    heads: VecDeque<[u32; 2]>,
     cells: Vec<(u32, u32)>,
     free: u32,
-    /// Rows that hold at the point before the next one, sorted by their values.
-    live: Vec<u32>,
+    /// Which rows hold at the point before the next one.
     holds: Vec<bool>,
+    live: Verdict,
+    /// What is shown at a point where rows are otherwise at this point only.
+    moment: Verdict,
+    spare: Verdict,
+    turned: Vec<u32>,
+    come: Vec<Shown>,
+}
+
+/// Rows that hold at a point, sorted by their values, and their text as MonPoly prints it: ` (1,2) (3,9)`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Verdict {
+    rows: Vec<Shown>,
+    pub(crate) text: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Shown {
+    /// The value that is sorted by first.
+    first: i64,
+    row: u32,
+    /// Of its text.
+    length: u32,
+}
+
+impl Verdict {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+    pub(crate) fn rows(&self) -> impl Iterator<Item = u32> + '_ {
+        self.rows.iter().map(|shown| shown.row)
+    }
+}
+
+/// How rows are sorted and written.
+#[derive(Clone, Debug, Default)]
+struct Layout {
+    /// Column of the root for each column of the result.
+    order: Vec<usize>,
+    types: Vec<Type>,
+    /// Not all values that are sorted by first are small numbers.
+    large: bool,
+}
+
+impl Layout {
+    fn compare_words(&self, a: &[Word], b: &[Word], pool: &Pool) -> Ordering {
+        for &i in &self.order {
+            if a[i] != b[i] {
+                return pool.order(a[i], b[i]);
+            }
+        }
+        Ordering::Equal
+    }
+
+    fn shown(&mut self, row: u32, space: &Rows) -> Shown {
+        let first = self.order.first().map_or(Some(0), |&i| space.row(row)[i].as_small());
+        self.large |= first.is_none();
+        Shown { first: first.unwrap_or(0), row, length: 0 }
+    }
+
+    #[inline]
+    fn compare(&self, a: &Shown, b: &Shown, space: &Rows, pool: &Pool) -> Ordering {
+        if !self.large && a.first != b.first {
+            return a.first.cmp(&b.first);
+        }
+        self.compare_words(space.row(a.row), space.row(b.row), pool)
+    }
+
+    fn write(&self, words: &[Word], pool: &Pool, out: &mut Vec<u8>) {
+        if self.order.is_empty() {
+            return out.extend_from_slice(b" true");
+        }
+        let mut buffer = [0u8; 128];
+        // A few small numbers are put together from the right, as their digits come.
+        let mut columns = self.order.iter().rev().map(|&column| words[column].as_small());
+        let put = |(at, end): (usize, u8), number: Option<i64>| {
+            buffer[at - 1] = end;
+            Some((digits(&mut buffer, at - 1, number?), b','))
+        };
+        if self.order.len() <= 6
+            && let Some((at, _)) = columns.try_fold((128, b')'), put)
+        {
+            buffer[at - 2..at].copy_from_slice(b" (");
+            return out.extend_from_slice(&buffer[at - 2..]);
+        }
+        out.extend_from_slice(b" (");
+        for (i, (&column, &kind)) in self.order.iter().zip(&self.types).enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            match words[column].as_small() {
+                Some(number) => write_number(out, number),
+                None => pool.write(words[column], kind, out),
+            }
+        }
+        out.push(b')');
+    }
+
+    /// What is left of a verdict without the rows that no longer hold and with those that come, which are sorted.
+    fn weave(&self, from: &Verdict, come: &[Shown], holds: &[bool], to: &mut Verdict, space: &Rows, pool: &Pool) {
+        to.rows.clear();
+        to.text.clear();
+        let add = |shown: &Shown, to: &mut Verdict| {
+            let before = to.text.len();
+            self.write(space.row(shown.row), pool, &mut to.text);
+            to.rows.push(Shown { length: (to.text.len() - before) as u32, ..*shown });
+        };
+        let mut come = come.iter().peekable();
+        // Text of rows that stay is copied in runs.
+        let (mut run, mut at) = (0, 0);
+        for shown in &from.rows {
+            while let Some(new) = come.next_if(|new| self.compare(new, shown, space, pool) == Ordering::Less) {
+                to.text.extend_from_slice(&from.text[run..at]);
+                run = at;
+                add(new, to);
+            }
+            if holds[shown.row as usize] {
+                to.rows.push(*shown);
+                at += shown.length as usize;
+            } else {
+                to.text.extend_from_slice(&from.text[run..at]);
+                at += shown.length as usize;
+                run = at;
+            }
+        }
+        to.text.extend_from_slice(&from.text[run..at]);
+        come.for_each(|new| add(new, to));
+    }
 }
 
 impl Sink {
-    pub(crate) fn new(order: Vec<usize>) -> Sink {
-        Sink {
-            order,
-            stream: false,
-            log: Vec::new(),
-            reported: 0,
-            printed: 0,
-            heads: VecDeque::new(),
-            cells: Vec::new(),
-            free: END,
-            live: Vec::new(),
-            holds: Vec::new(),
-        }
+    pub(crate) fn new(order: Vec<usize>, types: Vec<Type>) -> Sink {
+        Sink { layout: Layout { order, types, large: false }, free: END, ..Sink::default() }
     }
 
     /// First point that is not printed yet.
@@ -52,20 +173,26 @@ impl Sink {
             return self.log.extend(changes);
         }
         for Change { row, span } in changes {
-            self.turn(row, span.0.max(self.printed));
-            if span.1 != OPEN {
-                self.turn(row, span.1.max(self.printed));
+            let (low, high) = (span.0.max(self.printed), span.1.max(self.printed));
+            if high - low == 1 {
+                self.turn(row, low, 1);
+            } else if low < high {
+                self.turn(row, low, 0);
+                if high != OPEN {
+                    self.turn(row, high, 0);
+                }
             }
         }
     }
 
-    fn turn(&mut self, row: u32, point: u32) {
+    fn turn(&mut self, row: u32, point: u32, list: usize) {
         let at = (point - self.printed) as usize;
         if self.heads.len() <= at {
-            self.heads.resize(at + 1, END);
+            self.heads.resize(at + 1, [END; 2]);
         }
-        let cell = (row, self.heads[at]);
-        self.heads[at] = if self.free == END {
+        let head = &mut self.heads[at][list];
+        let cell = (row, *head);
+        *head = if self.free == END {
             self.cells.push(cell);
             self.cells.len() as u32 - 1
         } else {
@@ -75,76 +202,116 @@ impl Sink {
         };
     }
 
-    pub(crate) fn compare(&self, a: &[Word], b: &[Word], pool: &Pool) -> Ordering {
-        for &i in &self.order {
-            if a[i] != b[i] {
-                return pool.order(a[i], b[i]);
-            }
-        }
-        Ordering::Equal
-    }
-
     pub(crate) fn sort(&self, rows: &mut [u32], space: &Rows, pool: &Pool) {
-        rows.sort_unstable_by(|&a, &b| self.compare(space.row(a), space.row(b), pool));
+        rows.sort_unstable_by(|&a, &b| self.layout.compare_words(space.row(a), space.row(b), pool));
     }
 
-    /// Goes on to the next point, and gives the rows that hold there, sorted.
-    pub(crate) fn next(&mut self, space: &Rows, pool: &Pool) -> &[u32] {
-        let mut cell = self.heads.pop_front().unwrap_or(END);
+    /// Appends rows as text.
+    pub(crate) fn write(&self, rows: &[u32], space: &Rows, pool: &Pool, out: &mut Vec<u8>) {
+        rows.iter().for_each(|&row| self.layout.write(space.row(row), pool, out));
+    }
+
+    /// Goes on to the next point, and gives what holds there.
+    pub(crate) fn next(&mut self, space: &Rows, pool: &Pool) -> &Verdict {
+        let [turns, pulses] = self.heads.pop_front().unwrap_or([END; 2]);
         self.printed += 1;
-        if cell == END {
+        if turns != END {
+            self.flip(turns, space, pool);
+            self.layout.weave(&self.live, &self.come, &self.holds, &mut self.spare, space, pool);
+            std::mem::swap(&mut self.live, &mut self.spare);
+        }
+        if pulses == END {
             return &self.live;
         }
-        let mut turned = Vec::new();
+        self.flip(pulses, space, pool);
+        self.layout.weave(&self.live, &self.come, &self.holds, &mut self.moment, space, pool);
+        self.turned.iter().for_each(|&row| self.holds[row as usize] ^= true);
+        &self.moment
+    }
+
+    /// Takes a list off; rows that stand there an odd number of times are turned, those that hold then come.
+    fn flip(&mut self, mut cell: u32, space: &Rows, pool: &Pool) {
+        self.turned.clear();
         while cell != END {
             let (row, next) = std::mem::replace(&mut self.cells[cell as usize], (0, self.free));
             self.free = cell;
-            turned.push(row);
+            self.turned.push(row);
             cell = next;
         }
-        turned.sort_unstable();
-        let mut come: Vec<u32> = Vec::new();
-        let mut gone = false;
-        for same in turned.chunk_by(|a, b| a == b).filter(|same| same.len() % 2 == 1) {
-            let row = same[0];
+        if self.turned.len() > 1 {
+            self.turned.sort_unstable();
+            let mut kept = 0;
+            for i in 0..self.turned.len() {
+                // The same row twice is nothing.
+                if kept > 0 && self.turned[kept - 1] == self.turned[i] {
+                    kept -= 1;
+                } else {
+                    self.turned[kept] = self.turned[i];
+                    kept += 1;
+                }
+            }
+            self.turned.truncate(kept);
+        }
+        self.come.clear();
+        for &row in &self.turned {
             if self.holds.len() <= row as usize {
                 self.holds.resize(row as usize + 1, false);
             }
             self.holds[row as usize] ^= true;
             if self.holds[row as usize] {
-                come.push(row);
-            } else {
-                gone = true;
+                let shown = self.layout.shown(row, space);
+                self.come.push(shown);
             }
         }
-        if gone {
-            let holds = &self.holds;
-            self.live.retain(|&row| holds[row as usize]);
-        }
-        if !come.is_empty() {
-            self.sort(&mut come, space, pool);
-            if self.live.is_empty() {
-                self.live = come;
-            } else {
-                let mut merged = Vec::with_capacity(self.live.len() + come.len());
-                let mut i = 0;
-                for row in come {
-                    while i < self.live.len()
-                        && self.compare(space.row(self.live[i]), space.row(row), pool) == Ordering::Less
-                    {
-                        merged.push(self.live[i]);
-                        i += 1;
-                    }
-                    merged.push(row);
-                }
-                merged.extend_from_slice(&self.live[i..]);
-                self.live = merged;
-            }
-        }
-        &self.live
+        let layout = &self.layout;
+        self.come.sort_unstable_by(|a, b| layout.compare(a, b, space, pool));
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.log.capacity() * 12 + self.heads.capacity() * 4 + self.cells.capacity() * 8 + self.live.capacity() * 4
+        let lists = [&self.live, &self.moment, &self.spare];
+        let verdicts: usize = lists.iter().map(|list| list.rows.capacity() * 16 + list.text.capacity()).sum();
+        self.log.capacity() * 12
+            + self.heads.capacity() * 8
+            + self.cells.capacity() * 8
+            + self.holds.capacity()
+            + verdicts
     }
+}
+
+pub(crate) fn write_number(out: &mut Vec<u8>, number: i64) {
+    let mut buffer = [0u8; 20];
+    let at = digits(&mut buffer, 20, number);
+    out.extend_from_slice(&buffer[at..]);
+}
+
+/// All numbers of two digits.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut i = 0;
+    while i < 100 {
+        pairs[i] = [b'0' + i as u8 / 10, b'0' + i as u8 % 10];
+        i += 1;
+    }
+    pairs
+};
+
+/// Writes a number into a buffer so that it ends before `at`, and gives where it begins; that is at most 20 bytes before.
+fn digits(buffer: &mut [u8], mut at: usize, number: i64) -> usize {
+    let end = at;
+    let mut rest = number.unsigned_abs();
+    while rest >= 10 {
+        at -= 2;
+        buffer[at..at + 2].copy_from_slice(&PAIRS[(rest % 100) as usize]);
+        rest /= 100;
+    }
+    // A single digit is left over, or none.
+    if rest > 0 || at == end {
+        at -= 1;
+        buffer[at] = b'0' + rest as u8;
+    }
+    if number < 0 {
+        at -= 1;
+        buffer[at] = b'-';
+    }
+    at
 }
