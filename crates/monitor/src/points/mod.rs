@@ -19,6 +19,7 @@
 //! the log, a late fact and a withdrawal go the same way through the operators (`nodes`). Within a time-point facts are a
 //! set. After the log there is silence: [`Points::finish`] lets empty points follow, very far away. Where a term has no
 //! value, e.g. by a division by zero, there is no answer beyond that point, until the facts that cause it are withdrawn.
+mod agenda;
 mod feed;
 mod nodes;
 mod plan;
@@ -303,6 +304,7 @@ impl Points {
                 pool: &mut self.pool,
                 before: self.seen,
                 first: !self.started,
+                eager: !self.sink.stream,
             };
             for i in 0..self.nodes.len() {
                 let (below, node) = self.nodes.split_at_mut(i);
@@ -379,7 +381,7 @@ impl Points {
 
     /// Everything that holds at the log's points. After [`Points::finish`] that is under silence. Before it, the points
     /// from [`Points::final_until`] on are not settled: what is still to come is left open there, and may be taken to go on
-    /// as the last point does.
+    /// as the last point does; in a stream it may be missing.
     pub fn relation(&mut self) -> Result<Vec<PointVerdict>, PointsError> {
         self.answer()?;
         let mut at: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -568,7 +570,7 @@ impl Points {
     /// Drops what neither the formula nor the horizon reaches.
     fn let_go(&mut self) {
         let rows: usize = self.spaces.iter().map(Rows::count).sum();
-        if rows >= 2 * self.tidy + 2 * BATCH {
+        if rows >= 3 * self.tidy + 4 * BATCH {
             self.let_rows_go();
         }
         if self.pool.is_untidy() {

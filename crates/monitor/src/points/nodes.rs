@@ -2,18 +2,22 @@
 //!
 //! ```text
 //! insert ack(7) at point 9   ->  facts: row [7] may differ on [9,10)
-//!                            ->  EVENTUALLY[0,6h]: row [7] on [4,10), recomputed there from the facts, differs on [4,10)
-//!                            ->  lodged AND NOT …: rows [7, x] that hold somewhere in [4,10), recomputed there
+//!                            ->  lodged AND NOT EVENTUALLY[0,6h] ack: seen through the window, row [7] may differ on [4,10);
+//!                                rows [7, x] of lodged that hold somewhere in [4,10) are looked at again there
 //! ```
 //! One path serves the end of the log, late facts and withdrawals: an input says where a row *may* differ, the operator
 //! recomputes its own row on the span that this can reach, and passes on where it really differs. So a result is a
 //! function of the set of facts and of the time-points, whatever the order. The future is silent: an interval that goes on
 //! is kept as `OPEN`; what the clock alone ends is waited for in [`Timers`].
+//!
+//! A window that only meets facts of the moment is never worked out: those who meet it look through it ([`Look`]). What such
+//! a window ahead leaves open is put off in a stream until it is settled ([`Later`]), and is worked out once.
+use super::agenda::Agenda;
 use super::rows::{Filing, NONE, Rows, Side};
 use super::set::{
     ALL, Change, Set, Span, Spans, both, clip, clip_not, contains, either, hull, push, replace, run, seek, trim,
 };
-use super::timeline::{OPEN, Point, Timeline};
+use super::timeline::{Hint, OPEN, Point, Timeline};
 use super::timers::Timers;
 use super::windows::{FOREVER, Hints, Look, Reach, back, beyond, future, past};
 use super::words::{Expr, Pool, Word, holds};
@@ -149,6 +153,7 @@ pub(crate) enum Kind {
     /// TRUE at every point, or (not) a single row.
     Constant,
     Unary(Box<Unary>),
+    Guard(Box<Guard>),
     Zip(Box<Zip>),
     Or(Box<Or>),
     Join(Box<Join>),
@@ -220,12 +225,120 @@ impl OpenRows {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pairing {
-    And,
     Since,
     Until,
 }
 
-/// `driver AND other`, `other SINCE driver`, `other UNTIL driver`: the other's variables are among the driver's.
+/// `driver AND other AND NOT another`: a row of the driver where it passes some tests.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard {
+    pub(crate) driver: usize,
+    pub(crate) tests: Vec<Test>,
+    /// Of each test.
+    hints: Vec<Hints>,
+    later: Later,
+}
+
+/// Rows at points that a window ahead does not settle yet. In a stream they are put off until it does, and looked at once;
+/// what changes at points before that is worked out at once.
+#[derive(Clone, Debug, Default)]
+struct Later {
+    agenda: Agenda,
+    due: Vec<u32>,
+    hint: Hint,
+}
+
+impl Later {
+    /// Points before the first are looked at, those before the second can be; with nothing to be put off, all.
+    fn until(&mut self, looks: impl Iterator<Item = Look>, round: &Round<'_>) -> (Point, Point) {
+        let far = looks.filter_map(|look| if let Look::Ahead(reach) = look { Some(reach.far) } else { None }).max();
+        match far {
+            Some(far) if !round.eager => {
+                let until = back(round.time, round.time.len() - 1, far, &mut self.hint);
+                self.agenda.skip(until);
+                (self.agenda.next(), until)
+            }
+            _ => (OPEN, OPEN),
+        }
+    }
+    /// The part of a change that is worked out at once; the rest is put off.
+    fn split(&mut self, row: u32, (low, high): Span, done: Point) -> Span {
+        (low.max(done)..high.max(done)).for_each(|point| self.agenda.put(row, point));
+        (low, high.min(done))
+    }
+    /// Rows of a point that is settled now.
+    fn take(&mut self, until: Point) -> Option<(Point, &[u32])> {
+        let point = self.agenda.next();
+        if self.agenda.is_empty() || point >= until {
+            return None;
+        }
+        self.due.clear();
+        self.agenda.take(&mut self.due);
+        Some((point, &self.due))
+    }
+}
+
+/// That another holds, or does not; its variables are among the driver's.
+#[derive(Clone, Debug)]
+pub(crate) struct Test {
+    pub(crate) other: usize,
+    pub(crate) negated: bool,
+    /// How the other is seen.
+    pub(crate) look: Look,
+    /// Columns of the driver that are the other's, in the other's order.
+    pub(crate) key: Vec<usize>,
+    drivers: Drivers,
+}
+
+/// For each row of another, which is the key, the drivers that meet it; such a row may be there for their sake only.
+#[derive(Clone, Debug, Default)]
+struct Drivers {
+    of_other: Vec<Side>,
+    of_driver: Vec<u32>,
+    filing: Filing,
+}
+
+impl Drivers {
+    /// The other's row that a driver meets; the driver is filed with it.
+    fn link(&mut self, key: &[usize], spaces: &mut [Rows], row: u32, driver: &Core, other: &Core) -> u32 {
+        let known = *grown(&mut self.of_driver, row, NONE);
+        let with = if known == NONE {
+            let with = match spaces.get_disjoint_mut([driver.space, other.space]) {
+                Ok([from, to]) => to.intern_columns(from.row(row), key),
+                Err(_) => {
+                    let words: SmallVec<[Word; 8]> = SmallVec::from_slice(spaces[driver.space].row(row));
+                    spaces[other.space].intern_columns(&words, key)
+                }
+            };
+            if self.of_other.len() <= with as usize {
+                self.of_other.resize_with(with as usize + 1, Side::default);
+            }
+            self.of_driver[row as usize] = with;
+            with
+        } else {
+            known
+        };
+        self.of_other[with as usize].file(&mut self.filing, row, hull(driver.set(row)));
+        with
+    }
+    /// Drivers that meet a row of the other and may hold on a span.
+    fn near(&self, with: u32, span: Span) -> impl Iterator<Item = u32> + '_ {
+        self.of_other.get(with as usize).into_iter().flat_map(move |side| side.near(span))
+    }
+    /// Rows of the driver are let go.
+    fn forget(&mut self, gone: &[bool]) {
+        let mut touched = vec![false; self.of_other.len()];
+        unlink(&mut self.of_driver, gone, NONE, |with| touched[with as usize] = true);
+        for (drivers, _) in self.of_other.iter_mut().zip(&touched).filter(|(_, touched)| **touched) {
+            drivers.forget(&mut self.filing, gone);
+        }
+    }
+    fn bytes(&self) -> usize {
+        self.of_other.capacity() * size_of::<Side>() + self.of_driver.capacity() * 4 + self.filing.bytes()
+    }
+}
+
+/// `other SINCE driver`, `other UNTIL driver`: the other's variables are among the driver's.
 #[derive(Clone, Debug)]
 pub(crate) struct Zip {
     pub(crate) pairing: Pairing,
@@ -233,15 +346,10 @@ pub(crate) struct Zip {
     pub(crate) other: usize,
     /// The other is negated.
     pub(crate) negated: bool,
-    /// How the other is seen.
-    pub(crate) look: Look,
     pub(crate) reach: Reach,
     /// Columns of the driver that are the other's, in the other's order.
     pub(crate) key: Vec<usize>,
-    /// For each row of the other, which is the key, the drivers that meet it; such a row may be there for their sake only.
-    drivers: Vec<Side>,
-    of_driver: Vec<u32>,
-    filing: Filing,
+    drivers: Drivers,
     hints: Hints,
     timers: Timers,
     /// Rows to be looked at again with the next point.
@@ -275,6 +383,7 @@ pub(crate) struct Join {
     /// Rows of the right side that change in this round.
     turned: Vec<bool>,
     hints: Hints,
+    later: Later,
 }
 
 /// Projection, constants, comparisons, arithmetic: a row for a row, if it passes.
@@ -349,6 +458,8 @@ pub(crate) struct Round<'e> {
     pub(crate) before: Point,
     /// The first round: what holds of nothing is worked out.
     pub(crate) first: bool,
+    /// Somebody may ask for points that are not settled: nothing is put off until they are.
+    pub(crate) eager: bool,
 }
 
 fn grown(list: &mut Vec<u32>, index: u32, with: u32) -> &mut u32 {
@@ -408,6 +519,11 @@ impl Unary {
             let now = time.last().unwrap_or(i64::MIN);
             while let Some((stamp, row)) = self.timers.due(now) {
                 let from = time.first_from(stamp, &mut self.hints.d);
+                let last = child.set(row).last().map(|span| time.stamp((span.1.min(n) - 1).max(time.base())));
+                if self.is_plain(core) && last.is_some_and(|last| last.saturating_add(self.reach.far) < stamp) {
+                    core.settle(row, (from, OPEN), &[]);
+                    continue;
+                }
                 self.recompute(core, child, time, row, (from, OPEN));
             }
             for row in std::mem::take(&mut self.again) {
@@ -446,7 +562,24 @@ impl Unary {
         }
     }
 
+    /// ONCE[0,t] of what facts gave: the most frequent, and the least work.
+    fn is_plain(&self, core: &Core) -> bool {
+        self.step == Step::Past && self.reach.near == 0 && self.reach.far != FOREVER && !self.dual && !core.open_ended
+    }
+
     fn changed(&mut self, core: &mut Core, child: &Core, time: &Timeline, row: u32, (low, high): Span) {
+        if high - low == 1 && high <= time.len() && self.is_plain(core) {
+            let set = child.set(row);
+            if contains(set, low) && !turns_after(set, time.len()) {
+                // It holds from there on as far as the window goes, whatever else there is.
+                let end = beyond(time, low, self.reach.far, &mut self.hints.high);
+                let end = if end < time.len() { end } else { OPEN };
+                if end == OPEN {
+                    self.timers.set(row, time.stamp(low).saturating_add(self.reach.far).saturating_add(1));
+                }
+                return core.settle(row, (low, end), &[(low, end)]);
+            }
+        }
         if self.needs_open() {
             self.open.note(row, goes_on(child.set(row), self.dual));
         }
@@ -598,14 +731,143 @@ impl Unary {
     }
 }
 
+impl Test {
+    pub(crate) fn new(other: usize, negated: bool, look: Look, key: Vec<usize>) -> Test {
+        Test { other, negated, look, key, drivers: Drivers::default() }
+    }
+}
+
+impl Guard {
+    pub(crate) fn new(driver: usize, tests: Vec<Test>) -> Guard {
+        Guard { driver, hints: vec![Hints::default(); tests.len()], tests, later: Later::default() }
+    }
+
+    fn round(&mut self, core: &mut Core, driver: &Core, others: &[&Core], round: &mut Round<'_>) {
+        let (done, until) = self.later.until(self.tests.iter().map(|test| test.look), round);
+        if round.first && round.spaces[driver.space].arity == 0 {
+            self.changed(core, driver, others, Change { row: 0, span: ALL }, done, round);
+        }
+        for (i, other) in others.iter().enumerate() {
+            for change in &other.changes {
+                if change.row != NONE {
+                    self.other_changed(core, driver, others, i, *change, done, round.time);
+                    continue;
+                }
+                for row in 0..self.tests[i].drivers.of_other.len() as u32 {
+                    if other.is_untouched(row) {
+                        self.other_changed(core, driver, others, i, Change { row, ..*change }, done, round.time);
+                    }
+                }
+            }
+        }
+        for change in &driver.changes {
+            // A driver is finite, or closed: then row 0 says all.
+            if change.row != NONE {
+                self.changed(core, driver, others, *change, done, round);
+            }
+        }
+        while let Some((point, rows)) = self.later.take(until) {
+            for &row in rows {
+                let within = (point, point + 1);
+                recheck(core, row, driver.set(row), &self.tests, others, within, round.time, &mut self.hints);
+            }
+        }
+    }
+
+    fn changed(
+        &mut self,
+        core: &mut Core,
+        driver: &Core,
+        others: &[&Core],
+        Change { row, span }: Change,
+        done: Point,
+        round: &mut Round<'_>,
+    ) {
+        for (test, other) in self.tests.iter_mut().zip(others) {
+            test.drivers.link(&test.key, round.spaces, row, driver, other);
+        }
+        let now = if done == OPEN { span } else { self.later.split(row, span, done) };
+        recheck(core, row, driver.set(row), &self.tests, others, now, round.time, &mut self.hints);
+    }
+
+    #[allow(clippy::too_many_arguments)] // What it reads is lent apart, as with `recheck`.
+    fn other_changed(
+        &mut self,
+        core: &mut Core,
+        driver: &Core,
+        others: &[&Core],
+        i: usize,
+        change: Change,
+        done: Point,
+        time: &Timeline,
+    ) {
+        let test = &self.tests[i];
+        if test.drivers.of_other.get(change.row as usize).is_none_or(Side::is_empty) {
+            return;
+        }
+        let (low, high) = test.look.reach(change.span, time, &mut self.hints[i]);
+        let span = (low, high.min(done));
+        if span.0 >= span.1 {
+            return;
+        }
+        for row in test.drivers.near(change.row, span) {
+            // Where the driver itself changed, that tells what is to be done.
+            let set = driver.set(row);
+            let (low, high) = hull(set).unwrap_or((OPEN, 0));
+            let within = (span.0.max(low), span.1.min(high));
+            recheck(core, row, set, &self.tests, others, within, time, &mut self.hints);
+        }
+    }
+}
+
+/// Where a row of the driver passes the tests.
+#[allow(clippy::too_many_arguments)] // The operator's own parts and what it reads, apart so that they can be lent apart.
+fn recheck(
+    core: &mut Core,
+    row: u32,
+    set: &[Span],
+    tests: &[Test],
+    others: &[&Core],
+    within: Span,
+    time: &Timeline,
+    hints: &mut [Hints],
+) {
+    if within.0 >= within.1 {
+        return;
+    }
+    let tests = tests.iter().zip(others).zip(hints).map(|((test, other), hints)| {
+        let with = test.drivers.of_driver[row as usize];
+        (test, other.set(with), hints)
+    });
+    if within.1 - within.0 == 1 {
+        let mut passes = tests.map(|(test, with, hints)| test.look.sees(with, within.0, time, hints) != test.negated);
+        let holds = contains(set, within.0) && passes.all(|passes| passes);
+        return core.settle(row, within, if holds { std::slice::from_ref(&within) } else { &[] });
+    }
+    let mut new = Spans::new();
+    clip(set, within, &mut new);
+    for (test, with, hints) in tests {
+        if new.is_empty() {
+            break;
+        }
+        let (mut seen, mut lacks) = (Spans::new(), Spans::new());
+        test.look.part(with, within, time, hints, &mut seen);
+        if test.negated {
+            clip_not(&seen, within, &mut lacks);
+            seen = lacks;
+        }
+        let all = std::mem::take(&mut new);
+        both(&all, &seen, &mut new);
+    }
+    core.settle(row, within, &new);
+}
+
 impl Zip {
-    #[allow(clippy::too_many_arguments)] // What the planner knows of it.
     pub(crate) fn new(
         pairing: Pairing,
         driver: usize,
         other: usize,
         negated: bool,
-        look: Look,
         reach: Reach,
         key: Vec<usize>,
     ) -> Zip {
@@ -614,12 +876,9 @@ impl Zip {
             driver,
             other,
             negated,
-            look,
             reach,
             key,
-            drivers: Vec::new(),
-            of_driver: Vec::new(),
-            filing: Filing::default(),
+            drivers: Drivers::default(),
             hints: Hints::default(),
             timers: Timers::default(),
             again: Vec::new(),
@@ -632,27 +891,8 @@ impl Zip {
             || self.pairing == Pairing::Until && self.reach.near > 0
     }
 
-    /// The other's row that a driver meets; the driver is filed with it.
     fn link(&mut self, spaces: &mut [Rows], row: u32, driver: &Core, other: &Core) -> u32 {
-        let known = *grown(&mut self.of_driver, row, NONE);
-        let with = if known == NONE {
-            let with = match spaces.get_disjoint_mut([driver.space, other.space]) {
-                Ok([from, to]) => to.intern_columns(from.row(row), &self.key),
-                Err(_) => {
-                    let words: SmallVec<[Word; 8]> = SmallVec::from_slice(spaces[driver.space].row(row));
-                    spaces[other.space].intern_columns(&words, &self.key)
-                }
-            };
-            if self.drivers.len() <= with as usize {
-                self.drivers.resize(with as usize + 1, Side::default());
-            }
-            self.of_driver[row as usize] = with;
-            with
-        } else {
-            known
-        };
-        self.drivers[with as usize].file(&mut self.filing, row, hull(driver.set(row)));
-        with
+        self.drivers.link(&self.key, spaces, row, driver, other)
     }
 
     fn round(&mut self, core: &mut Core, driver: &Core, other: &Core, round: &mut Round<'_>) {
@@ -671,7 +911,7 @@ impl Zip {
                 self.other_changed(core, driver, other, time, change.row, change.span);
                 continue;
             }
-            for with in 0..self.drivers.len() as u32 {
+            for with in 0..self.drivers.of_other.len() as u32 {
                 if other.is_untouched(with) {
                     self.other_changed(core, driver, other, time, with, change.span);
                 }
@@ -718,7 +958,7 @@ impl Zip {
                 } else {
                     let from = time.first_after(time.stamp(point - 1) - self.reach.near, &mut self.hints.d);
                     let to = back(time, point, self.reach.far, &mut self.hints.d);
-                    let with = self.of_driver[row as usize];
+                    let with = self.drivers.of_driver[row as usize];
                     self.recompute(core, driver, other, time, row, with, (from, to));
                 }
             }
@@ -726,28 +966,16 @@ impl Zip {
     }
 
     fn other_changed(&mut self, core: &mut Core, driver: &Core, other: &Core, time: &Timeline, with: u32, span: Span) {
-        if self.drivers.get(with as usize).is_none_or(Side::is_empty) {
-            return;
-        }
-        if self.pairing == Pairing::And {
-            let span = self.look.reach(span, time, &mut self.hints);
-            let seen = Seen { set: other.set(with), look: self.look, negated: self.negated };
-            for row in self.drivers[with as usize].near(span) {
-                let set = driver.set(row);
-                // Where the driver itself changed, that tells what is to be done.
-                let (low, high) = hull(set).unwrap_or(span);
-                meet(core, row, set, seen, (span.0.max(low), span.1.min(high)), time, &mut self.hints);
-            }
+        if self.drivers.of_other.get(with as usize).is_none_or(Side::is_empty) {
             return;
         }
         let within = self.affected(time, other.set(with), span, false);
         // A driver may hold outside of what it reaches.
         let seen = match self.pairing {
-            Pairing::And => return,
             Pairing::Since => (0, within.1),
             Pairing::Until => (within.0, OPEN),
         };
-        let rows: SmallVec<[u32; 8]> = self.drivers[with as usize].near(seen).collect();
+        let rows: SmallVec<[u32; 8]> = self.drivers.near(with, seen).collect();
         for row in rows {
             self.recompute(core, driver, other, time, row, with, within);
         }
@@ -769,7 +997,6 @@ impl Zip {
             Some((from, other.get(at).map_or(OPEN, |span| span.0)))
         };
         match self.pairing {
-            Pairing::And => (low, high),
             Pairing::Since => {
                 if high >= n {
                     return (low, OPEN);
@@ -817,10 +1044,6 @@ impl Zip {
         }
         let set = driver.set(row);
         let with = other.set(with);
-        if self.pairing == Pairing::And {
-            let seen = Seen { set: with, look: self.look, negated: self.negated };
-            return meet(core, row, set, seen, within, time, &mut self.hints);
-        }
         let n = time.len();
         let mut runs = Spans::new();
         // Runs that meet the span, whole.
@@ -862,41 +1085,6 @@ impl Zip {
         }
         core.settle(row, within, &new);
     }
-}
-
-/// The other side of a row, and how it is seen.
-#[derive(Clone, Copy)]
-struct Seen<'s> {
-    set: &'s [Span],
-    look: Look,
-    negated: bool,
-}
-
-/// What a row's set and what is seen of another, or what that lacks, have in common.
-fn meet(core: &mut Core, row: u32, set: &[Span], seen: Seen<'_>, within: Span, time: &Timeline, hints: &mut Hints) {
-    if within.0 >= within.1 {
-        return;
-    }
-    let Seen { set: with, look, negated } = seen;
-    if within.1 - within.0 == 1 {
-        let holds = contains(set, within.0) && look.sees(with, within.0, time, hints) != negated;
-        return core.settle(row, within, if holds { std::slice::from_ref(&within) } else { &[] });
-    }
-    let (mut a, mut b, mut new) = (Spans::new(), Spans::new(), Spans::new());
-    clip(set, within, &mut a);
-    if !a.is_empty() {
-        match (look, negated) {
-            (Look::Plain, true) => clip_not(with, within, &mut b),
-            (look, false) => look.part(with, within, time, hints, &mut b),
-            (look, true) => {
-                let mut part = Spans::new();
-                look.part(with, within, time, hints, &mut part);
-                clip_not(&part, within, &mut b);
-            }
-        }
-        both(&a, &b, &mut new);
-    }
-    core.settle(row, within, &new);
 }
 
 impl Or {
@@ -978,6 +1166,7 @@ impl Join {
             filing: [Filing::default(), Filing::default()],
             turned: Vec::new(),
             hints: Hints::default(),
+            later: Later::default(),
         }
     }
 
@@ -988,17 +1177,26 @@ impl Join {
             }
             self.turned[row] = true;
         }
+        let (done, until) = self.later.until(self.looks.into_iter(), round);
         // The left side is met with the right as it was filed, so that a pair that goes together is found; then the right
         // side with the left as it is.
-        self.meet(core, sides, 0, round);
+        self.meet(core, sides, 0, done, round);
         for change in &sides[1].changes {
             self.turned[change.row as usize] = false;
         }
-        self.meet(core, sides, 1, round);
+        self.meet(core, sides, 1, done, round);
+        let momentary = usize::from(self.looks[0] != Look::Plain);
+        let mut later = std::mem::take(&mut self.later);
+        while let Some((point, rows)) = later.take(until) {
+            for &row in rows {
+                self.pair(core, sides, momentary, row, (point, point + 1), round);
+            }
+        }
+        self.later = later;
     }
 
-    fn meet(&mut self, core: &mut Core, sides: [&Core; 2], side: usize, round: &mut Round<'_>) {
-        let (from, against) = (sides[side], sides[1 - side]);
+    fn meet(&mut self, core: &mut Core, sides: [&Core; 2], side: usize, done: Point, round: &mut Round<'_>) {
+        let from = sides[side];
         for change in &from.changes {
             let slot = match *grown(&mut self.of[side], change.row, NONE) {
                 NONE => {
@@ -1015,51 +1213,57 @@ impl Join {
             let filing = &mut self.filing[side];
             self.slots[slot as usize][side].file(filing, change.row, hull(from.set(change.row)));
         }
-        let (mut a, mut b, mut new) = (Spans::new(), Spans::new(), Spans::new());
+        for &Change { row, span } in &from.changes {
+            let (low, high) = self.looks[side].reach(span, round.time, &mut self.hints);
+            let now = match self.looks[1 - side] {
+                Look::Ahead(_) if done != OPEN => self.later.split(row, span, done),
+                _ => (low, high.min(done)),
+            };
+            self.pair(core, sides, side, row, now, round);
+        }
+    }
+
+    /// What a row of one side and those of the other have in common on a span.
+    fn pair(&mut self, core: &mut Core, sides: [&Core; 2], side: usize, own: u32, span: Span, round: &mut Round<'_>) {
+        // A row that was put off may be gone by now.
+        let Some(slot) = self.slots.get(self.of[side][own as usize] as usize) else { return };
+        let others = &slot[1 - side];
+        if span.0 >= span.1 || others.is_empty() {
+            return;
+        }
+        let (from, against) = (sides[side], sides[1 - side]);
         let [look, look_against] = [self.looks[side], self.looks[1 - side]];
-        for change in &from.changes {
-            let slot = &self.slots[self.of[side][change.row as usize] as usize];
-            let others = &slot[1 - side];
-            if others.is_empty() {
+        let (mut a, mut b, mut new) = (Spans::new(), Spans::new(), Spans::new());
+        for row in others.near(look_against.source(span, round.time, &mut self.hints)) {
+            let turned = side == 0 && self.turned.get(row as usize) == Some(&true);
+            // A window reaches far, a row that is momentary does not.
+            let within = if look == Look::Plain || turned {
+                span
+            } else {
+                let (low, high) = self.filing[1 - side].hull(row);
+                (span.0.max(low), span.1.min(high))
+            };
+            if within.0 >= within.1 {
                 continue;
             }
-            let span = look.reach(change.span, round.time, &mut self.hints);
-            if span.0 >= span.1 {
+            a.clear();
+            look_against.part(against.set(row), within, round.time, &mut self.hints, &mut a);
+            if a.is_empty() && !turned {
                 continue;
             }
-            for row in others.near(look_against.source(span, round.time, &mut self.hints)) {
-                let turned = side == 0 && self.turned.get(row as usize) == Some(&true);
-                // A window reaches far, a row that is momentary does not.
-                let within = if look == Look::Plain || turned {
-                    span
-                } else {
-                    let (low, high) = self.filing[1 - side].hull(row);
-                    (span.0.max(low), span.1.min(high))
-                };
-                if within.0 >= within.1 {
-                    continue;
-                }
-                a.clear();
-                look_against.part(against.set(row), within, round.time, &mut self.hints, &mut a);
-                if a.is_empty() && !turned {
-                    continue;
-                }
-                let pair = if side == 0 { [change.row, row] } else { [row, change.row] };
-                let left = round.spaces[sides[0].space].row(pair[0]);
-                let mut words: SmallVec<[Word; 8]> = SmallVec::from_slice(left);
-                let right = round.spaces[sides[1].space].row(pair[1]);
-                words.extend(self.extra.iter().map(|&i| right[i]));
-                b.clear();
-                new.clear();
-                look.part(from.set(change.row), within, round.time, &mut self.hints, &mut b);
-                both(&a, &b, &mut new);
-                let out = match round.spaces[core.space].find(&words) {
-                    Some(out) => out,
-                    None if new.is_empty() => continue,
-                    None => round.spaces[core.space].intern(&words),
-                };
-                core.settle(out, within, &new);
-            }
+            let pair = if side == 0 { [own, row] } else { [row, own] };
+            let left = round.spaces[sides[0].space].row(pair[0]);
+            let mut words: SmallVec<[Word; 8]> = SmallVec::from_slice(left);
+            let right = round.spaces[sides[1].space].row(pair[1]);
+            words.extend(self.extra.iter().map(|&i| right[i]));
+            b.clear();
+            new.clear();
+            look.part(from.set(own), within, round.time, &mut self.hints, &mut b);
+            both(&a, &b, &mut new);
+            let space = &mut round.spaces[core.space];
+            let known = if new.is_empty() { space.find(&words) } else { Some(space.intern(&words)) };
+            let Some(out) = known else { continue };
+            core.settle(out, within, &new);
         }
     }
 }
@@ -1092,7 +1296,7 @@ impl Map {
                 if self.injective {
                     *grown(&mut self.only, out, NONE) = row;
                 } else if self.members.len() <= out as usize {
-                    self.members.resize(out as usize + 1, Side::default());
+                    self.members.resize_with(out as usize + 1, Side::default);
                 }
                 out
             }
@@ -1256,7 +1460,9 @@ impl Aggregate {
                 }
             }
         }
-        borders.sort_unstable_by_key(|&(point, comes, value)| (point, comes, value.bits()));
+        if borders.len() > 1 {
+            borders.sort_unstable_by_key(|&(point, comes, value)| (point, comes, value.bits()));
+        }
         words.clear();
         words.push(self.nothing);
         words.extend_from_slice(self.keys.row(slot));
@@ -1294,6 +1500,26 @@ impl Aggregate {
         let old = &mut group.pieces;
         let first = old.partition_point(|piece| piece.1 <= within.0);
         let end = first + old[first..].iter().take_while(|piece| piece.0 < within.1).count();
+        // Mostly one value comes, goes or takes the place of another, up to the end.
+        let overlaps = |piece: &Piece| piece.0 < within.1 && piece.1 <= within.1;
+        let settle = |core: &mut Core, piece: &Piece| core.settle(piece.2, within, &[(piece.0, piece.1)]);
+        match (&pieces[..], &old[first..]) {
+            ([], []) => return,
+            ([new], []) => {
+                old.push(*new);
+                return settle(core, new);
+            }
+            (new @ ([] | [_]), &[last]) if overlaps(&last) && new.first().is_none_or(|new| new.2 != last.2) => {
+                old.truncate(first);
+                if last.0 < within.0 {
+                    old.push((last.0, within.0, last.2));
+                }
+                old.extend(new.iter().copied());
+                core.settle(last.2, within, &[]);
+                return new.iter().for_each(|new| settle(core, new));
+            }
+            _ => {}
+        }
         turned.clear();
         turned.extend(old[first..end].iter().map(|piece| (piece.2, (0, 0))));
         turned.extend(pieces.iter().map(|piece| (piece.2, (piece.0, piece.1))));
@@ -1346,7 +1572,9 @@ struct Summary {
     op: Aggregation,
     whole: bool,
     count: i128,
-    /// The sum of whole numbers as `over * 2^64 + under`, so that what it is on the way never matters.
+    /// The sum of whole numbers that are small, so few that it fits.
+    small: i128,
+    /// The sum of the others as `over * 2^64 + under`, so that what it is on the way never matters.
     over: i128,
     under: i128,
     /// The sum of fractions, as long as it fits.
@@ -1357,7 +1585,7 @@ struct Summary {
 
 impl Summary {
     fn new(op: Aggregation, whole: bool) -> Summary {
-        Summary { op, whole, count: 0, over: 0, under: 0, sum: Some(Ratio::whole(0)), values: Vec::new() }
+        Summary { op, whole, count: 0, small: 0, over: 0, under: 0, sum: Some(Ratio::whole(0)), values: Vec::new() }
     }
 
     fn note(&mut self, word: Word, comes: bool, pool: &Pool) {
@@ -1366,6 +1594,10 @@ impl Summary {
         match self.op {
             Aggregation::Count => return,
             Aggregation::Sum | Aggregation::Average => {
+                if let (Some(number), true) = (word.as_small(), self.whole) {
+                    self.small += sign * i128::from(number);
+                    return;
+                }
                 let value = pool.ratio(word).unwrap_or(Ratio::whole(0));
                 if self.whole {
                     self.over += sign * (value.over() >> 64);
@@ -1387,8 +1619,12 @@ impl Summary {
     /// `None` if it does not fit.
     fn total(&self, pool: &Pool) -> Option<Ratio> {
         if self.whole {
-            let over = self.over + (self.under >> 64);
-            let under = self.under & i128::from(u64::MAX);
+            if (self.over, self.under) == (0, 0) {
+                return Some(Ratio::whole(self.small));
+            }
+            let (over, under) = (self.over + (self.small >> 64), self.under + (self.small & i128::from(u64::MAX)));
+            let over = over + (under >> 64);
+            let under = under & i128::from(u64::MAX);
             return over.checked_mul(1 << 64)?.checked_add(under).map(Ratio::whole);
         }
         // What did not fit on the way may fit now.
@@ -1460,6 +1696,9 @@ impl Node {
             Kind::Unary(unary) => SmallVec::from_slice(&[unary.child]),
             Kind::Zip(zip) => SmallVec::from_slice(&[zip.driver, zip.other]),
             Kind::Or(or) => SmallVec::from_slice(&or.parts),
+            Kind::Guard(guard) => {
+                std::iter::once(guard.driver).chain(guard.tests.iter().map(|test| test.other)).collect()
+            }
             Kind::Join(join) => SmallVec::from_slice(&join.parts),
             Kind::Map(map) => SmallVec::from_slice(&[map.child]),
             Kind::Aggregate(aggregate) => SmallVec::from_slice(&[aggregate.child]),
@@ -1470,6 +1709,10 @@ impl Node {
         match &mut self.kind {
             Kind::Facts | Kind::Constant => {}
             Kind::Unary(unary) => unary.child = new(unary.child),
+            Kind::Guard(guard) => {
+                guard.driver = new(guard.driver);
+                guard.tests.iter_mut().for_each(|test| test.other = new(test.other));
+            }
             Kind::Zip(zip) => (zip.driver, zip.other) = (new(zip.driver), new(zip.other)),
             Kind::Or(or) => or.parts = or.parts.map(new),
             Kind::Join(join) => join.parts = join.parts.map(new),
@@ -1484,6 +1727,8 @@ impl Node {
             Kind::Unary(unary) if !unary.kept => i64::MAX,
             Kind::Unary(unary) if !unary.again.is_empty() || unary.needs_open() => i64::MIN,
             Kind::Unary(unary) => unary.timers.next(),
+            Kind::Guard(guard) if !guard.later.agenda.is_empty() => i64::MIN,
+            Kind::Join(join) if !join.later.agenda.is_empty() => i64::MIN,
             Kind::Zip(zip) if zip.waits() || !zip.again.is_empty() => i64::MIN,
             Kind::Zip(zip) => zip.timers.next(),
             _ => i64::MAX,
@@ -1497,7 +1742,10 @@ impl Node {
             _ => child,
         };
         match &self.kind {
-            Kind::Zip(zip) => SmallVec::from_slice(&[zip.driver, behind(zip.other, zip.look)]),
+            Kind::Guard(guard) => {
+                let others = guard.tests.iter().map(|test| behind(test.other, test.look));
+                std::iter::once(guard.driver).chain(others).collect()
+            }
             Kind::Join(join) => (0..2).map(|side| behind(join.parts[side], join.looks[side])).collect(),
             _ => self.children(),
         }
@@ -1522,7 +1770,11 @@ impl Node {
             }
             Kind::Unary(unary) if unary.kept => unary.round(core, &below[unary.child].core, round),
             Kind::Unary(_) => {}
-            Kind::Zip(zip) => zip.round(core, &below[sources[0]].core, &below[sources[1]].core, round),
+            Kind::Guard(guard) => {
+                let others: SmallVec<[&Core; 4]> = sources[1..].iter().map(|&other| &below[other].core).collect();
+                guard.round(core, &below[guard.driver].core, &others, round);
+            }
+            Kind::Zip(zip) => zip.round(core, &below[zip.driver].core, &below[zip.other].core, round),
             Kind::Or(or) => {
                 let [a, b] = or.parts;
                 or.round(core, [&below[a].core, &below[b].core], round);
@@ -1635,13 +1887,17 @@ impl Node {
                 struck = true;
             }
         };
-        match &self.kind {
-            Kind::Zip(zip) => {
-                let driver = space(zip.driver);
-                for (with, drivers) in zip.drivers.iter().enumerate() {
-                    strike(gone, space(zip.other), with, &|gone| drivers.rows().any(|row| !gone[driver][row as usize]));
-                }
+        let mut keys_stay = |gone: &mut [Vec<bool>], driver: usize, other: usize, drivers: &Drivers| {
+            let driver = space(driver);
+            for (with, drivers) in drivers.of_other.iter().enumerate() {
+                strike(gone, space(other), with, &|gone| drivers.rows().any(|row| !gone[driver][row as usize]));
             }
+        };
+        match &self.kind {
+            Kind::Guard(guard) => {
+                guard.tests.iter().for_each(|test| keys_stay(gone, guard.driver, test.other, &test.drivers));
+            }
+            Kind::Zip(zip) => keys_stay(gone, zip.driver, zip.other, &zip.drivers),
             Kind::Or(or) => {
                 let from = or.parts.map(space);
                 for (out, parts) in or.rows.iter().enumerate() {
@@ -1683,8 +1939,14 @@ impl Node {
         let open = match &mut self.kind {
             Kind::Unary(unary) => &mut unary.open,
             Kind::Zip(zip) => {
-                cut(&mut zip.of_driver, &gone[below[zip.other].core.space], NONE);
+                cut(&mut zip.drivers.of_driver, &gone[below[zip.other].core.space], NONE);
                 &mut zip.open
+            }
+            Kind::Guard(guard) => {
+                for test in &mut guard.tests {
+                    cut(&mut test.drivers.of_driver, &gone[below[test.other].core.space], NONE);
+                }
+                return;
             }
             Kind::Map(map) => return cut(&mut map.links, own, UNLINKED),
             _ => return,
@@ -1698,15 +1960,11 @@ impl Node {
     pub(crate) fn forget(&mut self, child: usize, gone: &[bool]) {
         match &mut self.kind {
             Kind::Facts | Kind::Constant | Kind::Unary(_) => {}
-            Kind::Zip(zip) => {
-                if child == zip.driver {
-                    let mut touched = vec![false; zip.drivers.len()];
-                    unlink(&mut zip.of_driver, gone, NONE, |with| touched[with as usize] = true);
-                    for (drivers, _) in zip.drivers.iter_mut().zip(&touched).filter(|(_, touched)| **touched) {
-                        drivers.forget(&mut zip.filing, gone);
-                    }
-                }
+            Kind::Guard(guard) if child == guard.driver => {
+                guard.tests.iter_mut().for_each(|test| test.drivers.forget(gone));
             }
+            Kind::Zip(zip) if child == zip.driver => zip.drivers.forget(gone),
+            Kind::Guard(_) | Kind::Zip(_) => {}
             Kind::Or(or) => {
                 for side in (0..2).filter(|&side| or.parts[side] == child) {
                     unlink(&mut or.links[side], gone, NONE, |out| or.rows[out as usize][side] = NONE);
@@ -1769,14 +2027,13 @@ impl Node {
     pub(crate) fn bytes(&self) -> usize {
         let own = match &self.kind {
             Kind::Unary(unary) => unary.timers.bytes(),
-            Kind::Zip(zip) => {
-                zip.drivers.capacity() * size_of::<Side>()
-                    + zip.of_driver.capacity() * 4
-                    + zip.filing.bytes()
-                    + zip.timers.bytes()
+            Kind::Guard(guard) => {
+                guard.later.agenda.bytes() + guard.tests.iter().map(|test| test.drivers.bytes()).sum::<usize>()
             }
+            Kind::Zip(zip) => zip.drivers.bytes() + zip.timers.bytes(),
             Kind::Join(join) => {
-                join.keys.bytes()
+                join.later.agenda.bytes()
+                    + join.keys.bytes()
                     + join.slots.capacity() * size_of::<[Side; 2]>()
                     + join.filing.iter().map(Filing::bytes).sum::<usize>()
             }

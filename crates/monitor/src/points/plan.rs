@@ -7,7 +7,7 @@
 //! ```
 //! A relation is *finite* if it holds only of valuations that some fact gave, and *open-ended* if it may hold of all
 //! others, as NOT P(x) does. Open-ended ones are fine wherever a finite one bounds their variables.
-use super::nodes::{Aggregate, Core, Join, Kind, Map, Node, Or, Pairing, Step, Unary, Zip};
+use super::nodes::{Aggregate, Core, Guard, Join, Kind, Map, Node, Or, Pairing, Step, Test, Unary, Zip};
 use super::rows::Rows;
 use super::windows::{FOREVER, Look, Reach};
 use super::words::{Expr, Pool, Word};
@@ -71,6 +71,9 @@ pub(crate) struct Plan {
 
 /// Enough for any formula that people write.
 const TRIES: usize = 20_000;
+
+/// Tests of one guard, at most; more of them stand on each other.
+const TESTS: usize = 8;
 
 type Outcome = Result<Planned, Diagnostic>;
 
@@ -409,12 +412,26 @@ impl Plan {
         let key: Vec<usize> = other.vars.iter().filter_map(|v| driver.at(v)).collect();
         let name = format!("zip {pairing:?} {} {} {negated} {reach:?} {key:?}", driver.node, other.node);
         let space = self.space_of(driver.node);
-        let momentary = pairing == Pairing::And && driver.momentary;
-        let look = if momentary { other.look } else { Look::Plain };
         let node = self.add(name, Ok(space), || {
-            Kind::Zip(Box::new(Zip::new(pairing, driver.node, other.node, negated, look, reach, key)))
+            Kind::Zip(Box::new(Zip::new(pairing, driver.node, other.node, negated, reach, key)))
         });
-        Planned { node, others: Others::Never, momentary, look: Look::Plain, ..driver }
+        Planned { node, others: Others::Never, momentary: false, look: Look::Plain, ..driver }
+    }
+
+    /// `driver AND other` or `driver AND NOT other`; one test more for a driver that has some already.
+    fn guard(&mut self, driver: Planned, other: &Planned, negated: bool) -> Planned {
+        let key: Vec<usize> = other.vars.iter().filter_map(|v| driver.at(v)).collect();
+        let look = if driver.momentary { other.look } else { Look::Plain };
+        let (behind, mut tests) = match &self.nodes[driver.node].kind {
+            Kind::Guard(guard) if guard.tests.len() < TESTS => (guard.driver, guard.tests.clone()),
+            _ => (driver.node, Vec::new()),
+        };
+        tests.push(Test::new(other.node, negated, look, key));
+        let shown: Vec<_> = tests.iter().map(|test| (test.other, test.negated, test.look, &test.key)).collect();
+        let name = format!("guard {behind} {shown:?}");
+        let space = self.space_of(behind);
+        let node = self.add(name, Ok(space), || Kind::Guard(Box::new(Guard::new(behind, tests))));
+        Planned { node, others: Others::Never, look: Look::Plain, ..driver }
     }
 
     fn pair(
@@ -481,18 +498,18 @@ impl Plan {
         let kept: Vec<usize> = columns(formula).iter().filter_map(|name| guard.at(name)).collect();
         let near = self.map(guard.clone(), Vec::new(), &kept, None);
         let node = self.unary_node(&near, step, Reach { near: 0, far: reach.far }, false);
-        let Ok(driver) = self.guarded(Planned { node, ..near }, right, signature) else { return Err(fault) };
+        let near = Planned { node, momentary: false, look: Look::Plain, ..near };
+        let Ok(driver) = self.guarded(near, right, signature) else { return Err(fault) };
         let Ok(planned) = self.paired(formula, driver, pairing, reach, left, signature) else { return Err(fault) };
         Ok(self.join(guard, planned))
     }
 
     fn join(&mut self, left: Planned, right: Planned) -> Planned {
-        let all = Reach { near: 0, far: FOREVER };
         if left.covers(&right) {
-            return self.zip(Pairing::And, left, &right, false, all);
+            return self.guard(left, &right, false);
         }
         if right.covers(&left) {
-            return self.zip(Pairing::And, right, &left, false, all);
+            return self.guard(right, &left, false);
         }
         let shared: Vec<(usize, usize)> =
             left.vars.iter().enumerate().filter_map(|(i, v)| right.at(v).map(|j| (i, j))).collect();
@@ -728,7 +745,6 @@ impl Plan {
 
     /// `guard AND formula`, where the guard bounds variables that the formula does not.
     fn guarded(&mut self, guard: Planned, formula: &Formula, signature: &Signature) -> Outcome {
-        let all = Reach { near: 0, far: FOREVER };
         match formula {
             Formula::True => Ok(guard),
             Formula::Compare { op, left, right } => self.filter(guard, formula, *op, left, right),
@@ -757,13 +773,13 @@ impl Plan {
                         self.map(with, Vec::new(), &order, None)
                     }
                 };
-                Ok(self.zip(Pairing::And, guard, &negative, true, all))
+                Ok(self.guard(guard, &negative, true))
             }
             _ => match self.formula(formula, signature) {
                 Ok(planned) if planned.is_finite() => Ok(self.join(guard, planned)),
                 Ok(planned) => match planned.vars.iter().find(|v| guard.at(v).is_none()) {
                     Some(name) => Err(unsafe_variable(name, formula, "AND it with a fact that has the variable")),
-                    None => Ok(self.zip(Pairing::And, guard, &planned, false, all)),
+                    None => Ok(self.guard(guard, &planned, false)),
                 },
                 Err(fault) => match formula {
                     Formula::Or(parts) => {

@@ -53,12 +53,16 @@ impl Index {
     fn insert(&mut self, at: usize, hash: u64, row: u32) {
         let entry = (hash & !0xffff_ffff) | u64::from(row);
         self.used += 1;
-        if self.used * 2 <= self.slots.len() {
-            self.slots[at] = entry;
-        } else {
-            self.rebuild(self.used, |_| true);
-            self.place(entry);
+        if self.used * 2 > self.slots.len() {
+            let size = (self.used * 2).next_power_of_two().max(16);
+            for entry in std::mem::replace(&mut self.slots, vec![EMPTY; size]) {
+                if entry != EMPTY {
+                    self.place(entry);
+                }
+            }
+            return self.place(entry);
         }
+        self.slots[at] = entry;
     }
     fn place(&mut self, entry: u64) {
         let mask = self.slots.len() - 1;
@@ -68,15 +72,29 @@ impl Index {
         }
         self.slots[at] = entry;
     }
-    /// Leaves out rows; there is room for `used` ones then.
-    #[cold]
-    fn rebuild(&mut self, used: usize, stays: impl Fn(u32) -> bool) {
-        let size = (used * 2).next_power_of_two().max(16);
-        for entry in std::mem::replace(&mut self.slots, vec![EMPTY; size]) {
-            if entry != EMPTY && stays(entry as u32) {
-                self.place(entry);
+    /// Takes out a row, and moves up what stands behind it only because its own place was taken.
+    fn remove(&mut self, hash: u64, row: u32) {
+        let mask = self.slots.len() - 1;
+        let mut hole = (hash >> 32) as usize & mask;
+        while self.slots[hole] as u32 != row || self.slots[hole] == EMPTY {
+            hole = (hole + 1) & mask;
+        }
+        let mut at = hole;
+        loop {
+            at = (at + 1) & mask;
+            let entry = self.slots[at];
+            if entry == EMPTY {
+                break;
+            }
+            // Whether its own place is at the hole or before it, counted in the direction of search.
+            let own = (entry >> 32) as usize & mask;
+            if at.wrapping_sub(own) & mask >= at.wrapping_sub(hole) & mask {
+                self.slots[hole] = entry;
+                hole = at;
             }
         }
+        self.slots[hole] = EMPTY;
+        self.used -= 1;
     }
 }
 
@@ -158,18 +176,13 @@ impl Rows {
     }
     /// Lets go of the rows that are marked.
     pub(crate) fn remove(&mut self, gone: &[bool]) {
-        let before = self.free.len();
-        for (row, alive) in self.alive.iter_mut().enumerate() {
-            if gone[row] && *alive {
-                *alive = false;
+        for row in (0..self.alive.len()).filter(|&row| gone[row]) {
+            if std::mem::replace(&mut self.alive[row], false) {
+                let from = row * self.arity;
+                let words = &self.words[from..from + self.arity];
+                self.index.remove(hash(words.iter().copied()), row as u32);
                 self.free.push(row as u32);
             }
-        }
-        let count = self.free.len() - before;
-        if count > 0 {
-            self.index.used -= count;
-            // Room for as many again, since as many will come.
-            self.index.rebuild(self.index.used + count, |row| !gone[row as usize]);
         }
     }
     pub(crate) fn bytes(&self) -> usize {
@@ -227,6 +240,10 @@ impl Side {
             return;
         }
         let ended = |span: Span| span.1 != OPEN && span != NOWHERE;
+        if old == NOWHERE && ended(new) && self.ended.last().is_none_or(|&last| last < (new.0, row)) {
+            self.longest = self.longest.max(new.1 - new.0);
+            return self.ended.push((new.0, row));
+        }
         if ended(new) {
             self.longest = self.longest.max(new.1 - new.0);
             if ended(old) && old.0 == new.0 {

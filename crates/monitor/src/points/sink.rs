@@ -4,15 +4,13 @@
 //! point 7 shows  (1,2) (3,9)       turns at 8: (2,5) comes, (3,9) goes       point 8 shows  (1,2) (2,5)
 //! ```
 //! A row is written when it comes; as long as it holds, its text is copied.
+use super::agenda::Agenda;
 use super::rows::Rows;
 use super::set::Change;
 use super::timeline::OPEN;
 use super::words::{Pool, Word};
 use crate::formula::Type;
 use std::cmp::Ordering;
-use std::collections::VecDeque;
-
-const END: u32 = u32::MAX;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sink {
@@ -21,12 +19,10 @@ pub(crate) struct Sink {
     /// Changes since they were asked for, and how many points were reported then.
     pub(crate) log: Vec<Change>,
     pub(crate) reported: u32,
-    printed: u32,
-    /// For each point that is not printed yet two lists in `cells`: the rows that turn from there on, and those that
-    /// are otherwise at this one point only.
-    heads: VecDeque<[u32; 2]>,
-    cells: Vec<(u32, u32)>,
-    free: u32,
+    /// For points that are not printed yet the rows that turn from there on, and those that are otherwise at this one
+    /// point only.
+    turns: Agenda,
+    pulses: Agenda,
     /// Which rows hold at the point before the next one.
     holds: Vec<bool>,
     live: Verdict,
@@ -136,70 +132,62 @@ impl Layout {
             to.rows.push(Shown { length: (to.text.len() - before) as u32, ..*shown });
         };
         let mut come = come.iter().peekable();
-        // Text of rows that stay is copied in runs.
-        let (mut run, mut at) = (0, 0);
+        // What stays is copied in runs: from these row and byte on up to here.
+        let (mut run, mut at) = ((0, 0), (0, 0));
+        let copy = |run: (usize, usize), at: (usize, usize), to: &mut Verdict| {
+            to.rows.extend_from_slice(&from.rows[run.0..at.0]);
+            to.text.extend_from_slice(&from.text[run.1..at.1]);
+        };
+        // Up to this value nothing comes.
+        let until = |new: Option<&&Shown>| new.map_or(i64::MAX, |new| if self.large { i64::MIN } else { new.first });
+        let mut clear = until(come.peek());
         for shown in &from.rows {
-            while let Some(new) = come.next_if(|new| self.compare(new, shown, space, pool) == Ordering::Less) {
-                to.text.extend_from_slice(&from.text[run..at]);
-                run = at;
-                add(new, to);
+            let stays = holds[shown.row as usize];
+            if !stays || shown.first >= clear {
+                while let Some(new) = come.next_if(|new| self.compare(new, shown, space, pool) == Ordering::Less) {
+                    copy(run, at, to);
+                    run = at;
+                    add(new, to);
+                }
+                clear = until(come.peek());
+                if !stays {
+                    copy(run, at, to);
+                    run = (at.0 + 1, at.1 + shown.length as usize);
+                }
             }
-            if holds[shown.row as usize] {
-                to.rows.push(*shown);
-                at += shown.length as usize;
-            } else {
-                to.text.extend_from_slice(&from.text[run..at]);
-                at += shown.length as usize;
-                run = at;
-            }
+            at = (at.0 + 1, at.1 + shown.length as usize);
         }
-        to.text.extend_from_slice(&from.text[run..at]);
+        copy(run, at, to);
         come.for_each(|new| add(new, to));
     }
 }
 
 impl Sink {
     pub(crate) fn new(order: Vec<usize>, types: Vec<Type>) -> Sink {
-        Sink { layout: Layout { order, types, large: false }, free: END, ..Sink::default() }
+        Sink { layout: Layout { order, types, large: false }, ..Sink::default() }
     }
 
     /// First point that is not printed yet.
     pub(crate) fn printed(&self) -> u32 {
-        self.printed
+        self.turns.next()
     }
 
     pub(crate) fn note(&mut self, changes: impl Iterator<Item = Change>) {
         if !self.stream {
             return self.log.extend(changes);
         }
+        let printed = self.printed();
         for Change { row, span } in changes {
-            let (low, high) = (span.0.max(self.printed), span.1.max(self.printed));
+            let (low, high) = (span.0.max(printed), span.1.max(printed));
             if high - low == 1 {
-                self.turn(row, low, 1);
+                self.pulses.put(row, low);
             } else if low < high {
-                self.turn(row, low, 0);
+                self.turns.put(row, low);
                 if high != OPEN {
-                    self.turn(row, high, 0);
+                    self.turns.put(row, high);
                 }
             }
         }
-    }
-
-    fn turn(&mut self, row: u32, point: u32, list: usize) {
-        let at = (point - self.printed) as usize;
-        if self.heads.len() <= at {
-            self.heads.resize(at + 1, [END; 2]);
-        }
-        let head = &mut self.heads[at][list];
-        let cell = (row, *head);
-        *head = if self.free == END {
-            self.cells.push(cell);
-            self.cells.len() as u32 - 1
-        } else {
-            let index = self.free;
-            self.free = std::mem::replace(&mut self.cells[index as usize], cell).1;
-            index
-        };
     }
 
     pub(crate) fn sort(&self, rows: &mut [u32], space: &Rows, pool: &Pool) {
@@ -213,31 +201,26 @@ impl Sink {
 
     /// Goes on to the next point, and gives what holds there.
     pub(crate) fn next(&mut self, space: &Rows, pool: &Pool) -> &Verdict {
-        let [turns, pulses] = self.heads.pop_front().unwrap_or([END; 2]);
-        self.printed += 1;
-        if turns != END {
-            self.flip(turns, space, pool);
+        self.turned.clear();
+        self.turns.take(&mut self.turned);
+        if !self.turned.is_empty() {
+            self.flip(space, pool);
             self.layout.weave(&self.live, &self.come, &self.holds, &mut self.spare, space, pool);
             std::mem::swap(&mut self.live, &mut self.spare);
+            self.turned.clear();
         }
-        if pulses == END {
+        self.pulses.take(&mut self.turned);
+        if self.turned.is_empty() {
             return &self.live;
         }
-        self.flip(pulses, space, pool);
+        self.flip(space, pool);
         self.layout.weave(&self.live, &self.come, &self.holds, &mut self.moment, space, pool);
         self.turned.iter().for_each(|&row| self.holds[row as usize] ^= true);
         &self.moment
     }
 
-    /// Takes a list off; rows that stand there an odd number of times are turned, those that hold then come.
-    fn flip(&mut self, mut cell: u32, space: &Rows, pool: &Pool) {
-        self.turned.clear();
-        while cell != END {
-            let (row, next) = std::mem::replace(&mut self.cells[cell as usize], (0, self.free));
-            self.free = cell;
-            self.turned.push(row);
-            cell = next;
-        }
+    /// Rows that were noted an odd number of times are turned; those that hold then come.
+    fn flip(&mut self, space: &Rows, pool: &Pool) {
         if self.turned.len() > 1 {
             self.turned.sort_unstable();
             let mut kept = 0;
@@ -270,11 +253,7 @@ impl Sink {
     pub(crate) fn bytes(&self) -> usize {
         let lists = [&self.live, &self.moment, &self.spare];
         let verdicts: usize = lists.iter().map(|list| list.rows.capacity() * 16 + list.text.capacity()).sum();
-        self.log.capacity() * 12
-            + self.heads.capacity() * 8
-            + self.cells.capacity() * 8
-            + self.holds.capacity()
-            + verdicts
+        self.log.capacity() * 12 + self.turns.bytes() + self.pulses.bytes() + self.holds.capacity() + verdicts
     }
 }
 
