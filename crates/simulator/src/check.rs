@@ -261,8 +261,8 @@ impl World {
             let times = timed(&logs, later);
             let held: BTreeMap<(&str, u64), StatementId> =
                 times.iter().map(|(origin, index, id, _)| ((origin.as_str(), *index), *id)).collect();
-            // What no quorum can cosign stays with its keeper.
-            let shared = |keeper: &str| keeper == name || self.can_have_quorum(keeper);
+            // What no quorum can cosign is published nowhere.
+            let shared = |keeper: &str| self.can_have_quorum(keeper);
             let owed = self.posted.iter().filter(|p| !p.forgiven && !self.plan.liars.include(p.by) && shared(p.by));
             for posted in owed {
                 let Some(receipt) = &posted.receipt else { continue };
