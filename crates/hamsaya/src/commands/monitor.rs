@@ -161,7 +161,8 @@ impl Monitor {
         };
         let more = match diagnostics.0.len() {
             1 => String::new(),
-            count => format!(" (and {} more)", count - 1),
+            2 => "; there is one more such error".to_string(),
+            count => format!("; there are {} more such errors", count - 1),
         };
         Complaint::new(first.found.clone()).at(at).hint(format!("{}{more}", first.hint))
     }
@@ -244,7 +245,7 @@ impl Monitor {
         for error in &bad {
             let SyntaxError { line, column, found, expected } = error;
             say(format_args!(
-                "warning: {}:{line}:{column}: found {found}, expected {expected}; passed over",
+                "warning: {}:{line}:{column}: found {found}, expected {expected}; the line is passed over from there",
                 self.log.display()
             ));
         }

@@ -298,7 +298,16 @@ impl Points {
 
     /// Takes a piece of a log, and gives how many bytes of it were taken: the rest, an unfinished token, comes again at the
     /// start of the next piece. `last`: nothing follows.
+    ///
+    /// A time-point is whole at its semicolon, at the next `@`, or when the log ends; before that no verdict of it is final,
+    /// and after a bad line in it none will be.
     pub fn feed(&mut self, reader: &mut LogReader, bytes: &[u8], last: bool) -> Result<usize, BadLine> {
+        let taken = self.read(reader, bytes, last);
+        self.unfinished = reader.point;
+        taken
+    }
+
+    fn read(&mut self, reader: &mut LogReader, bytes: &[u8], last: bool) -> Result<usize, BadLine> {
         let mut piece = Piece { bytes, at: 0, last, crossed: false };
         // Where the current line begins, and up to where everything is taken.
         let mut line_start = 0;
@@ -392,7 +401,7 @@ impl Points {
             let word = piece.word()?;
             let text = piece.text(word)?;
             let Ok(stamp) = text.parse::<i64>() else {
-                return piece.bad(from, format!("`@{text}`"), "`@` and a stamp in seconds");
+                return piece.bad(from, format!("`@{text}`"), "`@` and a whole number of seconds of at most 60 bits");
             };
             return self.open(reader, stamp, from);
         }
@@ -456,7 +465,8 @@ impl Points {
             let wanted = if i + 1 < width { b',' } else { b')' };
             if piece.peek() != Some(wanted) {
                 if piece.peek() == Some(b',') {
-                    return piece.bad(piece.at, "one more value", format!("{width} columns"));
+                    let name = &self.predicates[predicate].name;
+                    return piece.bad(piece.at, "one more value", format!("`)`: the columns of `{name}` are {width}"));
                 }
                 return piece.unexpected(if wanted == b',' { "`,`" } else { "`)`" });
             }

@@ -119,6 +119,8 @@ pub struct Points {
     fresh: usize,
     /// Number of the log's own points, once it ended.
     ended: Option<u32>,
+    /// The point of which a log that is read has not said yet that it is whole.
+    unfinished: Option<u32>,
     /// Empty points that must follow the end, and how far apart.
     silence: (u32, i64),
     sink: Sink,
@@ -172,6 +174,7 @@ impl Points {
             started: false,
             fresh: 0,
             ended: None,
+            unfinished: None,
             silence: sorts::silence(formula),
             horizon: None,
             tidy: 0,
@@ -353,6 +356,7 @@ impl Points {
         if self.ended.is_some() {
             return Ok(());
         }
+        self.unfinished = None;
         self.round();
         self.ended = Some(self.time.len());
         if let Some(last) = self.time.last() {
@@ -504,10 +508,16 @@ impl Points {
         self.time.first_from(stamp, &mut hint).min(end)..self.time.first_after(stamp, &mut hint).min(end)
     }
 
-    /// Points before this one are final: no point that is still to come changes them.
+    /// Points before this one are final: no point that is still to come changes them, nor what is still to come of one that
+    /// [`Points::feed`] is in the middle of.
     pub fn final_until(&mut self) -> u32 {
-        let known = self.time.len();
+        let known = self.whole();
         self.settled_until(known)
+    }
+
+    /// Points of which all facts are known.
+    fn whole(&self) -> u32 {
+        self.unfinished.unwrap_or(self.time.len())
     }
 
     /// Points that are final as soon as the facts up to `known` are.
@@ -537,8 +547,10 @@ impl Points {
 
     fn each_final(&mut self, visit: &mut dyn FnMut(&Points, u32, i64, &Verdict)) -> Result<(), PointsError> {
         self.round();
-        let fault = self.fault();
-        let known = fault.as_ref().and_then(|fault| fault.place).map_or(self.time.len(), |(point, _)| point);
+        let whole = self.whole();
+        let at = |fault: &PointsError| fault.place.map_or(0, |(point, _)| point);
+        let fault = self.fault().filter(|fault| at(fault) < whole || self.unfinished.is_none());
+        let known = fault.as_ref().filter(|fault| fault.place.is_some()).map_or(whole, at);
         let until = self.settled_until(known);
         let mut sink = std::mem::take(&mut self.sink);
         let mut visited = false;

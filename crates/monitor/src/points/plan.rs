@@ -227,8 +227,8 @@ impl Plan {
         let result = if self.tries > TRIES {
             Err(Diagnostic {
                 place: "formula".into(),
-                found: "a formula that is not safe as written and too large to rewrite".into(),
-                hint: "bind each variable by a fact in its own part".into(),
+                found: format!("a formula of more than {TRIES} parts, with those that it would take to make it safe"),
+                hint: "name parts with LET, and bind each variable by a fact in its own part".into(),
             })
         } else if self.depth > super::sorts::DEPTH {
             Err(Diagnostic {

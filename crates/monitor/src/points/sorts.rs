@@ -260,7 +260,11 @@ impl Sorts {
     fn atom(&mut self, formula: &Formula, name: &Name, args: &[Term], scope: &mut Scope) {
         let Some(columns) = self.predicates.get(name).cloned() else {
             let known: Vec<String> = self.predicates.keys().map(|k| format!("`{k}`")).collect();
-            return self.refuse(format!("no predicate `{name}`"), format!("known are {}", known.join(", ")));
+            let hint = match known.len() {
+                0 => "the signature declares none".to_string(),
+                _ => format!("known are {}", known.join(", ")),
+            };
+            return self.refuse(format!("no predicate `{name}`"), hint);
         };
         if columns.len() != args.len() {
             return self

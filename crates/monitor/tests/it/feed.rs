@@ -22,29 +22,47 @@ const FORMULA: &str = "(ONCE[0,9] p(x, t)) AND NOT (EVENTUALLY[0,3s] (q(2.50) OR
 const LOG: &str = "# a log\n@1 p(1,\"چمن\")(2, gate) q(2.5);\n@1;\n@3 r() p ( -7 , \"a b\" ) ;@4 q(1e2)\n  q(3)\n\
                    @20 p(123456789012345678901234567890,\"x\") r ();\n@30 p(5,y)\n";
 
-fn monitor() -> Points {
-    let formula = parse_formula(FORMULA).expect("a formula");
+/// Formulas of which what holds at a point hangs on all of it.
+const OF_A_WHOLE_POINT: [&str; 3] =
+    ["(ONCE[0,9] p(x, t)) AND NOT r()", "n <- CNT t; x p(x, t)", "p(x, t) AND NOT (q(3.0) OR r())"];
+
+fn monitor(formula: &str) -> Points {
+    let formula = parse_formula(formula).expect("a formula");
     Points::new(&formula, &parse_signature(SIGNATURE).expect("a signature")).expect("a safe formula")
 }
 
 /// Verdict lines, or the first complaint.
-fn told(log: &[u8], mut next: impl FnMut(usize) -> usize) -> Result<String, SyntaxError> {
-    let mut points = monitor();
+fn told(log: &[u8], next: impl FnMut(usize) -> usize) -> Result<String, SyntaxError> {
+    told_of(FORMULA, log, next).1
+}
+
+/// Verdict lines before a complaint, and what [`told`] gives.
+fn told_of(formula: &str, log: &[u8], next: impl FnMut(usize) -> usize) -> (String, Result<String, SyntaxError>) {
+    let mut out = Vec::new();
+    let ended = read(formula, log, next, &mut out);
+    let out = String::from_utf8(out).expect("UTF-8");
+    (out.clone(), ended.map(|()| out))
+}
+
+fn read(formula: &str, log: &[u8], mut next: impl FnMut(usize) -> usize, out: &mut Vec<u8>) -> Result<(), SyntaxError> {
+    let mut points = monitor(formula);
     points.stream(Some(0));
-    let (mut reader, mut out, mut held) = (LogReader::default(), Vec::new(), Vec::new());
+    let (mut reader, mut held) = (LogReader::default(), Vec::new());
     let mut at = 0;
     while at < log.len() {
         let count = next(log.len() - at).clamp(1, log.len() - at);
         held.extend_from_slice(&log[at..at + count]);
         at += count;
-        let taken = points.feed(&mut reader, &held, false).map_err(|bad| bad.error)?;
-        held.drain(..taken);
-        points.write_final(&mut out).expect("no fault");
+        let taken = points.feed(&mut reader, &held, false);
+        points.write_final(out).expect("no fault");
+        held.drain(..taken.map_err(|bad| bad.error)?);
     }
-    points.feed(&mut reader, &held, true).map_err(|bad| bad.error)?;
+    let taken = points.feed(&mut reader, &held, true);
+    points.write_final(out).expect("no fault");
+    taken.map_err(|bad| bad.error)?;
     points.finish().expect("no fault");
-    points.write_final(&mut out).expect("no fault");
-    Ok(String::from_utf8(out).expect("UTF-8"))
+    points.write_final(out).expect("no fault");
+    Ok(())
 }
 
 #[test]
@@ -56,6 +74,24 @@ fn pieces_make_no_difference() {
     for _ in 0..300 {
         assert_eq!(told(LOG.as_bytes(), |_| 1 + chance.below(9)).as_ref(), Ok(&whole));
     }
+    for formula in OF_A_WHOLE_POINT {
+        let (whole, _) = told_of(formula, LOG.as_bytes(), |rest| rest);
+        assert!(whole.lines().count() >= 2, "{formula}: {whole}");
+        for _ in 0..300 {
+            assert_eq!(told_of(formula, LOG.as_bytes(), |_| 1 + chance.below(9)).0, whole, "{formula}");
+        }
+    }
+}
+
+/// What is said of a time-point before it is whole may be false: of one that breaks off nothing is said.
+#[test]
+fn a_point_that_breaks_off_has_no_verdict() {
+    let log = "@0 p(1,a);\n@1 p(1,a)\n@2 p(1,b) r(;\n@3 p(1,c);\n";
+    for piece in [1, 2, 5, 100] {
+        let (out, ended) = told_of("p(x, t) AND NOT r()", log.as_bytes(), |_| piece);
+        assert_eq!(out, "@0 (time point 0): (1,\"a\")\n@1 (time point 1): (1,\"a\")\n");
+        assert!(ended.is_err_and(|error| error.to_string().starts_with("line 3, column 13: found `;`, expected `)`")));
+    }
 }
 
 #[test]
@@ -64,7 +100,7 @@ fn a_complaint_names_its_place_whatever_the_pieces() {
         ("@1 p(1,a);\n@2 p(x,a);\n", "line 2, column 6: found `x`, expected a whole number"),
         ("@1 p(1,\"چمن\") s(1);\n", "line 1, column 15: found `s`, expected a predicate of the signature"),
         ("@5;\n@4;\n", "line 2, column 1: found stamp 4 after stamp 5"),
-        ("@1 p(1\n,a,b);\n", "line 2, column 3: found one more value, expected 2 columns"),
+        ("@1 p(1\n,a,b);\n", "line 2, column 3: found one more value, expected `)`: the columns of `p` are 2"),
         ("@1 p(1,\"a\n", "line 1, column 8: found a text that does not end, expected a closing `\"`"),
         ("p(1,a)", "line 1, column 1: found `p`, expected `@` and a stamp"),
     ] {
