@@ -50,7 +50,7 @@ pub struct Monitor {
     /// read to its end first
     #[arg(long, conflicts_with = "changes")]
     explain: bool,
-    /// Pass over lines that do not fit, and list them at the end
+    /// Pass over lines from where they do not fit, and list them at the end
     #[arg(long)]
     skip_bad_lines: bool,
     /// Say at the end how much was read, and what it took
