@@ -26,12 +26,18 @@ pub fn read(dir: &Path) -> Result<Agreement> {
 /// An agreement, and the record that was founded on it: every log checked, the largest consistent copy of each.
 pub fn read_with_record(agreement: &Path, record: &[PathBuf]) -> Result<(Agreement, Logs)> {
     let agreement = read(agreement)?;
+    let logs = record_of(&agreement, record)?;
+    Ok((agreement, logs))
+}
+
+/// The record that was founded on an agreement.
+pub fn record_of(agreement: &Agreement, record: &[PathBuf]) -> Result<Logs> {
     let (founding, logs) = verify::load(record).map_err(faults::complaint)?;
     if founding.agreement() != agreement.digest() {
         let (found, allowed) = (hex(&founding.agreement()), hex(&agreement.digest()));
         return Err(JudgeError::OtherAgreement { found, allowed }.into());
     }
-    Ok((agreement, logs))
+    Ok(logs)
 }
 
 /// All files of an agreement folder.

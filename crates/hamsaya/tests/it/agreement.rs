@@ -119,6 +119,13 @@ fn a_shorter_deadline_over_a_made_up_year() {
     let value: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
     assert_eq!(value["changed"][0]["id"], "C14");
     assert_eq!(hamsaya(&["agreement", "diff", &accord(), &accord()]).code, 0);
+    // A record is compared under the text that it was founded on, and no other.
+    let record = played().place.join("g1");
+    let record = record.to_str().expect("UTF-8");
+    let ran = hamsaya(&["agreement", "diff", new, &accord(), "--record", record]);
+    assert_eq!(ran.code, 2, "{}", ran.out);
+    assert!(ran.err.contains("the record belongs to agreement"), "{}", ran.err);
+    assert_eq!(hamsaya(&["agreement", "diff", &accord(), new, "--record", record]).code, 1);
 }
 
 /// One breached, one disputed and one pending verdict, explained in four languages.

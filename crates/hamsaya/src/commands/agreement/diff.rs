@@ -8,14 +8,14 @@
 //! 42 of 24,310 verdicts would be otherwise
 //! C14(A12, P1)   kept, 12 min before it was due   would be   breached since 2026-11-14T08:10:12Z
 //! ```
+use crate::agreements;
 use crate::commands::{Format, Outcome};
-use crate::faults;
 use crate::verdicts::{hex, reason_code, state_code};
 use anyhow::Result;
 use hamsaya_agreement::year::Year;
 use hamsaya_agreement::{Agreement, Commitment, Judgment, Reason, State, Verdict, judge_explaining};
+use hamsaya_record::Instant;
 use hamsaya_record::logs::Logs;
-use hamsaya_record::{Instant, verify};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -136,7 +136,7 @@ fn replay(old: &Agreement, new: &Agreement, on: &On<'_>) -> Result<Option<(Vec<F
             (year.logs(old), Some(year.end(old)))
         }
         None if on.record.is_empty() => return Ok(None),
-        None => (verify::load(on.record).map_err(faults::complaint)?.1, None),
+        None => (agreements::record_of(old, on.record)?, None),
     };
     let latest = logs.entries().iter().map(|e| e.statement.stated_at).max();
     let as_of = on.as_of.or(last).or(latest.map(|at| at.plus(86_400))).unwrap_or(Instant(0));
