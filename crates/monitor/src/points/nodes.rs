@@ -96,6 +96,12 @@ impl Core {
     #[inline(never)]
     fn replace(&mut self, row: u32, within: Span, new: &[Span]) {
         let mut changes = std::mem::take(&mut self.changes);
+        if self.is_untouched(row) {
+            // It went with the default so far, also where that changed in this round; those who read it look at rows of
+            // their own for themselves.
+            let followed: SmallVec<[Change; 2]> = changes.iter().filter(|change| change.row == NONE).copied().collect();
+            changes.extend(followed.iter().map(|change| Change { row, span: change.span }));
+        }
         let before = changes.len();
         replace(self.touch(row), within, new, |span| changes.push(Change { row, span }));
         if row == NONE {

@@ -97,6 +97,14 @@ fn a_stamp_is_open_until_a_later_one_comes() {
 }
 
 #[test]
+fn a_row_that_leaves_the_default_was_told_of_its_changes() {
+    // What the default became and the row's leaving it came in one round, so that nobody was told of the row.
+    check("(x = 5) AND ALWAYS[1,1] ((x = 5) AND (ALWAYS[1,1] (x = 6)))", "@0;", "0: (5)");
+    check("(x = 5) AND ALWAYS[1,2] ((x = 5) AND (ALWAYS[1,2] (x = 6)))", "@0;", "0: (5)");
+    check("p(x) AND ALWAYS[1,1] (p(x) AND (ALWAYS[1,1] q(x)))", "@0 p(5); @9;", "0: (5)");
+}
+
+#[test]
 fn windows_measure_stamps() {
     // Points at 0 and 100 hold; no point in between can say so of 105 - 10.
     let log = "@0 p(1); @100 p(1); @105; @110; @120;";
