@@ -25,11 +25,12 @@ mod words;
 
 use clap::Parser;
 use commands::{Hamsaya, Outcome};
+use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let command = Hamsaya::parse();
+    let command = Hamsaya::parse_from(monpoly(std::env::args_os()));
     let mut out = io::stdout().lock();
     let outcome = command.run(&mut out).and_then(|outcome| Ok(out.flush().map(|()| outcome)?));
     match outcome {
@@ -42,6 +43,18 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// `hamsaya monitor -sig s -formula f -log l`: MonPoly's own spelling of the three.
+fn monpoly(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    let mut monitor = false;
+    args.map(move |arg| {
+        monitor |= arg == "monitor";
+        match arg.to_str() {
+            Some(short @ ("-sig" | "-formula" | "-log")) if monitor => OsString::from(format!("-{short}")),
+            _ => arg,
+        }
+    })
 }
 
 /// `hamsaya judge … | head` is no error: whoever read has read enough.

@@ -44,8 +44,17 @@ const RESERVED: [&str; 26] = [
     "FALSE",
 ];
 
-/// Parentheses and operators that may stand inside each other.
+/// Levels of the grammar that may stand inside each other; a pair of parentheses is two.
 const NESTING: usize = 200;
+
+/// How a message says that.
+const TOO_DEEP: &str = "less nesting: 100 parentheses or about 200 operators inside each other are the most";
+
+/// How one does.
+const AGGREGATES: &str = "the variable that is aggregated before the formula: `m <- AVG x p(x)`";
+
+/// What aggregates, behind `<-`.
+const AGGREGATIONS: [&str; 6] = ["CNT", "SUM", "MIN", "MAX", "AVG", "MED"];
 
 /// Where a text does not fit, and what would.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -321,7 +330,7 @@ pub fn parse_formula(text: &str) -> Result<Formula, SyntaxError> {
 }
 
 /// Line and column of what a refusal quotes between backquotes: the part of the formula that stands last in it, and in
-/// that part the word that stands first. `None` if the formula does not have it as written, as where it was rewritten.
+/// that part the word that stands first, though not where a LET gives it a meaning. `None` if the formula does not have it as written, as where it was rewritten.
 pub fn place_of(text: &str, found: &str) -> Option<(usize, usize)> {
     let quoted: Vec<&str> = found.split('`').skip(1).step_by(2).collect();
     let mut parser = Parser::new(text).ok()?;
@@ -339,7 +348,10 @@ pub fn place_of(text: &str, found: &str) -> Option<(usize, usize)> {
         span.clone().find(|&i| {
             let (token, next) = (&parser.tokens[i].0, parser.tokens.get(i + 1));
             let called = next.is_some_and(|(next, _)| *next == Token::Sign("("));
-            token.shown().trim_matches('`') == *quote && (!matches!(token, Token::Word(_)) || called == predicate)
+            let named = i > 0 && parser.tokens[i - 1].0 == Token::Word("LET".into());
+            !named
+                && token.shown().trim_matches('`') == *quote
+                && (!matches!(token, Token::Word(_)) || called == predicate)
         })
     });
     word.or(part.map(|span| span.start)).map(|i| parser.tokens[i].1)
@@ -429,7 +441,7 @@ impl Parser {
     fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Result<T, SyntaxError>) -> Result<T, SyntaxError> {
         self.nesting += 1;
         if self.nesting > NESTING {
-            return self.fail(&format!("at most {NESTING} levels of nesting"));
+            return self.fail(TOO_DEEP);
         }
         let result = inner(self);
         self.nesting -= 1;
@@ -439,11 +451,15 @@ impl Parser {
     fn note(&mut self, part: impl FnOnce(&mut Self) -> Result<Formula, SyntaxError>) -> Result<Formula, SyntaxError> {
         let start = self.at;
         let formula = part(self)?;
+        self.keep(start, &formula);
+        Ok(formula)
+    }
+
+    fn keep(&mut self, start: usize, formula: &Formula) {
         let span = start..self.at;
         if let Some(noted) = &mut self.noted {
             noted.push((span, formula.to_string()));
         }
-        Ok(formula)
     }
 
     fn formula(&mut self) -> Result<Formula, SyntaxError> {
@@ -452,6 +468,7 @@ impl Parser {
 
     /// SINCE and UNTIL, to the right.
     fn binary(&mut self) -> Result<Formula, SyntaxError> {
+        let start = self.at;
         self.deeper(|parser| {
             let left = parser.equivalence()?;
             let Some(word) = parser.keyword(&["SINCE", "UNTIL", "TRIGGER", "RELEASE"]) else { return Ok(left) };
@@ -467,6 +484,8 @@ impl Parser {
                 }
                 _ => {
                     let dual = Formula::Until(window, Box::new(negation(left)), Box::new(negation(right)));
+                    // What is refused of it is the UNTIL, which stands nowhere.
+                    parser.keep(start, &dual);
                     Formula::Not(Box::new(dual))
                 }
             })
@@ -587,6 +606,9 @@ impl Parser {
             if *self.peek(1) == Token::Sign("<-") {
                 return self.deeper(Self::aggregate);
             }
+            if AGGREGATIONS.contains(&&**word) && matches!(self.peek(1), Token::Word(_)) {
+                return self.fail("a result and `<-` before it, e.g. `m <- AVG x p(x)`");
+            }
         }
         if self.keyword(&["TRUE"]).is_some() {
             return Ok(Formula::True);
@@ -607,8 +629,8 @@ impl Parser {
             self.sign("(")?;
             let mut args = Vec::new();
             while !self.take(")") {
-                if !args.is_empty() {
-                    self.sign(",")?;
+                if !args.is_empty() && !self.take(",") {
+                    return self.fail("`,` or `)`");
                 }
                 args.push(self.term()?);
             }
@@ -627,8 +649,8 @@ impl Parser {
         self.sign("(")?;
         let mut params: Vec<Name> = Vec::new();
         while !self.take(")") {
-            if !params.is_empty() {
-                self.sign(",")?;
+            if !params.is_empty() && !self.take(",") {
+                return self.fail("`,` or `)`");
             }
             let at = self.at;
             let param: Name = self.name("a variable")?.into();
@@ -651,7 +673,7 @@ impl Parser {
     fn aggregate(&mut self) -> Result<Formula, SyntaxError> {
         let result: Name = self.name("a variable")?.into();
         self.sign("<-")?;
-        let op = match self.keyword(&["CNT", "SUM", "MIN", "MAX", "AVG", "MED"]) {
+        let op = match self.keyword(&AGGREGATIONS) {
             Some("CNT") => Aggregation::Count,
             Some("SUM") => Aggregation::Sum,
             Some("MIN") => Aggregation::Min,
@@ -676,7 +698,13 @@ impl Parser {
                 }
             }
         }
-        let formula = Box::new(self.deeper(Self::equivalence)?);
+        // `AVG p(x)` names no variable: what stands in the parentheses is no formula then.
+        let bare = groups.is_empty() && *self.token() == Token::Sign("(");
+        let formula = self.deeper(Self::equivalence).map_err(|error| match bare {
+            true => SyntaxError { expected: format!("{}, or {AGGREGATES}", error.expected), ..error },
+            false => error,
+        });
+        let formula = Box::new(formula?);
         Ok(Formula::Aggregate { op, result, over, groups, formula })
     }
 
@@ -688,6 +716,11 @@ impl Parser {
     }
 
     fn comparison(&mut self) -> Result<Formula, SyntaxError> {
+        match self.token() {
+            Token::End => return self.fail("a formula"),
+            Token::Sign(sign) if !["(", "-"].contains(sign) => return self.fail("a formula"),
+            _ => {}
+        }
         let left = self.term()?;
         let op = match self.token() {
             Token::Sign("=") => Comparison::Equal,
@@ -814,6 +847,7 @@ impl Parser {
         if !interval {
             return Ok(Window::unbounded(0));
         }
+        let begins = self.at;
         let open = *self.token() == Token::Sign("(");
         self.step();
         let from = self.duration()?.saturating_add(i64::from(open));
@@ -836,6 +870,17 @@ impl Parser {
             _ => return self.fail("`]`"),
         };
         self.step();
+        if matches!(to, Upper::Fixed(to) if to < from) {
+            let (line, column) = self.tokens[begins].1;
+            let written = self.tokens[begins..self.at].iter().map(|(token, _)| token.shown().replace('`', ""));
+            let found = format!("the window `{}`, which is empty", written.collect::<String>());
+            return Err(SyntaxError {
+                line,
+                column,
+                found,
+                expected: "an end that is not before its beginning".into(),
+            });
+        }
         Ok(Window { from, to })
     }
 }

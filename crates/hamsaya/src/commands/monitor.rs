@@ -47,7 +47,7 @@ pub struct Monitor {
     changes: Option<PathBuf>,
     /// Behind each verdict what it follows from: facts that are there, where there are none, and the steps between. No part of
     /// that can be spared, and a checker of its own goes through the steps before they are printed. Over time-points; the log is
-    /// read to its end first
+    /// read to its end first; not together with `--changes`
     #[arg(long, conflicts_with = "changes")]
     explain: bool,
     /// Pass over lines from where they do not fit, and list them at the end
@@ -154,7 +154,9 @@ impl Monitor {
 
     fn refused(&self, diagnostics: &Diagnostics, text: &str) -> Complaint {
         let first = &diagnostics.0[0];
-        let file = self.formula.display();
+        // The clock domain names the predicate that it does not read, before it looks at the formula.
+        let of_signature = first.found.contains("has a float column");
+        let file = if of_signature { self.signature.display() } else { self.formula.display() };
         let at = match place_of(text, &first.found) {
             Some((line, column)) => format!("{file}:{line}:{column}"),
             None => file.to_string(),
@@ -359,7 +361,8 @@ fn peak() -> String {
 fn apply(points: &mut Points, signature: &Signature, path: &Path) -> Result<()> {
     for (i, line) in read(path)?.lines().enumerate() {
         let at = format!("{}:{}", path.display(), i + 1);
-        let line = line.trim();
+        let whole = line.trim_end();
+        let line = whole.trim_start();
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
@@ -388,7 +391,12 @@ fn apply(points: &mut Points, signature: &Signature, path: &Path) -> Result<()> 
             };
             return Err(complain(format!("`@{}`", shortened(when)), &allowed).into());
         };
-        let read = parse_log(&format!("@{stamp} {event}"), signature).map_err(|e| complain(e.found, &e.expected))?;
+        let head = format!("@{stamp} ");
+        let read = parse_log(&format!("{head}{event}"), signature).map_err(|e| {
+            let before = whole.chars().count() - event.chars().count();
+            let column = (before + e.column).saturating_sub(head.chars().count());
+            Complaint::new(format!("found {}, expected {}", e.found, e.expected)).at(format!("{at}:{column}"))
+        })?;
         for (name, args) in read.iter().flat_map(|point| &point.events) {
             let done = if comes { points.insert(point, name, args) } else { points.withdraw(point, name, args) };
             if !done.map_err(|e| Complaint::new(e.found).at(&at).hint(e.allowed))? {

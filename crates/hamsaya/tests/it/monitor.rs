@@ -133,6 +133,25 @@ fn a_refusal_names_line_and_column() {
     }
 }
 
+/// MonPoly's spelling of the options, and a change that does not fit.
+#[test]
+fn changes_are_refused_by_line_and_column() {
+    let dir = scratch("monitor-changes-refused");
+    let sig = file(&dir, "s", "p(int)\n");
+    let formula = file(&dir, "f", "p(x)\n");
+    let log = file(&dir, "l", "@0 p(3);\n");
+    let base = ["monitor", "-sig", &sig, "-formula", &formula, "-log", &log];
+    assert_eq!(hamsaya(&base).out, "@0 (time point 0): (3)\n");
+    for (text, said) in [
+        ("+@0 p(1)\n  +@0 p(x)\n", "error: found `x`, expected a whole number\n  FILE:2:9\n"),
+        ("-@0 z(1)\n", "error: found `z`, expected a predicate of the signature\n  FILE:1:5\n"),
+    ] {
+        let changes = file(&dir, "c", text);
+        let ran = hamsaya(&[&base[..], &["--changes", &changes]].concat());
+        assert_eq!((ran.code, ran.err.as_str()), (2, said.replace("FILE", &changes).as_str()));
+    }
+}
+
 /// A term without a value stops the run where it stands; what was final before is printed first.
 #[test]
 fn a_division_by_zero_is_named_behind_what_was_final() {

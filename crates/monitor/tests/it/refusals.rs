@@ -139,13 +139,13 @@ fn a_refusal_stands_where_it_is_in_the_formula() {
     check("p(x) AND y > x", "1:10 variable `y` is not bound in `y > x`");
     check("p(x) OR\nq(y)", "2:3 variable `y` is not bound in `(p(x) OR q(y))`");
     check("p(x) AND\n qq(x)", "2:2 no predicate `qq`");
+    check("LET rr(x) = p(x) AND rr(x) IN rr(x)", "1:22 no predicate `rr`");
     check("p(q) AND EXISTS q. qq(q)", "1:20 no predicate `qq`");
     check("p(x) AND NOT\n\tq(x, x)", "2:2 `q(x, x)` has 2 columns");
     check("p(x) AND r(x, 3)", "1:10 column 2 of `r(x, 3)`: string on one side, int on the other");
     check("p(x) AND x = \"a\"", "1:10 `x = \"a\"`: int on one side, string on the other");
     check("p(x) AND\nNOT EVENTUALLY q(x)", "2:5 `EVENTUALLY[0,*) q(x)` looks ahead without end");
     check("p(x) AND (p(x) UNTIL q(x))", "1:11 `(p(x) UNTIL[0,*) q(x))` looks ahead without end");
-    check("p(x) AND ONCE[3,2] q(x)", "1:10 the window [3,2] of `ONCE[3,2] q(x)` is empty");
     check(
         "p(s) AND\ns <- SUM y; z r(x, y)",
         "2:13 `z` does not occur free in the formula of `(s <- SUM y; z r(x, y))`",

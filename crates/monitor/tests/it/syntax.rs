@@ -40,7 +40,7 @@ fn formulas_by_themselves() {
     check("DUR[0,100] (EXISTS x. q(x)) >= 2", "\n(): [12,103]");
     check("q(x) AND ts(t)", "x,t\n(1,3): [3,3]\n(2,12): [12,12]");
     check("NOT q(x)", "variable `x` is not bound in `NOT q(x)`");
-    check("ONCE q(x) AND", "line 1, column 14: found the end, expected a term");
+    check("ONCE q(x) AND", "line 1, column 14: found the end, expected a formula");
     check("PREVIOUS q(x)", "`PREVIOUS[0,*) q(x)` belongs to the points domain");
     check("c <- CNT x q(x)", "`(c <- CNT x q(x))` belongs to the points domain");
     check("LET r(x) = q(x) IN r(x)", "`(LET r(x) = q(x) IN r(x))` belongs to the points domain");
@@ -52,7 +52,17 @@ fn formulas_by_themselves() {
         "line 1, column 1: found `LETPAST`, expected LET: recursive definitions are not read",
     );
     check("c <- TOP x q(x)", "line 1, column 6: found `TOP`, expected CNT, SUM, MIN, MAX, AVG or MED");
-    check("ONCE[3,2] q(x)", "the window [3,2] of `ONCE[3,2] q(x)` is empty");
+    let empty = "which is empty, expected an end that is not before its beginning";
+    check("ONCE[3,2] q(x)", &format!("line 1, column 5: found the window `[3,2]`, {empty}"));
+    check("ONCE (5,6) q(x)", &format!("line 1, column 6: found the window `(5,6)`, {empty}"));
+    check("", "line 1, column 1: found the end, expected a formula");
+    check("q(x", "line 1, column 4: found the end, expected `,` or `)`");
+    check("AVG q(x)", "line 1, column 1: found `AVG`, expected a result and `<-` before it, e.g. `m <- AVG x p(x)`");
+    check(
+        "m <- AVG q(x)",
+        "line 1, column 13: found `)`, expected a comparison: = != < <= > >=, or the variable that is aggregated \
+         before the formula: `m <- AVG x p(x)`",
+    );
 }
 
 #[test]
