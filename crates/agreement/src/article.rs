@@ -35,6 +35,8 @@ pub(crate) struct RuleBlock {
 struct Open {
     what: String,
     lang: String,
+    /// It says so itself: `review=needed`.
+    is_draft: bool,
     line: usize,
     text: Vec<String>,
 }
@@ -95,10 +97,13 @@ pub(crate) fn read(
             if trimmed == ":::" {
                 let text = block.text.join("\n").trim().to_string();
                 if let Some(article) = &mut article {
-                    let (titles, texts) = match article.paragraphs.last_mut() {
-                        Some(p) => (&mut p.title, &mut p.text),
-                        None => (&mut article.title, &mut article.text),
+                    let (titles, texts, drafts) = match article.paragraphs.last_mut() {
+                        Some(p) => (&mut p.title, &mut p.text, &mut p.drafts),
+                        None => (&mut article.title, &mut article.text, &mut article.drafts),
                     };
+                    if block.is_draft {
+                        drafts.insert(block.lang.clone());
+                    }
                     let into = if block.what == "title" { titles } else { texts };
                     if block.what == "title" && block.lang == "en" {
                         into.insert(block.lang.clone(), text);
@@ -121,12 +126,10 @@ pub(crate) fn read(
             let rest = rest.trim();
             let (what, attributes) = rest.split_once('{').unwrap_or((rest, ""));
             let what = what.trim();
-            // Other attributes, such as `review=needed`, are for people.
-            let lang = attributes
-                .trim_end_matches('}')
-                .split_whitespace()
-                .find_map(|a| a.strip_prefix("lang="))
-                .map(|l| l.trim_matches('"'));
+            // Other attributes are for people.
+            let mut attributes = attributes.trim_end_matches('}').split_whitespace();
+            let is_draft = attributes.clone().any(|a| a == "review=needed");
+            let lang = attributes.find_map(|a| a.strip_prefix("lang=")).map(|l| l.trim_matches('"'));
             const LIKE: &str = "texts are written `::: text {lang=en}`, titles `::: title {lang=ps}`";
             match lang {
                 Some(lang) if (what == "text" || what == "title") && languages.contains(lang) => {
@@ -138,7 +141,8 @@ pub(crate) fn read(
                             "an article begins `# Article 4 - Title {#art_4}`",
                         );
                     }
-                    open = Some(Open { what: what.into(), lang: lang.into(), line: number, text: Vec::new() });
+                    open =
+                        Some(Open { what: what.into(), lang: lang.into(), is_draft, line: number, text: Vec::new() });
                 }
                 Some(lang) if what == "text" || what == "title" => {
                     let known = languages.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
@@ -148,11 +152,13 @@ pub(crate) fn read(
                         format!("found the language `{lang}`, allowed is one of {known}"),
                         "languages stand in agreement.toml",
                     );
-                    open = Some(Open { what: what.into(), lang: lang.into(), line: number, text: Vec::new() });
+                    open =
+                        Some(Open { what: what.into(), lang: lang.into(), is_draft, line: number, text: Vec::new() });
                 }
                 _ => {
                     problem(number, 1, format!("found `::: {rest}`, allowed is a text or a title in a language"), LIKE);
-                    open = Some(Open { what: "text".into(), lang: "?".into(), line: number, text: Vec::new() });
+                    open =
+                        Some(Open { what: "text".into(), lang: "?".into(), is_draft, line: number, text: Vec::new() });
                 }
             }
             continue;
@@ -188,6 +194,7 @@ pub(crate) fn read(
                 number: digits,
                 title: BTreeMap::from([("en".to_string(), name.to_string())]),
                 text: BTreeMap::new(),
+                drafts: BTreeSet::new(),
                 line: number,
             });
             continue;
@@ -216,6 +223,7 @@ pub(crate) fn read(
                 address,
                 title: BTreeMap::from([("en".to_string(), title.to_string())]),
                 text: BTreeMap::new(),
+                drafts: BTreeSet::new(),
                 paragraphs: Vec::new(),
                 file: file.into(),
             });

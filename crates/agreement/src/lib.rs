@@ -15,7 +15,8 @@
 //! `article`, `annex` and `block` read the folder; `lower` turns rules into the monitor's; `facts` turns a record into
 //! facts by the agreement's own Article 1, `calendar` and `places` add what no statement says; `moves` finds the clocks
 //! that were extended or tolled; `judgment` asks the monitor and names what it answers; `standing` does so again when the
-//! record has grown. `check` looks for faults of a text before anybody signs it.
+//! record has grown. `check` looks for faults of a text before anybody signs it. `interchange` writes text and rules in the
+//! formats of other people's tools.
 #![deny(clippy::float_arithmetic)]
 
 mod annex;
@@ -27,6 +28,7 @@ pub mod check;
 mod digest;
 pub mod distance;
 mod facts;
+pub mod interchange;
 mod judgment;
 mod keywords;
 mod lower;

@@ -57,6 +57,17 @@ pub enum MemberRole {
     Witness,
 }
 
+impl MemberRole {
+    /// As `agreement.toml` writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            MemberRole::Party => "party",
+            MemberRole::Guarantor => "guarantor",
+            MemberRole::Witness => "witness",
+        }
+    }
+}
+
 /// An article as people read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Article {
@@ -66,6 +77,8 @@ pub struct Article {
     pub title: BTreeMap<String, String>,
     /// Text that stands under the article's own heading, by language.
     pub text: BTreeMap<String, String>,
+    /// Languages in which its title or text says of itself that it is a draft (`review=needed`).
+    pub drafts: BTreeSet<String>,
     /// Its paragraphs, in order.
     pub paragraphs: Vec<Paragraph>,
     /// File within the folder.
@@ -83,6 +96,8 @@ pub struct Paragraph {
     pub title: BTreeMap<String, String>,
     /// Text by language.
     pub text: BTreeMap<String, String>,
+    /// Languages in which its title or text says of itself that it is a draft (`review=needed`).
+    pub drafts: BTreeSet<String>,
     /// Line of its heading.
     pub line: usize,
 }

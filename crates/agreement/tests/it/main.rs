@@ -6,6 +6,7 @@ mod digest;
 mod fits;
 mod golden;
 mod histories;
+mod interchange;
 mod keywords;
 mod language;
 mod random;

@@ -95,10 +95,17 @@ enum Verb {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Write the agreement as one JSON document for machines, with its digest
+    /// Write the agreement for machines or for other people's tools, with its digest
+    ///
+    /// Without a form: one JSON document with texts, rules, formulas, kinds and members.
     Export {
         /// Folder of the agreement
         dir: PathBuf,
+        #[command(flatten)]
+        form: export::Form,
+        /// Only this language of the agreement, e.g. ps
+        #[arg(long, value_name = "LANGUAGE")]
+        lang: Option<String>,
         /// File to write; default: standard output
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -135,7 +142,9 @@ impl Agreement {
                 let on = diff::On { record, year: *year, per_day: *per_day, days: *days, as_of: *as_of };
                 return diff::diff(&agreements::read(old)?, &agreements::read(new)?, &on, *format, out);
             }
-            Verb::Export { dir, out: file } => export::export(dir, file.as_deref(), out)?,
+            Verb::Export { dir, form, lang, out: file } => {
+                export::export(dir, form, lang.as_deref(), file.as_deref(), out)?;
+            }
             Verb::New { dir } => begin(dir, out)?,
             Verb::Cases { paths } => return cases(paths, out),
         }

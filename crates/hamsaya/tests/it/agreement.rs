@@ -86,6 +86,36 @@ fn one_json_document_that_names_the_agreement() {
     assert!(c14["formulas"][0].as_str().is_some_and(|f| f.contains("must")), "{c14}");
 }
 
+/// One document of the text for each language, one of the rules; what is asked in vain is said.
+#[test]
+fn text_and_rules_for_other_peoples_tools() {
+    let dir = scratch("agreement-export");
+    fs::create_dir_all(&dir).expect("a folder");
+    let out = dir.join("accord.xml");
+    let ran = hamsaya(&["agreement", "export", &accord(), "--akn", "--out", out.to_str().expect("UTF-8")]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for lang in ["en", "fa-AF", "ps", "ur"] {
+        let written = fs::read_to_string(dir.join(format!("accord.{lang}.xml"))).expect("a document");
+        let shown = hamsaya(&["agreement", "export", &accord(), "--akn", "--lang", lang]).out;
+        assert_eq!(written, shown, "the same bytes, wherever they go");
+        assert!(shown.contains("<paragraph eId=\"art_4__para_14\">"), "{lang}");
+    }
+    let rules = hamsaya(&["agreement", "export", &accord(), "--legalruleml"]).out;
+    assert!(rules.contains("<lrml:PrescriptiveStatement key=\"C14\">"), "{}", rules.len());
+    for (asked, said) in [
+        (&["--akn"][..], "error: a document is in one language, found are en, fa-AF, ps, ur\n  --akn\nhint: "),
+        (
+            &["--akn", "--lang", "fr"],
+            "error: the agreement has no text in `fr`, allowed is en, fa-AF, ps, ur\n  --lang\nhint: ",
+        ),
+        (&["--legalruleml", "--lang", "ps"], "error: `--lang` picks one language, and this form "),
+    ] {
+        let ran = hamsaya(&[&["agreement", "export", &accord()], asked].concat());
+        assert_eq!(ran.code, 2, "{asked:?}");
+        assert!(ran.err.starts_with(said), "{}", ran.err);
+    }
+}
+
 /// C14 changed from 6 hours to 3: what changes in words, and which verdicts of a made-up year would be otherwise.
 #[test]
 fn a_shorter_deadline_over_a_made_up_year() {

@@ -1,30 +1,114 @@
-//! `hamsaya agreement export`: one JSON document for machines.
+//! `hamsaya agreement export`: the agreement in one document, for machines and for other people's tools.
+//!
+//! ```text
+//! export DIR                                       JSON: everything that the folder says
+//! export DIR --akn --lang ps --out accord.xml      Akoma Ntoso: the text in one language
+//! export DIR --akn --out accord.xml                the same for every language: accord.en.xml, accord.ps.xml …
+//! export DIR --legalruleml --out accord.lrml       LegalRuleML: the rules, with the addresses of the text
+//! ```
+//!
+//! The same folder gives the same bytes.
 use super::show;
-use crate::agreements;
+use crate::agreements::{self, Files};
+use crate::complaint::Complaint;
 use crate::verdicts::hex;
 use anyhow::{Context, Result};
-use hamsaya_agreement::{Agreement, MemberRole, Speech};
+use clap::Args;
+use hamsaya_agreement::{Agreement, Speech, interchange};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// The document: everything that the folder says, the digest that names it, and of each file its SHA-256, from which the
-/// digest can be computed again.
-pub fn export(dir: &Path, file: Option<&Path>, out: &mut dyn Write) -> Result<()> {
+/// In which form; at most one.
+#[derive(Args)]
+#[group(multiple = false)]
+pub struct Form {
+    /// Akoma Ntoso 3.0 (OASIS LegalDocML): the text, one document per language
+    #[arg(long)]
+    akn: bool,
+    /// LegalRuleML 1.0 (OASIS): the rules, which name the paragraphs of the text that they render
+    #[arg(long)]
+    legalruleml: bool,
+}
+
+/// Documents to write: language, if it is of one alone, and bytes.
+type Documents = Vec<(Option<String>, Vec<u8>)>;
+
+pub fn export(dir: &Path, form: &Form, lang: Option<&str>, file: Option<&Path>, out: &mut dyn Write) -> Result<()> {
     let files = agreements::files(dir)?;
     let agreement = Agreement::parse(&files)?;
+    let languages: Vec<&str> = agreement.languages().collect();
+    if let Some(lang) = lang.filter(|l| !languages.contains(l)) {
+        return Err(Complaint::new(format!(
+            "the agreement has no text in `{lang}`, allowed is {}",
+            languages.join(", ")
+        ))
+        .at("--lang")
+        .hint("languages stand in agreement.toml")
+        .into());
+    }
+    let documents = if form.akn {
+        per_language(lang, &languages, |language| interchange::akoma_ntoso(&agreement, language))
+    } else if form.legalruleml {
+        vec![(None, interchange::legalruleml(&agreement).into_bytes())]
+    } else {
+        vec![(None, as_json(&files, &agreement).into_bytes())]
+    };
+    if lang.is_some() && documents.iter().all(|(language, _)| language.is_none()) {
+        return Err(Complaint::new("`--lang` picks one language, and this form holds all that there are")
+            .at("--lang")
+            .hint("leave it out, or give --akn")
+            .into());
+    }
+    write(documents, file, &agreement, out)
+}
+
+/// One document for the language that was asked for, or one for each.
+fn per_language(lang: Option<&str>, languages: &[&str], document: impl Fn(&str) -> String) -> Documents {
+    let wanted = languages.iter().filter(|l| lang.is_none_or(|lang| lang == **l));
+    wanted.map(|l| (Some(l.to_string()), document(l).into_bytes())).collect()
+}
+
+/// Writes one document where it was asked for; several each beside it, with the language in the name.
+fn write(documents: Documents, file: Option<&Path>, agreement: &Agreement, out: &mut dyn Write) -> Result<()> {
+    let is_one = documents.len() == 1;
+    let Some(path) = file else {
+        if !is_one {
+            let languages: Vec<&str> = agreement.languages().collect();
+            return Err(Complaint::new(format!("a document is in one language, found are {}", languages.join(", ")))
+                .at("--akn")
+                .hint("name one with --lang, or give --out: a file is written for each")
+                .into());
+        }
+        documents.iter().try_for_each(|(_, bytes)| out.write_all(bytes))?;
+        return Ok(());
+    };
+    for (language, bytes) in documents {
+        let path = match language {
+            Some(language) if !is_one => beside(path, &language),
+            _ => path.to_path_buf(),
+        };
+        fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
+        writeln!(out, "{}: digest {}", path.display(), hex(&agreement.digest()))?;
+    }
+    Ok(())
+}
+
+/// `accord.ps.xml` for `accord.xml`.
+fn beside(path: &Path, language: &str) -> PathBuf {
+    let extension = path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+    path.with_extension(format!("{language}{extension}"))
+}
+
+/// Everything that the folder says, the digest that names it, and of each file its SHA-256, from which the digest can be
+/// computed again.
+fn as_json(files: &Files, agreement: &Agreement) -> String {
     let hashes: serde_json::Map<String, Value> =
         files.iter().map(|(name, bytes)| (name.clone(), json!(hex(&Sha256::digest(bytes))))).collect();
-    let members = agreement.members().iter().map(|m| {
-        let role = match m.role {
-            MemberRole::Party => "party",
-            MemberRole::Guarantor => "guarantor",
-            MemberRole::Witness => "witness",
-        };
-        json!({ "name": m.name, "role": role, "origin": m.origin })
-    });
+    let members =
+        agreement.members().iter().map(|m| json!({ "name": m.name, "role": m.role.word(), "origin": m.origin }));
     let kinds = agreement.kinds().iter().map(|k| {
         let speech = match k.speech {
             Speech::Said => "said",
@@ -52,17 +136,9 @@ pub fn export(dir: &Path, file: Option<&Path>, out: &mut dyn Write) -> Result<()
         "in_force": agreement.in_force().map(|at| at.to_string()),
         "members": members.collect::<Vec<_>>(),
         "articles": articles.collect::<Vec<_>>(),
-        "commitments": agreement.commitments().iter().map(|c| show::as_json(&agreement, c, true)).collect::<Vec<_>>(),
+        "commitments": agreement.commitments().iter().map(|c| show::as_json(agreement, c, true)).collect::<Vec<_>>(),
         "kinds": kinds.collect::<Vec<_>>(),
         "files": hashes,
     });
-    match file {
-        Some(path) => {
-            fs::write(path, format!("{document:#}\n"))
-                .with_context(|| format!("{} cannot be written", path.display()))?;
-            writeln!(out, "{}: digest {}", path.display(), hex(&agreement.digest()))?;
-        }
-        None => writeln!(out, "{document:#}")?,
-    }
-    Ok(())
+    format!("{document:#}\n")
 }
