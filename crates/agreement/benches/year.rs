@@ -72,10 +72,11 @@ fn main() {
     let days = number("DAYS", 365);
     let per_day = number("PER_DAY", 330) as usize;
     let end = Year { seed: 7, days, per_day }.end(&accord);
-    // A year, and the day after it.
+    let after = number("AFTER", 1);
+    // A year, and the day after it, or several.
     let (entries, next): (Vec<_>, Vec<_>) =
-        Year { seed: 7, days: days + 1, per_day }.entries(&accord).into_iter().partition(|(_, at)| at.hi <= end);
-    let next: Vec<(Entry, LoggedAt)> = next.into_iter().filter(|(_, at)| at.hi <= end.plus(86_400)).collect();
+        Year { seed: 7, days: days + after, per_day }.entries(&accord).into_iter().partition(|(_, at)| at.hi <= end);
+    let next: Vec<(Entry, LoggedAt)> = next.into_iter().filter(|(_, at)| at.hi <= end.plus(after * 86_400)).collect();
     println!("{} entries, {days} days", entries.len());
     let before = memory();
     let withdrawal = entries.iter().rev().find(|(e, _)| e.statement.kind == "withdraw").cloned();
@@ -139,7 +140,7 @@ fn main() {
     for (kind, cost) in kinds {
         cost.print(&format!("  {kind}"));
     }
-    let end = end.plus(86_400);
+    let end = end.plus(after * 86_400);
     let mut withdrawn = 0;
     for kind in ["ack", "sitrep", "gate_count", "lodged", "fire", "reading"] {
         let mut cost = Cost::default();

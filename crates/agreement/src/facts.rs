@@ -355,9 +355,10 @@ impl Explained {
 #[derive(Default)]
 struct Group {
     members: Vec<usize>,
+    /// Sorted.
     pairs: Vec<(usize, usize)>,
-    /// Its pairs are to be found again.
-    stirred: bool,
+    /// Who came, went or changed: its pairs are to be found again.
+    stirred: Vec<usize>,
 }
 
 /// Name of a kind, and values of its identifying fields.
@@ -745,8 +746,9 @@ impl Facts {
             let same = |entry: &Arc<Entry>, logged: Logged, n: usize| {
                 (Arc::ptr_eq(entry, &entries[n]) || *entry == entries[n]) && logged == logs.logged(n, known_by)
             };
-            let held = log.entries.iter().zip(&log.logged);
-            let untouched = (begin..end).zip(held).take_while(|(n, (entry, at))| same(entry, **at, *n)).count();
+            let held = log.entries.iter().zip(&entries[begin..end]);
+            let untouched = held.take_while(|(held, entry)| Arc::ptr_eq(held, entry)).count();
+            let untouched = logs.logged_alike(begin, &log.logged[..untouched], known_by);
             let mut rest = log.split_off(untouched).peekable();
             for (n, entry) in entries.iter().enumerate().take(end).skip(begin + untouched) {
                 while let Some(held) = rest.next_if(|held| held.entry.index < entry.index) {
@@ -874,7 +876,7 @@ impl Facts {
     /// The counted copy of a statement goes, perhaps to come back as it is now.
     fn leaves(&mut self, n: usize) {
         if let Some(key) = self.group_of(n) {
-            self.stir(key, |members| members.retain(|member| *member != n));
+            self.stir(key, n, false);
         }
         for pair in self.confirming.remove(&n).unwrap_or_default() {
             self.unpair(pair);
@@ -939,12 +941,14 @@ impl Facts {
         (k.occurred().is_some() && !ids.is_empty()).then(named)
     }
 
-    fn stir(&mut self, key: GroupKey, change: impl FnOnce(&mut Vec<usize>)) {
+    fn stir(&mut self, key: GroupKey, n: usize, counts: bool) {
         let group = self.groups.entry(key.clone()).or_default();
-        change(&mut group.members);
-        if !std::mem::replace(&mut group.stirred, true) {
+        if group.stirred.is_empty() {
             self.stirred.push(key);
         }
+        group.stirred.push(n);
+        group.members.retain(|member| *member != n);
+        group.members.extend(counts.then_some(n));
     }
 
     fn unpair(&mut self, pair: (usize, usize)) {
@@ -970,10 +974,7 @@ impl Facts {
         for n in self.counted(again) {
             let counts = !self.disregarded.contains(&self.known[n].statement());
             if let Some(key) = self.group_of(n) {
-                self.stir(key, |members| {
-                    members.retain(|member| *member != n);
-                    members.extend(counts.then_some(n));
-                });
+                self.stir(key, n, counts);
             }
             for pair in self.confirming.remove(&n).unwrap_or_default() {
                 self.unpair(pair);
@@ -988,16 +989,22 @@ impl Facts {
         }
         for key in std::mem::take(&mut self.stirred) {
             let Some(mut group) = self.groups.remove(&key) else { continue };
-            for pair in std::mem::take(&mut group.pairs) {
-                self.unpair(pair);
-            }
             group.members.sort_by(|a, b| self.known[*a].order().cmp(&self.known[*b].order()));
             let author = |n: usize| self.known[n].entry.statement.party.as_str();
-            group.pairs = among(&group.members, author, |a, b| self.overlap(a, b));
-            for pair in &group.pairs {
+            let mut pairs = among(&group.members, author, |a, b| self.overlap(a, b));
+            pairs.sort_unstable();
+            let before = std::mem::replace(&mut group.pairs, pairs);
+            // Pairs of which nothing changed are told as they are.
+            let stirred: BTreeSet<usize> = std::mem::take(&mut group.stirred).into_iter().collect();
+            let stays = |(one, other): &(usize, usize), beside: &[(usize, usize)]| {
+                !stirred.contains(one) && !stirred.contains(other) && beside.binary_search(&(*one, *other)).is_ok()
+            };
+            for pair in before.iter().filter(|pair| !stays(pair, &group.pairs)) {
+                self.unpair(*pair);
+            }
+            for pair in group.pairs.iter().filter(|pair| !stays(pair, &before)) {
                 self.repair(*pair);
             }
-            group.stirred = false;
             if !group.members.is_empty() {
                 self.groups.insert(key, group);
             }

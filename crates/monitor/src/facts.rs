@@ -10,7 +10,7 @@ use crate::intervals::Intervals;
 use crate::lookup::{Answers, hash};
 use crate::monitor::Put;
 use crate::program::{V, Words};
-use crate::relation::fits;
+use crate::relation::{Span, fits};
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
@@ -258,6 +258,14 @@ pub(crate) struct WhatIf {
     pub(crate) before: bool,
 }
 
+/// A row of a predicate that is not what it was, and when: facts came or went there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Changed {
+    pub(crate) predicate: usize,
+    pub(crate) row: usize,
+    pub(crate) span: Span,
+}
+
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Facts {
     pub(crate) words: Words,
@@ -266,6 +274,8 @@ pub(crate) struct Facts {
     withdrawn: BTreeSet<FactId>,
     pub(crate) tables: Vec<Table>,
     stale: Vec<(usize, usize)>,
+    /// When rows changed since the last [`Facts::refresh`].
+    changed: Vec<Changed>,
     /// Told and withdrawn since the last [`Facts::refresh`]; of the latter, those that may be told again.
     coming: Vec<usize>,
     going: Vec<usize>,
@@ -376,7 +386,9 @@ impl Facts {
         ids.iter().filter_map(|id| self.number(id)).collect()
     }
 
-    fn mark(&mut self, predicate: usize, row: usize) {
+    fn mark(&mut self, index: usize) {
+        let Told { predicate, row, from, to, .. } = self.told[index];
+        self.changed.push(Changed { predicate, row, span: (from, to) });
         let found = &mut self.tables[predicate].rows[row];
         if !found.stale {
             found.stale = true;
@@ -386,7 +398,7 @@ impl Facts {
 
     /// Takes in what was told and withdrawn since the last call, and moves from one instant to another. Gives the rows that
     /// are not what they were, or have begun meanwhile; what they were is at hand until [`Facts::settle`].
-    pub(crate) fn refresh(&mut self, last: Instant, as_of: Instant) -> Vec<(usize, usize)> {
+    pub(crate) fn refresh(&mut self, last: Instant, as_of: Instant) -> Vec<Changed> {
         for index in std::mem::take(&mut self.coming) {
             let told = &self.told[index];
             let (predicate, row) = (told.predicate, told.row);
@@ -394,20 +406,18 @@ impl Facts {
                 self.ahead.insert((told.from, index));
             }
             self.tables[predicate].rows[row].told.push(index);
-            self.mark(predicate, row);
+            self.mark(index);
         }
         for index in std::mem::take(&mut self.going) {
             let told = &mut self.told[index];
             if !std::mem::replace(&mut told.live, false) {
                 continue;
             }
-            let (predicate, row) = (told.predicate, told.row);
-            self.tables[predicate].lasting -= usize::from(told.from != told.to);
+            self.tables[told.predicate].lasting -= usize::from(told.from != told.to);
             self.ahead.remove(&(told.from, index));
-            self.mark(predicate, row);
+            self.mark(index);
         }
-        let mut changed = std::mem::take(&mut self.stale);
-        for &(predicate, row) in &changed {
+        for (predicate, row) in std::mem::take(&mut self.stale) {
             let pair = self.supported(predicate, row, &WhatIf::default());
             let found = &mut self.tables[predicate].rows[row];
             found.was = Some(std::mem::replace(&mut found.pair, pair));
@@ -419,16 +429,18 @@ impl Facts {
             let live = self.told.iter().enumerate().filter(|(_, told)| told.live && told.from > as_of);
             self.ahead = live.map(|(index, told)| (told.from, index)).collect();
         }
+        let mut changed = std::mem::take(&mut self.changed);
         while let Some((_, index)) = self.ahead.first().copied().filter(|(from, _)| *from <= as_of) {
             self.ahead.pop_first();
-            changed.push((self.told[index].predicate, self.told[index].row));
+            let Told { predicate, row, from, to, .. } = self.told[index];
+            changed.push(Changed { predicate, row, span: (from, to) });
         }
         changed
     }
 
     /// Forgets what changed rows were.
-    pub(crate) fn settle(&mut self, changed: &[(usize, usize)]) {
-        for &(predicate, row) in changed {
+    pub(crate) fn settle(&mut self, changed: &[Changed]) {
+        for &Changed { predicate, row, .. } in changed {
             self.tables[predicate].rows[row].was = None;
         }
     }

@@ -13,7 +13,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Nesting that is taken, through definitions and `breached`.
 pub(crate) const DEPTH: usize = 200;
@@ -245,6 +245,15 @@ pub(crate) struct Program {
     /// Rules such that every rule stands after those whose breaches it reads.
     pub(crate) order: Vec<usize>,
     pub(crate) nodes: usize,
+    /// Orders in which conjunctions are joined, each found once.
+    plans: Arc<Mutex<Plans>>,
+}
+
+impl Program {
+    /// An order in which the parts of a conjunction can be joined.
+    pub(crate) fn plan(&self, id: usize, parts: &[Node], bound: Mask) -> Order {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner).plan(id, parts, bound)
+    }
 }
 
 /// A definition or a rule in the graph of who reads whom.
@@ -1237,7 +1246,7 @@ impl Plans {
 
     /// An order in which the parts of a conjunction can be joined: filters first, then what is looked up by a known
     /// column, then the rest; `ts(x)` that binds comes last, when the instants are few.
-    pub(crate) fn plan(&mut self, id: usize, parts: &[Node], bound: Mask) -> Order {
+    fn plan(&mut self, id: usize, parts: &[Node], bound: Mask) -> Order {
         let all = parts.iter().fold(0, |mask, part| mask | part.mask);
         let at = (id, bound & all);
         if let Some(known) = self.orders.get(&at) {
@@ -1347,13 +1356,37 @@ fn cost(node: &Node, bound: Mask) -> u32 {
         Kind::Fact(_, args) if known && !args.is_empty() => 1,
         Kind::Not(f) if matches!(f.kind, Kind::Fact(..)) => 1,
         _ if known => 2,
-        Kind::Fact(_, args) | Kind::Call(_, args) | Kind::Breached(_, args) => {
-            let looked_up = args.iter().any(|a| !matches!(a, Expr::Any) && a.mask() & !bound == 0);
-            let call = u32::from(!matches!(node.kind, Kind::Fact(..)));
-            if looked_up { 3 + call } else { 6 + call }
+        Kind::Fact(_, args) => {
+            if looked_up(args, bound) {
+                3
+            } else {
+                7
+            }
         }
-        _ if node.mask & bound != 0 => 5,
-        _ => 8,
+        Kind::Call(_, args) | Kind::Breached(_, args) => {
+            if looked_up(args, bound) {
+                5
+            } else {
+                8
+            }
+        }
+        _ if node.mask & bound == 0 => 9,
+        _ if of_facts(node, bound) == Some(true) => 4,
+        _ => 6,
+    }
+}
+
+/// Whether some column is known.
+pub(crate) fn looked_up(args: &[Expr], bound: Mask) -> bool {
+    args.iter().any(|arg| !matches!(arg, Expr::Any) && arg.mask() & !bound == 0)
+}
+
+/// Whether a formula is of facts and nothing that is derived, and then whether one of them is looked up.
+fn of_facts(node: &Node, bound: Mask) -> Option<bool> {
+    match &node.kind {
+        Kind::Call(..) | Kind::Breached(..) => None,
+        Kind::Fact(_, args) => Some(looked_up(args, bound)),
+        _ => node.parts().try_fold(false, |found, part| Some(of_facts(part, bound)? | found)),
     }
 }
 

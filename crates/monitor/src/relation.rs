@@ -5,14 +5,14 @@
 //! ```
 //! A relation maps the variables that are not bound yet to a [`Pair`] of interval sets. Both readings are computed at
 //! once: negation swaps them, so each fact counts by the polarity of its place. Conjunctions bind from left to right
-//! in the order of [`Plans::plan`], so that each part is looked up by what is known already.
+//! in the order of [`Program::plan`], so that each part is looked up by what is known already.
 use crate::fact::Instant;
 use crate::fact::{NEVER, SINCE_EVER};
 use crate::facts::{Columns, Facts, Pair, WhatIf};
 use crate::formula::Comparison;
 use crate::intervals::{Far, Intervals, minus};
 use crate::lookup::Answers;
-use crate::program::{Bound, Expr, Kind, Mask, Node, Plans, Program, Reach, Slot, V, binding, bit, slots};
+use crate::program::{Bound, Expr, Kind, Mask, Node, Program, Reach, Slot, V, binding, bit, slots};
 use smallvec::{SmallVec, smallvec};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -93,22 +93,24 @@ impl Breaches {
         Breaches { columns: Columns::new(width), rows: Vec::new() }
     }
 
-    /// When the instances of a key are breached. Says whether that is news.
-    pub(crate) fn set(&mut self, key: &[V], at: Pair) -> bool {
+    /// When the instances of a key are breached. Says where that is news.
+    pub(crate) fn set(&mut self, key: &[V], at: Pair) -> Option<Span> {
         let row = match self.columns.row(key) {
             Some(row) => row,
-            None if at.possible.is_empty() => return false,
+            None if at.possible.is_empty() => return None,
             None => {
                 self.rows.push(Breach { at: Pair::empty(), was: None });
                 self.columns.add(key)
             }
         };
         let row = &mut self.rows[row];
-        let news = row.at != at;
-        if news {
-            row.was = Some(std::mem::replace(&mut row.at, at));
+        if row.at == at {
+            return None;
         }
-        news
+        // A breach stays.
+        let from = [&row.at, &at].into_iter().filter_map(|pair| pair.possible.first_from(SINCE_EVER)).min();
+        row.was = Some(std::mem::replace(&mut row.at, at));
+        Some((from.unwrap_or(SINCE_EVER), NEVER))
     }
 
     /// Forgets what a key was.
@@ -149,7 +151,6 @@ pub(crate) struct Eval<'a> {
     /// Where answers are needed; elsewhere they may be anything. Only where facts are cut early is it less than all:
     /// those answers serve one instance, the others serve all.
     span: Span,
-    pub(crate) plans: Plans,
     memo: Memo,
     /// The same for one instance, where facts are cut early: nobody else asks for it.
     passing: Memo,
@@ -168,7 +169,6 @@ impl<'a> Eval<'a> {
             breaches: program.duties.iter().map(|_| None).collect(),
             touched: None,
             span: ALL,
-            plans: Plans::default(),
             memo: Memo::default(),
             passing: Memo::default(),
             earlier: Memo::default(),
@@ -461,7 +461,7 @@ impl<'a> Eval<'a> {
 
     fn conjunction(&mut self, node: &Node, parts: &[Node], env: &mut Env, cut: Instant) -> Relation {
         let wanted = unbound(node, env);
-        let Ok(order) = self.plans.plan(node.id, parts, env.bound) else {
+        let Ok(order) = self.program.plan(node.id, parts, env.bound) else {
             return Relation { vars: wanted, rows: Vec::new() };
         };
         let mut vars = Slots::new();

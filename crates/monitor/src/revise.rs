@@ -9,12 +9,13 @@
 //! settled by then stays so, what is not changes at an instant that is known beforehand. The one exception are facts that
 //! hold beyond `as_of` and are cut there: who reads such facts is asked again until it is settled.
 use crate::fact::{Instant, NEVER};
-use crate::facts::{Columns, Pair};
+use crate::facts::{Changed, Columns, Pair};
+use crate::intervals::plus;
 use crate::monitor::{Instance, InstanceKey, Monitor, State, Tuple};
 use crate::openings::{Opening, Times};
 use crate::program::{Kind, Node, Program, V};
-use crate::relation::{Breaches, Eval, Slots, Valuation, fits, gather};
-use crate::touch::{Pattern, Touch};
+use crate::relation::{ALL, Breaches, Eval, Slots, Valuation, fits, gather};
+use crate::touch::{Pattern, Patterns, Touch, hull};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -53,6 +54,8 @@ struct Ledger {
     /// What is read to open it, and once it is open.
     opens: Reads,
     reads: Reads,
+    /// Predicates that are looked at in one way or another, through breaches too.
+    looks: BTreeSet<usize>,
 }
 
 /// What a formula reads, through definitions too.
@@ -98,6 +101,14 @@ struct Followed {
     reads: Reads,
 }
 
+impl Ledger {
+    /// Openings of a key.
+    fn opened(&self, key: usize) -> impl Iterator<Item = (Instant, &Opening)> {
+        let open = self.open.range((key, Instant::MIN)..=(key, NEVER));
+        open.map(|((_, opened), (opening, _))| (*opened, opening))
+    }
+}
+
 impl Keys {
     fn new(width: usize) -> Keys {
         Keys { columns: Columns::new(width), wakes: BTreeSet::new() }
@@ -135,8 +146,6 @@ struct Revision<'m> {
     /// Where times are: facts are cut at `as_of`.
     cut: Eval<'m>,
     last: Instant,
-    /// Something was told or withdrawn.
-    changed: bool,
     afresh: bool,
 }
 
@@ -154,9 +163,16 @@ impl Books {
                 breaches,
                 opens,
                 reads,
+                looks: BTreeSet::new(),
             }
         };
-        Books { rules: program.duties.iter().map(ledger).collect(), followed: BTreeMap::new(), judged: false }
+        let mut rules: Vec<Ledger> = program.duties.iter().map(ledger).collect();
+        for &rule in &program.order {
+            let Ledger { opens, reads, .. } = &rules[rule];
+            let through = opens.rules.iter().chain(&reads.rules).flat_map(|&other| &rules[other].looks);
+            rules[rule].looks = opens.predicates.iter().chain(&reads.predicates).chain(through).copied().collect();
+        }
+        Books { rules, ..Books::default() }
     }
 
     /// Follows the rows of a definition from the next revision on.
@@ -186,7 +202,7 @@ impl Books {
     pub(crate) fn revise(
         &mut self,
         monitor: &Monitor,
-        changed: &[(usize, usize)],
+        changed: &[Changed],
         last: Instant,
     ) -> (BTreeMap<InstanceKey, Option<Instance>>, bool) {
         let as_of = monitor.as_of();
@@ -198,8 +214,9 @@ impl Books {
         }
         let (program, facts) = (monitor.program(), monitor.facts());
         let mut touch = Touch::default();
-        for &(predicate, row) in changed {
-            touch.facts.entry(predicate).or_default().push(row);
+        for &Changed { predicate, row, span } in changed {
+            let rows = touch.facts.entry(predicate).or_default();
+            rows.entry(row).and_modify(|known| *known = hull(*known, span)).or_insert(span);
         }
         let mut revision = Revision {
             monitor,
@@ -207,7 +224,6 @@ impl Books {
             whole: Eval::new(program, facts, NEVER, as_of),
             cut: Eval::new(program, facts, as_of, as_of),
             last,
-            changed: !changed.is_empty(),
             afresh,
         };
         for &rule in &program.order {
@@ -224,7 +240,7 @@ impl Books {
         drop(revision);
         for (rule, keys) in news {
             let breaches = Arc::make_mut(&mut self.rules[rule].breaches);
-            keys.iter().for_each(|key| breaches.settle(key));
+            keys.iter().for_each(|(key, _)| breaches.settle(key));
         }
         (found, afresh)
     }
@@ -244,29 +260,34 @@ impl Revision<'_> {
                 breaches: Arc::new(Breaches::new(duty.key.len())),
                 opens: std::mem::take(&mut ledger.opens),
                 reads: std::mem::take(&mut ledger.reads),
+                looks: std::mem::take(&mut ledger.looks),
             };
         }
         // Keys to be judged again, with their openings.
         let mut again: BTreeMap<usize, BTreeMap<Instant, Opening>> = BTreeMap::new();
         let opened = match self.afresh {
-            true => BTreeSet::from([vec![None; duty.key.len()]]),
-            false if !ledger.opens.any(&self.touch) => BTreeSet::new(),
+            true => Patterns::from([(vec![None; duty.key.len()], ALL)]),
+            false if !ledger.opens.any(&self.touch) => Patterns::new(),
             false => self.touch.formula(&duty.opens, &duty.key, duty.slots, &mut self.whole),
         };
-        for pattern in &opened {
-            for key in ledger.keys.fitting(pattern) {
-                again.entry(key).or_default();
+        for (pattern, (from, to)) in opened {
+            // It begins to hold at an instant for what is said of that one and of the one before.
+            let concerned = |opened: Instant| from <= opened && opened <= plus(to, 1);
+            let mut now: BTreeMap<usize, BTreeMap<Instant, Opening>> = BTreeMap::new();
+            for opening in self.whole.openings(rule, &pattern) {
+                now.entry(ledger.keys.number(&opening.key)).or_default().insert(opening.opened, opening);
             }
-            for opening in self.whole.openings(rule, pattern) {
-                let key = ledger.keys.number(&opening.key);
-                again.entry(key).or_default().insert(opening.opened, opening);
+            for key in ledger.keys.fitting(&pattern) {
+                let openings = now.remove(&key).unwrap_or_default();
+                if openings.keys().copied().any(concerned) || ledger.opened(key).any(|(opened, _)| concerned(opened)) {
+                    again.insert(key, openings);
+                }
             }
         }
         for key in self.touched(rule, ledger) {
-            again.entry(key).or_insert_with(|| {
-                let open = ledger.open.range((key, Instant::MIN)..=(key, NEVER));
-                open.map(|((_, opened), (opening, _))| (*opened, opening.clone())).collect()
-            });
+            again
+                .entry(key)
+                .or_insert_with(|| ledger.opened(key).map(|(opened, opening)| (opened, opening.clone())).collect());
         }
         let instance_key = |opening: &Opening| InstanceKey {
             rule: duty.name.clone(),
@@ -274,8 +295,7 @@ impl Revision<'_> {
             opened: opening.opened,
         };
         for (key, openings) in again {
-            let before: Vec<Instant> =
-                ledger.open.range((key, Instant::MIN)..=(key, NEVER)).map(|((_, opened), _)| *opened).collect();
+            let before: Vec<Instant> = ledger.opened(key).map(|(opened, _)| opened).collect();
             for opened in before {
                 if let Some((opening, Some(_))) = ledger.open.remove(&(key, opened)) {
                     found.insert(instance_key(&opening), None);
@@ -307,9 +327,10 @@ impl Revision<'_> {
             }
             let mut rows = gather(Slots::new(), breaches).rows;
             let at = rows.pop().map_or_else(Pair::empty, |(_, pair)| pair);
-            if Arc::make_mut(&mut ledger.breaches).set(ledger.keys.columns.args(key), at) && !self.afresh {
+            let news = Arc::make_mut(&mut ledger.breaches).set(ledger.keys.columns.args(key), at);
+            if let Some(span) = news.filter(|_| !self.afresh) {
                 let key = Valuation::from_slice(ledger.keys.columns.args(key));
-                self.touch.breaches.entry(rule).or_default().push(key);
+                self.touch.breaches.entry(rule).or_default().push((key, span));
             }
         }
     }
@@ -323,16 +344,23 @@ impl Revision<'_> {
             return keys;
         }
         let concerned = ledger.reads.any(&self.touch);
-        for node in std::iter::once(&duty.must).chain(&duty.lapses).filter(|_| concerned) {
-            for pattern in self.touch.formula(node, &duty.key, duty.slots, &mut self.whole) {
-                keys.extend(ledger.keys.fitting(&pattern));
+        for (node, lapses) in [(Some(&duty.must), false), (duty.lapses.as_ref(), true)] {
+            let Some(node) = node.filter(|_| concerned) else { continue };
+            for (pattern, (from, to)) in self.touch.formula(node, &duty.key, duty.slots, &mut self.whole) {
+                // What is owed is read at the opening, and acts count since an instant before; a lapse at any instant after.
+                let reads = |opening: &Opening| match lapses {
+                    true => opening.opened <= to,
+                    false => from <= opening.opened && opening.since.min(opening.opened) <= to,
+                };
+                let fitting = ledger.keys.fitting(&pattern);
+                keys.extend(fitting.filter(|&key| ledger.opened(key).any(|(_, opening)| reads(opening))));
             }
         }
-        if self.changed {
+        if self.touch.facts.keys().any(|predicate| ledger.looks.contains(predicate)) {
             keys.extend(&ledger.fragile);
         }
-        let tables = &monitor.facts().tables;
-        if self.last < as_of && ledger.reads.predicates.iter().any(|&predicate| tables[predicate].lasting > 0) {
+        let mut parts = std::iter::once(&duty.must).chain(&duty.lapses);
+        if self.last < as_of && !ledger.unsettled.is_empty() && parts.any(|node| outlasts(node, monitor)) {
             keys.extend(&ledger.unsettled);
         }
         keys
@@ -347,7 +375,7 @@ impl Revision<'_> {
                 BTreeSet::from([vec![None; keys.columns.width()]])
             }
             false if !reads.any(&self.touch) => BTreeSet::new(),
-            false => BTreeSet::clone(&self.touch.definition(definition, &mut self.whole)),
+            false => self.touch.definition(definition, &mut self.whole).keys().cloned().collect(),
         };
         patterns.extend(keys.woken(as_of).into_iter().map(|key| keys.pattern(key)));
         for pattern in patterns {
@@ -369,5 +397,23 @@ impl Revision<'_> {
                 }
             }
         }
+    }
+}
+
+/// Whether it may matter after `as_of` that facts which hold for longer are cut there.
+fn outlasts(node: &Node, monitor: &Monitor) -> bool {
+    let outlasts = |node: &Node| outlasts(node, monitor);
+    match &node.kind {
+        Kind::Fact(predicate, _) => monitor.facts().tables[*predicate].lasting > 0,
+        Kind::Call(definition, _) => {
+            monitor.program().derived[*definition].bodies.iter().any(|body| outlasts(&body.node))
+        }
+        // Beside what holds nowhere after the last event nothing else that looks back matters there.
+        Kind::And(parts) => {
+            let mut lasting = parts.iter().filter(|part| outlasts(part)).peekable();
+            let ends = |part: &Node| part.past && part.dies && !outlasts(part);
+            lasting.peek().is_some() && !(lasting.all(|part| part.past) && parts.iter().any(ends))
+        }
+        _ => node.parts().any(outlasts),
     }
 }

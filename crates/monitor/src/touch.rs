@@ -10,10 +10,14 @@
 //! holds nowhere, until all columns asked for are known, or nothing more leads there: then the pattern has a gap, and all
 //! that fit it are touched. Atoms are read as they are and as they were, because one change can undo what another did.
 //!
+//! With each pattern goes the stretch of instants at which the formula may not be what it was there: a window carries a
+//! change as far as it reaches, and no further.
+//!
 //! More may be named than what changed, never less.
-use crate::fact::NEVER;
-use crate::program::{Expr, Kind, Node, Slot, V, binding, bit};
-use crate::relation::{Env, Eval, Valuation, pattern};
+use crate::fact::{NEVER, SINCE_EVER};
+use crate::intervals::plus;
+use crate::program::{Bound, Expr, Kind, Node, Reach, Slot, V, binding, bit, looked_up};
+use crate::relation::{ALL, Env, Eval, Span, Valuation, pattern};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -26,32 +30,77 @@ const FEW: usize = 512;
 /// More patterns than this are one without any value.
 const MANY: usize = 4_096;
 
+/// What may have changed, and when.
+pub(crate) type Patterns = BTreeMap<Pattern, Span>;
+
 /// The changes of one revision, as far as they were asked for.
 #[derive(Default)]
 pub(crate) struct Touch {
-    /// Changed rows by predicate.
-    pub(crate) facts: BTreeMap<usize, Vec<usize>>,
-    /// Keys by rule whose breach is news.
-    pub(crate) breaches: BTreeMap<usize, Vec<Valuation>>,
-    definitions: BTreeMap<usize, Arc<BTreeSet<Pattern>>>,
+    /// Changed rows by predicate, and when each changed.
+    pub(crate) facts: BTreeMap<usize, BTreeMap<usize, Span>>,
+    /// Keys by rule whose breach is news, and from when on.
+    pub(crate) breaches: BTreeMap<usize, Vec<(Valuation, Span)>>,
+    definitions: BTreeMap<usize, Arc<Patterns>>,
+}
+
+/// How far a change is carried by the operators around it: so much is added to its first instant and to its last.
+#[derive(Clone, Copy, Debug)]
+struct Carry {
+    first: Option<i64>,
+    last: Option<i64>,
+}
+
+impl Carry {
+    const NOWHERE: Carry = Carry { first: Some(0), last: Some(0) };
+    const EVERYWHERE: Carry = Carry { first: None, last: None };
+
+    fn more(self, first: Option<i64>, last: Option<i64>) -> Carry {
+        let sum = |a: Option<i64>, b: Option<i64>| Some(a?.saturating_add(b?));
+        Carry { first: sum(self.first, first), last: sum(self.last, last) }
+    }
+
+    /// Through a window that looks back.
+    fn back(self, near: i64, reach: &Reach) -> Carry {
+        self.more(Some(near), far(reach))
+    }
+
+    /// Through a window that looks ahead.
+    fn ahead(self, near: i64, reach: &Reach) -> Carry {
+        self.more(far(reach).map(i64::wrapping_neg), Some(-near))
+    }
+
+    fn of(self, (from, to): Span) -> Span {
+        (self.first.map_or(SINCE_EVER, |by| plus(from, by)), self.last.map_or(NEVER, |by| plus(to, by)))
+    }
+}
+
+fn far(reach: &Reach) -> Option<i64> {
+    if let Bound::Fixed(far) = reach.far { Some(far) } else { None }
+}
+
+/// The shortest stretch with both in it.
+pub(crate) fn hull(a: Span, b: Span) -> Span {
+    (a.0.min(b.0), a.1.max(b.1))
 }
 
 /// Where patterns are looked for, and what was found.
 struct Search<'n> {
     targets: &'n [Slot],
-    found: BTreeSet<Pattern>,
+    found: Patterns,
 }
 
 impl Touch {
     /// Patterns over the columns of a definition.
-    pub(crate) fn definition(&mut self, index: usize, eval: &mut Eval<'_>) -> Arc<BTreeSet<Pattern>> {
+    pub(crate) fn definition(&mut self, index: usize, eval: &mut Eval<'_>) -> Arc<Patterns> {
         if let Some(known) = self.definitions.get(&index) {
             return known.clone();
         }
         let program = eval.program;
-        let mut all = BTreeSet::new();
+        let mut all = Patterns::new();
         for body in &program.derived[index].bodies {
-            all.extend(self.formula(&body.node, &body.params, body.slots, eval));
+            for (pattern, span) in self.formula(&body.node, &body.params, body.slots, eval) {
+                add(&mut all, pattern, span);
+            }
         }
         let all = Arc::new(thinned(all));
         self.definitions.insert(index, all.clone());
@@ -59,15 +108,9 @@ impl Touch {
     }
 
     /// Patterns over some variables of a formula that has so many.
-    pub(crate) fn formula(
-        &mut self,
-        node: &Node,
-        targets: &[Slot],
-        slots: usize,
-        eval: &mut Eval<'_>,
-    ) -> BTreeSet<Pattern> {
-        let mut search = Search { targets, found: BTreeSet::new() };
-        self.walk(node, &mut Vec::new(), slots, eval, &mut search);
+    pub(crate) fn formula(&mut self, node: &Node, targets: &[Slot], slots: usize, eval: &mut Eval<'_>) -> Patterns {
+        let mut search = Search { targets, found: Patterns::new() };
+        self.walk(node, &mut Vec::new(), Carry::NOWHERE, slots, eval, &mut search);
         thinned(search.found)
     }
 
@@ -76,6 +119,7 @@ impl Touch {
         &mut self,
         node: &'n Node,
         beside: &mut Vec<&'n Node>,
+        carry: Carry,
         slots: usize,
         eval: &mut Eval<'_>,
         search: &mut Search<'n>,
@@ -84,24 +128,24 @@ impl Touch {
         match &node.kind {
             Kind::Fact(predicate, args) => {
                 let facts = eval.facts;
-                for &row in self.facts.get(predicate).into_iter().flatten() {
+                for (&row, &span) in self.facts.get(predicate).into_iter().flatten() {
                     let row = facts.tables[*predicate].args(row);
                     if let Some(mut env) = laid_over(args, slots, |i| Some(row[i])) {
-                        search.follow(&mut env, beside, eval);
+                        search.follow(&mut env, beside, carry.of(span), eval);
                     }
                 }
             }
             Kind::Call(definition, args) => {
-                for row in self.definition(*definition, eval).iter() {
+                for (row, &span) in self.definition(*definition, eval).iter() {
                     if let Some(mut env) = laid_over(args, slots, |i| row[i]) {
-                        search.follow(&mut env, beside, eval);
+                        search.follow(&mut env, beside, carry.of(span), eval);
                     }
                 }
             }
             Kind::Breached(rule, args) => {
-                for row in self.breaches.get(rule).into_iter().flatten() {
+                for (row, span) in self.breaches.get(rule).into_iter().flatten() {
                     if let Some(mut env) = laid_over(args, slots, |i| Some(row[i])) {
-                        search.follow(&mut env, beside, eval);
+                        search.follow(&mut env, beside, carry.of(*span), eval);
                     }
                 }
             }
@@ -111,24 +155,39 @@ impl Touch {
                     for (_, other) in parts.iter().enumerate().filter(|(j, other)| *j != i && other.past) {
                         needed(other, beside);
                     }
-                    self.walk(part, beside, slots, eval, search);
+                    self.walk(part, beside, carry, slots, eval, search);
                     beside.truncate(outer);
                 }
             }
-            Kind::Since(_, left, right) => {
-                self.walk(right, beside, slots, eval, search);
+            Kind::Since(reach, left, right) => {
+                self.walk(right, beside, carry.back(reach.near, reach), slots, eval, search);
                 needed(right, beside);
-                self.walk(left, beside, slots, eval, search);
+                self.walk(left, beside, carry.back(0, reach), slots, eval, search);
                 beside.truncate(outer);
             }
-            _ => node.parts().for_each(|part| self.walk(part, beside, slots, eval, search)),
+            Kind::Until(reach, left, right) => {
+                self.walk(left, beside, carry.ahead(0, reach), slots, eval, search);
+                self.walk(right, beside, carry.ahead(reach.near, reach), slots, eval, search);
+            }
+            _ => {
+                let carry = match &node.kind {
+                    Kind::Once(reach, _) | Kind::Historically(reach, _) | Kind::Duration(reach, ..) => {
+                        carry.back(reach.near, reach)
+                    }
+                    Kind::Eventually(reach, _) | Kind::Always(reach, _) => carry.ahead(reach.near, reach),
+                    // It is read for each value that facts name, wherever they do.
+                    Kind::Exists(..) if !node.past => Carry::EVERYWHERE,
+                    _ => carry,
+                };
+                node.parts().for_each(|part| self.walk(part, beside, carry, slots, eval, search));
+            }
         }
     }
 }
 
 impl Search<'_> {
     /// Binds the targets through atoms beside, as far as they lead.
-    fn follow(&mut self, env: &mut Env, beside: &[&Node], eval: &mut Eval<'_>) {
+    fn follow(&mut self, env: &mut Env, beside: &[&Node], span: Span, eval: &mut Eval<'_>) {
         let open: Vec<Slot> = self.targets.iter().copied().filter(|&slot| env.get(slot).is_none()).collect();
         let leads = beside.iter().filter_map(|atom| {
             let cost = cost(atom, env, eval)?;
@@ -137,7 +196,7 @@ impl Search<'_> {
         });
         let best = if open.is_empty() { None } else { leads.min_by_key(|(far, cost, _)| (*far, *cost)) };
         let Some((_, _, atom)) = best.filter(|_| self.found.len() <= MANY) else {
-            self.found.insert(self.targets.iter().map(|&slot| env.get(slot)).collect());
+            add(&mut self.found, self.targets.iter().map(|&slot| env.get(slot)).collect(), span);
             return;
         };
         let now = eval.relation(atom, env, NEVER);
@@ -147,7 +206,7 @@ impl Search<'_> {
             for (&slot, &value) in now.vars.iter().zip(row) {
                 env.set(slot, value);
             }
-            self.follow(env, beside, eval);
+            self.follow(env, beside, span, eval);
             for &slot in &now.vars {
                 env.clear(slot);
             }
@@ -160,10 +219,17 @@ fn cost(atom: &Node, env: &Env, eval: &Eval<'_>) -> Option<usize> {
     if atom.mask & !env.bound == 0 {
         return None;
     }
-    let (Kind::Fact(_, args) | Kind::Call(_, args) | Kind::Breached(_, args)) = &atom.kind else {
+    let args = match &atom.kind {
+        Kind::Fact(_, args) | Kind::Call(_, args) | Kind::Breached(_, args) => args,
         // A comparison, and it binds.
-        let Kind::Compare(_, a, b) = &atom.kind else { return None };
-        return binding(a, b, env.bound).map(|_| 0);
+        Kind::Compare(_, a, b) => return binding(a, b, env.bound).map(|_| 0),
+        // Facts beside each other, of which none leads on alone.
+        Kind::And(parts) => {
+            let known = |part: &Node| matches!(&part.kind, Kind::Fact(_, args) if looked_up(args, env.bound));
+            let plan = || eval.program.plan(atom.id, parts, env.bound);
+            return (parts.iter().any(known) && plan().is_ok()).then_some(FEW + 2);
+        }
+        _ => return None,
     };
     let sums = args.iter().filter(|arg| !matches!(arg, Expr::Slot(_))).fold(0, |mask, arg| mask | arg.mask());
     let pattern = pattern(args, env);
@@ -185,7 +251,12 @@ fn needed<'n>(node: &'n Node, into: &mut Vec<&'n Node>) {
     match &node.kind {
         Kind::Fact(..) | Kind::Call(..) | Kind::Breached(..) => into.push(node),
         Kind::Compare(crate::formula::Comparison::Equal, ..) => into.push(node),
-        Kind::And(parts) => parts.iter().for_each(|part| needed(part, into)),
+        Kind::And(parts) => {
+            parts.iter().for_each(|part| needed(part, into));
+            if parts.iter().filter(|part| matches!(part.kind, Kind::Fact(..))).count() > 1 {
+                into.push(node);
+            }
+        }
         Kind::Exists(_, inner) | Kind::Once(_, inner) | Kind::Since(_, _, inner) => needed(inner, into),
         _ => {}
     }
@@ -230,15 +301,17 @@ fn solved(arg: &Expr, value: V) -> Option<(Slot, V)> {
     }
 }
 
+fn add(found: &mut Patterns, pattern: Pattern, span: Span) {
+    found.entry(pattern).and_modify(|known| *known = hull(*known, span)).or_insert(span);
+}
+
 /// One pattern without any value says all there is to say.
-fn thinned(found: BTreeSet<Pattern>) -> BTreeSet<Pattern> {
-    let everything = found.iter().find(|pattern| pattern.iter().all(Option::is_none));
-    match everything {
-        Some(everything) => BTreeSet::from([everything.clone()]),
-        None if found.len() > MANY => {
-            let width = found.first().map_or(0, Vec::len);
-            BTreeSet::from([vec![None; width]])
-        }
-        None => found,
+fn thinned(found: Patterns) -> Patterns {
+    let everything = found.keys().any(|pattern| pattern.iter().all(Option::is_none));
+    if !everything && found.len() <= MANY {
+        return found;
     }
+    let width = found.keys().next().map_or(0, Vec::len);
+    let span = found.into_values().reduce(hull).unwrap_or(ALL);
+    Patterns::from([(vec![None; width], span)])
 }

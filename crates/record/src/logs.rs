@@ -211,11 +211,12 @@ impl Logs {
     /// intervals given beforehand and stay as they are.
     pub fn with_more(&self, more: Vec<(Entry, LoggedAt)>) -> Logs {
         let Clocks::Fixed(times, cosigned) = &self.times else { return self.clone() };
-        let more = more.into_iter().map(|(entry, at)| (Arc::new(entry), at));
-        let mut timed: Vec<(Arc<Entry>, LoggedAt)> =
-            self.entries.iter().cloned().zip(times.iter().copied()).chain(more).collect();
-        timed.sort_by(|(a, _), (b, _)| (&a.origin, a.index).cmp(&(&b.origin, b.index)));
-        let (entries, times) = timed.into_iter().unzip();
+        let (mut entries, mut times) = (self.entries.clone(), times.clone());
+        for (entry, at) in more {
+            let n = entries.partition_point(|held| (&held.origin, held.index) <= (&entry.origin, entry.index));
+            entries.insert(n, Arc::new(entry));
+            times.insert(n, at);
+        }
         Logs { heads: self.heads.clone(), entries, times: Clocks::Fixed(times, cosigned.clone()) }
     }
 
@@ -258,6 +259,20 @@ impl Logs {
             }),
         };
         found.unwrap_or(Logged::Unproven)
+    }
+
+    /// How many entries from the `n`-th on are proven to have been logged as these were.
+    pub fn logged_alike(&self, n: usize, before: &[Logged], known_by: Instant) -> usize {
+        match &self.times {
+            Clocks::Fixed(times, _) => {
+                let times = times.get(n..).unwrap_or(&[]);
+                let now = |t: &LoggedAt| if t.hi.max(t.lo) <= known_by { Logged::of(*t) } else { Logged::Unproven };
+                times.iter().zip(before).take_while(|(t, before)| now(t) == **before).count()
+            }
+            Clocks::Witnessed { .. } => {
+                before.iter().enumerate().take_while(|(i, before)| self.logged(n + i, known_by) == **before).count()
+            }
+        }
     }
 
     /// The interval of [`Logs::logged`]; `None`: not proven by then, or disputed.
