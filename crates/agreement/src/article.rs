@@ -195,6 +195,7 @@ pub(crate) fn read(
                 title: BTreeMap::from([("en".to_string(), name.to_string())]),
                 text: BTreeMap::new(),
                 drafts: BTreeSet::new(),
+                rule: String::new(),
                 line: number,
             });
             continue;

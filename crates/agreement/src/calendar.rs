@@ -47,6 +47,19 @@ pub(crate) struct Beat {
 }
 
 impl Tick {
+    /// The word that names it.
+    pub(crate) fn word(&self) -> &str {
+        match self {
+            Tick::Day => "day",
+            Tick::Week => "week",
+            Tick::Month => "month",
+            Tick::Quarter => "quarter",
+            Tick::Year => "year",
+            Tick::Season(season) => season,
+            Tick::Every { .. } => "every",
+        }
+    }
+
     /// The tick that a word names; a word that is no part of the calendar is a season.
     pub(crate) fn named(word: &str) -> Tick {
         match word {

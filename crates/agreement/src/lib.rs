@@ -16,7 +16,7 @@
 //! facts by the agreement's own Article 1, `calendar` and `places` add what no statement says; `moves` finds the clocks
 //! that were extended or tolled; `judgment` asks the monitor and names what it answers; `standing` does so again when the
 //! record has grown. `check` looks for faults of a text before anybody signs it. `interchange` writes text and rules in the
-//! formats of other people's tools.
+//! formats of other people's tools, `terms` says in short what a rule demands.
 #![deny(clippy::float_arithmetic)]
 
 mod annex;
@@ -36,6 +36,7 @@ mod moves;
 mod places;
 mod source;
 mod standing;
+mod terms;
 pub mod year;
 
 pub use digest::{Child, Difference, Hash};
@@ -47,3 +48,4 @@ pub use source::{
     Agreement, Article, Commitment, Diagnostic, Diagnostics, Kind, Member, MemberRole, Misfit, Paragraph, Speech,
 };
 pub use standing::Standing;
+pub use terms::{Begin, Clock, Instead, Terms, Whom};

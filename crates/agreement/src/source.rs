@@ -98,6 +98,8 @@ pub struct Paragraph {
     pub text: BTreeMap<String, String>,
     /// Languages in which its title or text says of itself that it is a draft (`review=needed`).
     pub drafts: BTreeSet<String>,
+    /// Rule blocks that stand under it, with English keywords; empty if there is none.
+    pub rule: String,
     /// Line of its heading.
     pub line: usize,
 }
@@ -559,7 +561,7 @@ fn read_articles(
     let is_article = |p: &str| !p.contains('/') && p.ends_with(".md") && p.starts_with(|c: char| c.is_ascii_digit());
     for path in files.keys().filter(|p| is_article(p)) {
         let Some(text) = text_of(files, path, problems) else { continue };
-        let Some((article, rules)) = article::read(path, text, &charter.languages, problems) else { continue };
+        let Some((mut article, rules)) = article::read(path, text, &charter.languages, problems) else { continue };
         if let Some(other) = articles.iter().find(|a| a.address == article.address) {
             problems.push(Diagnostic {
                 file: path.clone(),
@@ -568,6 +570,12 @@ fn read_articles(
                 message: format!("found a second article `{}`; the first stands in {}", article.address, other.file),
                 hint: Some("every article has an address of its own".into()),
             });
+        }
+        for block in &rules {
+            if let Some(paragraph) = block.paragraph.and_then(|p| article.paragraphs.get_mut(p)) {
+                let text = keywords::translated(&block.text, &block.language, "en");
+                paragraph.rule += &format!("{}{text}", if paragraph.rule.is_empty() { "" } else { "\n\n" });
+            }
         }
         blocks.extend(rules.into_iter().map(|r| (articles.len(), r)));
         articles.push(article);

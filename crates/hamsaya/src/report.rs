@@ -13,7 +13,6 @@
 //! apart.
 pub mod html;
 pub mod page;
-pub mod pdf;
 
 use crate::verdicts::{entry_name, known, reason_code, state_code};
 use hamsaya_agreement::{

@@ -432,9 +432,9 @@ impl Scope<'_> {
                 operation("hs:breached", violations.chain([atom("hs:of", [self.term(term)])]))
             }
             Expr::Each { tick, name, .. } => {
-                let (word, more) = ticks(tick);
+                let word = data("xs:string", tick.word());
                 let named = name.as_ref().map(|n| self.named(n));
-                atom("hs:each", [data("xs:string", word)].into_iter().chain(more).chain(named))
+                atom("hs:each", [word].into_iter().chain(tick_more(tick)).chain(named))
             }
             Expr::Reached(term) => atom("hs:reached", [self.term(term)]),
             Expr::Compare { left, op, right, .. } => self.compare(left, *op, right),
@@ -514,18 +514,12 @@ impl Scope<'_> {
     }
 }
 
-/// A tick's word, and what else says when it is.
-fn ticks(tick: &Tick) -> (&str, Vec<Element>) {
+/// What says when a tick is, beside its word.
+fn tick_more(tick: &Tick) -> Vec<Element> {
     match tick {
-        Tick::Day => ("day", Vec::new()),
-        Tick::Week => ("week", Vec::new()),
-        Tick::Month => ("month", Vec::new()),
-        Tick::Quarter => ("quarter", Vec::new()),
-        Tick::Year => ("year", Vec::new()),
-        Tick::Season(season) => (season, Vec::new()),
         Tick::Every { seconds, from } => {
-            let said = vec![data("xs:duration", duration(*seconds)), data("xs:dateTime", Instant(*from).to_string())];
-            ("every", said)
+            vec![data("xs:duration", duration(*seconds)), data("xs:dateTime", Instant(*from).to_string())]
         }
+        _ => Vec::new(),
     }
 }

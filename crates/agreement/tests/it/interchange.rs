@@ -1,7 +1,7 @@
 //! What other people's tools read: well-formed, whole, every reference with a target, and the texts as they were.
 //! `make test-interop` validates the same documents against the schema of OASIS.
 use crate::{agreements, files};
-use hamsaya_agreement::{Agreement, interchange};
+use hamsaya_agreement::{Agreement, Begin, Clock, Instead, Whom, interchange};
 use roxmltree::{Document, Node};
 use std::collections::BTreeSet;
 
@@ -322,4 +322,34 @@ fn a_duty_with_an_exception() {
     let begin = xml.find("    <lrml:PrescriptiveStatement key=\"C14\">").unwrap();
     let end = xml[begin..].find("    <lrml:ConstitutiveStatement").unwrap();
     insta::assert_snapshot!(&xml[begin..begin + end]);
+}
+
+/// In short, what a reading in words is made of.
+#[test]
+fn what_a_rule_demands() {
+    let accord = crate::accord();
+    let terms = |id: &str, part: Option<&str>| {
+        let commitment = accord.commitments().iter().find(|c| c.id == id && c.part.as_deref() == part).unwrap();
+        accord.terms(commitment).unwrap()
+    };
+    let said = |whom: &[Whom]| whom.iter().map(|w| (w.name.clone(), w.said_by.clone())).collect::<Vec<_>>();
+    let lodged = |field: &str| Some(("lodged".to_string(), field.to_string()));
+    let c14 = terms("C14", None);
+    assert_eq!(c14.begins, [Begin::Fact("lodged".into())]);
+    assert_eq!(said(&c14.bearers), [("y".to_string(), lodged("against"))]);
+    assert_eq!(said(&c14.toward), [("x".to_string(), lodged("by"))]);
+    assert_eq!((&c14.course[..], c14.clock), (&["ack".to_string()][..], Clock::WithinS(6 * 3_600)));
+    assert_eq!(c14.exceptions, [("flash".to_string(), Instead::Clock(Clock::WithinS(3_600)))]);
+    let embargo = terms("C13", Some("embargo"));
+    assert_eq!(
+        (embargo.clock, &embargo.lapses[..]),
+        (Clock::BarredForS(72 * 3_600), &["embargo_lifted".to_string()][..])
+    );
+    let team = terms("C16", Some("team"));
+    assert_eq!(team.bearers[0].filled_by.as_deref(), Some("G1"));
+    assert_eq!(terms("C12", None).clock, Clock::BarredUntil);
+    assert_eq!(terms("C31", Some("hours")).exceptions[0].1, Instead::Nothing);
+    for commitment in accord.commitments() {
+        assert!(accord.terms(commitment).is_some(), "{}", commitment.id);
+    }
 }

@@ -2,6 +2,7 @@
 mod check;
 mod diff;
 mod export;
+mod page;
 mod show;
 
 use super::{Format, Outcome};

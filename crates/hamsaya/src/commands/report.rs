@@ -4,6 +4,7 @@ use crate::agreements;
 use crate::complaint::Complaint;
 use crate::report::page::Page;
 use crate::report::{self, Period, Report as Data};
+use crate::sheet::pdf;
 use crate::verdicts::hex;
 use crate::words::{Language, Words};
 use anyhow::{Context, Result};
@@ -67,15 +68,15 @@ impl Report {
         let report = Data::of(&agreement, &logs, period, self.known_by.unwrap_or(period.to))?;
         fs::create_dir_all(&self.out).with_context(|| format!("{} cannot be made", self.out.display()))?;
         let wants = |kind| self.format.is_empty() || self.format.contains(&kind);
-        let browser =
-            if wants(Kind::Pdf) { Some(report::pdf::browser().ok_or_else(report::pdf::no_browser)?) } else { None };
+        let no_browser = || pdf::no_browser("--format pdf", "--format html --format csv need none");
+        let browser = if wants(Kind::Pdf) { Some(pdf::browser().ok_or_else(no_browser)?) } else { None };
         let mut files: Vec<(String, Vec<u8>)> = Vec::new();
         for &language in &self.lang {
             let page = Page::of(&report, &Words::for_print(language)?);
             let tag = language.tag();
             let html = report::html::html(&page);
             if let Some(browser) = &browser {
-                files.push((format!("{name}.{tag}.pdf"), report::pdf::pdf(browser, &html)?));
+                files.push((format!("{name}.{tag}.pdf"), pdf::pdf(browser, &html)?));
             }
             if wants(Kind::Html) {
                 files.push((format!("{name}.{tag}.html"), html.into_bytes()));

@@ -108,12 +108,75 @@ fn text_and_rules_for_other_peoples_tools() {
             &["--akn", "--lang", "fr"],
             "error: the agreement has no text in `fr`, allowed is en, fa-AF, ps, ur\n  --lang\nhint: ",
         ),
+        (&["--html", "--lang", "fr"], "error: the agreement has no text in `fr`"),
         (&["--legalruleml", "--lang", "ps"], "error: `--lang` picks one language, and this form "),
     ] {
         let ran = hamsaya(&[&["agreement", "export", &accord()], asked].concat());
         assert_eq!(ran.code, 2, "{asked:?}");
         assert!(ran.err.starts_with(said), "{}", ran.err);
     }
+}
+
+/// Every text of every language, from its own side; every rule; nothing that runs or is fetched.
+#[test]
+fn one_page_to_read() {
+    let json = hamsaya(&["agreement", "export", &accord()]).out;
+    let agreement: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let html = hamsaya(&["agreement", "export", &accord(), "--html"]).out;
+    let pashto = hamsaya(&["agreement", "export", &accord(), "--html", "--lang", "ps"]).out;
+    for (page, languages) in [(&html, &["en", "fa-AF", "ps", "ur"][..]), (&pashto, &["ps"])] {
+        assert!(!page.contains("<script") && page.contains("default-src 'none'"), "nothing runs");
+        let mut ids: Vec<&str> =
+            page.split(" id=\"").skip(1).map(|after| after.split('"').next().unwrap_or_default()).collect();
+        let all = ids.len();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), all, "an address stands twice");
+        for article in agreement["articles"].as_array().expect("articles") {
+            let paragraphs = article["paragraphs"].as_array().expect("paragraphs");
+            for part in [article].into_iter().chain(paragraphs) {
+                assert!(ids.contains(&part["address"].as_str().expect("an address")), "{}", part["address"]);
+                for language in languages {
+                    let texts = [&part["title"][language], &part["text"][language]];
+                    let pieces = texts.iter().filter_map(|t| t.as_str()).flat_map(|t| t.split(['`', '\n']));
+                    for piece in pieces.map(|p| p.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;")) {
+                        assert!(page.contains(piece.trim_end()), "{language} {}: {piece}", part["address"]);
+                    }
+                }
+            }
+        }
+        for commitment in agreement["commitments"].as_array().expect("commitments") {
+            assert!(page.contains(commitment["id"].as_str().expect("an id")), "{}", commitment["id"]);
+        }
+    }
+    assert!(html.contains("<html lang=\"en\" dir=\"ltr\">") && html.contains("<div lang=\"ur\" dir=\"rtl\">"));
+    assert!(pashto.contains("<html lang=\"ps\" dir=\"rtl\">") && pashto.contains("<pre class=\"rule\" dir=\"rtl\">"));
+    assert!(html.contains("within 6 h") && pashto.contains("ژمنه"), "what a rule demands, in words");
+    // A draft says that it is one.
+    assert!(!html.contains("lang=\"en\" dir=\"ltr\"><div class=\"text draft\""));
+    assert!(html.contains("lang=\"ps\" dir=\"rtl\"><div class=\"text draft\""));
+}
+
+/// The same folder gives the same paper. Without a browser that prints, nothing is printed and the test says so.
+#[test]
+fn the_same_page_on_paper() {
+    let river = root().join("agreements/river-ceasefire");
+    let dir = scratch("agreement-paper");
+    fs::create_dir_all(&dir).expect("a folder");
+    let print = |name: &str| {
+        let out = dir.join(name);
+        let arguments = ["agreement", "export", river.to_str().expect("UTF-8"), "--pdf", "--out"];
+        let ran = hamsaya(&[&arguments[..], &[out.to_str().expect("UTF-8")]].concat());
+        (ran, fs::read(out).unwrap_or_default())
+    };
+    let (ran, first) = print("first.pdf");
+    if ran.code != 0 {
+        assert!(ran.err.starts_with("error: no browser that prints was found"), "{}", ran.err);
+        eprintln!("skipped: {}", ran.err);
+        return;
+    }
+    assert!(first.starts_with(b"%PDF-"));
+    assert!(first == print("second.pdf").1, "two prints differ");
 }
 
 /// C14 changed from 6 hours to 3: what changes in words, and which verdicts of a made-up year would be otherwise.

@@ -5,12 +5,15 @@
 //! export DIR --akn --lang ps --out accord.xml      Akoma Ntoso: the text in one language
 //! export DIR --akn --out accord.xml                the same for every language: accord.en.xml, accord.ps.xml …
 //! export DIR --legalruleml --out accord.lrml       LegalRuleML: the rules, with the addresses of the text
+//! export DIR --html --out accord.html              a page to read, with all languages; with --lang, with one
+//! export DIR --pdf --lang ur --out accord.pdf      the same page on paper
 //! ```
 //!
 //! The same folder gives the same bytes.
-use super::show;
+use super::{page, show};
 use crate::agreements::{self, Files};
 use crate::complaint::Complaint;
+use crate::sheet::pdf;
 use crate::verdicts::hex;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -31,6 +34,12 @@ pub struct Form {
     /// LegalRuleML 1.0 (OASIS): the rules, which name the paragraphs of the text that they render
     #[arg(long)]
     legalruleml: bool,
+    /// One page to read: text, what the rules demand in words, and the rules; all languages beside each other, or one
+    #[arg(long)]
+    html: bool,
+    /// The same page on paper, printed by a browser on this machine
+    #[arg(long)]
+    pdf: bool,
 }
 
 /// Documents to write: language, if it is of one alone, and bytes.
@@ -53,16 +62,26 @@ pub fn export(dir: &Path, form: &Form, lang: Option<&str>, file: Option<&Path>, 
         per_language(lang, &languages, |language| interchange::akoma_ntoso(&agreement, language))
     } else if form.legalruleml {
         vec![(None, interchange::legalruleml(&agreement).into_bytes())]
+    } else if form.html || form.pdf {
+        let wanted = lang.map_or_else(|| languages.clone(), |lang| vec![lang]);
+        let page = page::page(&agreement, &wanted)?;
+        let bytes = if form.pdf { print(&page)? } else { page.into_bytes() };
+        vec![(lang.map(String::from), bytes)]
     } else {
         vec![(None, as_json(&files, &agreement).into_bytes())]
     };
     if lang.is_some() && documents.iter().all(|(language, _)| language.is_none()) {
         return Err(Complaint::new("`--lang` picks one language, and this form holds all that there are")
             .at("--lang")
-            .hint("leave it out, or give --akn")
+            .hint("leave it out, or give --akn, --html or --pdf")
             .into());
     }
     write(documents, file, &agreement, out)
+}
+
+fn print(page: &str) -> Result<Vec<u8>, Complaint> {
+    let browser = pdf::browser().ok_or_else(|| pdf::no_browser("--pdf", "--html needs none"))?;
+    pdf::pdf(&browser, page)
 }
 
 /// One document for the language that was asked for, or one for each.

@@ -1,11 +1,11 @@
-//! A report on paper: the HTML page, printed by a browser that is on the machine.
+//! A page on paper: the HTML, printed by a browser that is on the machine.
 //!
 //! ```text
 //! chromium --headless --print-to-pdf=… page.html        links within the page, tags for readers and text to copy stay
 //! ```
 //!
 //! Setting three scripts from right to left, with links and tags, is a browser's trade; one that prints is at hand on the
-//! machines where reports are read, and no typesetter has to be built with the command (docs/decisions/0006).
+//! machines where pages are read, and no typesetter has to be built with the command (docs/decisions/0006).
 use crate::complaint::Complaint;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -28,18 +28,18 @@ pub fn browser() -> Option<PathBuf> {
     places.into_iter().find(|place| place.is_file())
 }
 
-/// No browser was found.
-pub fn no_browser() -> Complaint {
+/// No browser was found. `flag` asked for paper; `others` need none.
+pub fn no_browser(flag: &str, others: &str) -> Complaint {
     Complaint::new(format!("no browser that prints was found, looked for are {}", BROWSERS.join(" ")))
-        .at("--format pdf")
-        .hint(format!("install Chromium, or name a browser in {BROWSER}; --format html --format csv need none"))
+        .at(flag)
+        .hint(format!("install Chromium, or name a browser in {BROWSER}; {others}"))
 }
 
 /// Prints a page.
 pub fn pdf(browser: &Path, html: &str) -> Result<Vec<u8>, Complaint> {
     let desk = env::temp_dir().join(format!("hamsaya-print-{}", process::id()));
     let printed = print(browser, html, &desk);
-    // Also when it failed: nothing of a restricted report may stay behind.
+    // Also when it failed: nothing of a restricted page may stay behind.
     let _ = fs::remove_dir_all(&desk);
     printed
 }
@@ -71,11 +71,24 @@ fn print(browser: &Path, html: &str, desk: &Path) -> Result<Vec<u8>, Complaint> 
     let output = command.output().map_err(|e| failed(e.to_string()))?;
     let bytes = fs::read(&paper).unwrap_or_default();
     if bytes.starts_with(b"%PDF-") {
-        return Ok(bytes);
+        return Ok(undated(bytes));
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing").to_string();
     Err(failed(format!("{}, {last}", output.status)))
+}
+
+/// The same page gives the same bytes: when it was printed says nothing of it. Places within the file stay as they are.
+fn undated(mut paper: Vec<u8>) -> Vec<u8> {
+    const DIGITS: &[u8; 14] = b"19700101000000";
+    for mark in [&b"/CreationDate (D:"[..], b"/ModDate (D:"] {
+        let at = paper.windows(mark.len()).position(|w| w == mark).map(|at| at + mark.len());
+        let date = at.and_then(|at| paper.get_mut(at..at + DIGITS.len()));
+        if let Some(date) = date.filter(|d| d.iter().all(u8::is_ascii_digit)) {
+            date.copy_from_slice(DIGITS);
+        }
+    }
+    paper
 }
 
 /// A folder that nobody else reads; an error if it is there already.
@@ -96,4 +109,23 @@ fn is_root() -> bool {
 #[cfg(not(unix))]
 fn is_root() -> bool {
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paper_does_not_say_when_it_was_printed() {
+        for (printed, kept) in [
+            (
+                "%PDF-1.4 <</CreationDate (D:20261126081924+00'00')\n/ModDate (D:20261126081924+00'00')>>",
+                "%PDF-1.4 <</CreationDate (D:19700101000000+00'00')\n/ModDate (D:19700101000000+00'00')>>",
+            ),
+            ("%PDF-1.4 /CreationDate (D:2026", "%PDF-1.4 /CreationDate (D:2026"),
+            ("%PDF-1.4", "%PDF-1.4"),
+        ] {
+            assert_eq!(undated(printed.into()), kept.as_bytes(), "{printed}");
+        }
+    }
 }
