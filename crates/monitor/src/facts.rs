@@ -70,6 +70,11 @@ impl Pair {
         self.map(|set| set.stretch(from, cut))
     }
 
+    /// Whole intervals, of those that begin by `cut`.
+    fn begun(&self, cut: Instant) -> Pair {
+        self.map(|set| set.begun(cut))
+    }
+
     /// Negation: what is certain turns impossible, and the reverse.
     pub(crate) fn not(&self) -> Pair {
         let turned = self.map(Intervals::complement);
@@ -256,6 +261,8 @@ pub(crate) struct WhatIf {
     pub(crate) admitted: BTreeSet<usize>,
     /// As everything was before the revision that is going on.
     pub(crate) before: bool,
+    /// What has begun goes on as it was told to, also after the instant at which facts are cut.
+    pub(crate) lasting: bool,
 }
 
 /// A row of a predicate that is not what it was, and when: facts came or went there.
@@ -472,9 +479,10 @@ impl Facts {
         if what_if.before {
             found.was.as_ref().unwrap_or(&found.pair).stretch(from, cut)
         } else if nothing || !found.told.iter().any(asked) {
-            found.pair.stretch(from, cut)
+            if what_if.lasting { found.pair.begun(cut) } else { found.pair.stretch(from, cut) }
         } else {
-            self.supported(predicate, row, what_if).stretch(from, cut)
+            let pair = self.supported(predicate, row, what_if);
+            if what_if.lasting { pair.begun(cut) } else { pair.stretch(from, cut) }
         }
     }
 }

@@ -117,6 +117,11 @@ impl Intervals {
         set
     }
 
+    /// Intervals that begin by `cut`, whole.
+    pub(crate) fn begun(&self, cut: Instant) -> Intervals {
+        Intervals(SmallVec::from_slice(self.meeting(SINCE_EVER, cut)))
+    }
+
     pub(crate) fn union(&self, other: &Intervals) -> Intervals {
         if self.is_empty() {
             return other.clone();

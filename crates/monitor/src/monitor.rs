@@ -33,7 +33,7 @@ use crate::fact::{Fact, FactId, Instant, NEVER, SINCE_EVER, Value};
 use crate::facts::{Facts, Pair, WhatIf};
 use crate::formula::{Diagnostic, Diagnostics, Name, Rules, Signature, Term, Type};
 use crate::intervals::minus;
-use crate::openings::{Opening, Times};
+use crate::openings::{Instants, Opening, Times};
 use crate::program::{Program, V, Words, compile};
 use crate::relation::{Breaches, Eval, Slots, gather};
 use crate::revise::Books;
@@ -184,6 +184,8 @@ pub(crate) struct Hangs {
     pub(crate) on_all: bool,
     /// No other fact is named before this instant, if nothing more is said.
     pub(crate) until: Instant,
+    /// Nor if facts that hold beyond `as_of` go on.
+    pub(crate) steady: bool,
 }
 
 impl Monitor {
@@ -520,12 +522,13 @@ impl Monitor {
         }
     }
 
-    /// An opening as it is shown.
+    /// An opening as it is shown. `outlasted`: it may matter after `as_of` that some facts hold for longer.
     pub(crate) fn shown(
         &self,
         rule: usize,
         opening: &Opening,
         times: &Times,
+        outlasted: bool,
         eval: &mut Eval<'_>,
     ) -> (Instance, Hangs) {
         let some = |t: Instant| (t != NEVER).then_some(t);
@@ -543,8 +546,8 @@ impl Monitor {
         let due = some(if state == State::Breached { times.certain } else { silence.possible });
         let until = if due.is_none() { some(silence.kept) } else { None };
         let (disputed, hangs) = match state {
-            State::Disputed => self.disputed(rule, opening),
-            _ => (Vec::new(), Hangs { on_all: false, until: NEVER }),
+            State::Disputed => self.disputed(rule, opening, outlasted),
+            _ => (Vec::new(), Hangs { on_all: false, until: NEVER, steady: true }),
         };
         let instance = Instance {
             key: InstanceKey {
@@ -571,22 +574,30 @@ impl Monitor {
     /// The times of one opening if some facts were not there or were admitted; `None` if it did not open. And the facts
     /// that were looked at.
     fn times_if(&self, rule: usize, opening: &Opening, what_if: WhatIf) -> (Option<Times>, BTreeSet<usize>) {
+        let (instants, touched) = self.instants_if(rule, opening, what_if);
+        (instants.map(Times::of), touched)
+    }
+
+    fn instants_if(&self, rule: usize, opening: &Opening, what_if: WhatIf) -> (Option<Instants>, BTreeSet<usize>) {
         let mut eval = Eval::new(&self.program, &self.facts, self.as_of, self.as_of);
         eval.what_if = what_if;
         eval.touched = Some(BTreeSet::new());
         let pattern: Vec<Option<V>> = opening.key.iter().copied().map(Some).collect();
         let found = eval.openings(rule, &pattern).into_iter().find(|o| o.opened == opening.opened);
-        let times = found.map(|found| eval.times(rule, &found, self.as_of));
-        (times, eval.touched.unwrap_or_default())
+        let instants = found.map(|found| eval.instants(rule, &found, self.as_of));
+        (instants, eval.touched.unwrap_or_default())
     }
 
     /// Facts, only asserted, on which a disputed state hangs: those that alone would change it, or all that play in.
-    fn disputed(&self, rule: usize, opening: &Opening) -> (Vec<FactId>, Hangs) {
+    fn disputed(&self, rule: usize, opening: &Opening, outlasted: bool) -> (Vec<FactId>, Hangs) {
         let (_, touched) = self.times_if(rule, opening, WhatIf::default());
         let doubted: Vec<usize> = touched.into_iter().filter(|&i| !self.facts.told[i].admitted).collect();
-        let mut until = NEVER;
-        let mut changes = |what_if| {
-            let Some(times) = self.times_if(rule, opening, what_if).0 else { return true };
+        let (mut until, mut steady) = (NEVER, true);
+        let mut changes = |what_if: WhatIf| {
+            let instants = self.instants_if(rule, opening, what_if.clone()).0;
+            steady = steady
+                && (!outlasted || self.instants_if(rule, opening, WhatIf { lasting: true, ..what_if }).0 == instants);
+            let Some(times) = instants.map(Times::of) else { return true };
             let instants = [times.certain, times.possible, times.kept];
             until = instants.into_iter().filter(|&at| at > self.as_of).fold(until, Instant::min);
             times.state(self.as_of) != State::Disputed
@@ -603,7 +614,7 @@ impl Monitor {
         }
         let mut ids: Vec<FactId> = alone.into_iter().map(|i| self.facts.told[i].id.clone()).collect();
         ids.sort();
-        (ids, Hangs { on_all, until })
+        (ids, Hangs { on_all, until, steady })
     }
 
     pub(crate) fn program(&self) -> &Program {

@@ -36,7 +36,29 @@ pub(crate) struct Times {
     pub(crate) lapsed: bool,
 }
 
+/// What the times of an opening are made of. Each of them only grows or only falls as facts of which every mention helps,
+/// or every mention hurts, hold for longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Instants {
+    certain: Instant,
+    possible: Instant,
+    kept: Instant,
+    /// The first lapse, on the possible reading and on the certain one.
+    lapse: [Instant; 2],
+}
+
 impl Times {
+    pub(crate) fn of(Instants { mut certain, mut possible, mut kept, lapse: [perhaps, surely] }: Instants) -> Times {
+        if perhaps < certain {
+            certain = NEVER;
+        }
+        let lapsed = surely < possible.min(kept);
+        if lapsed {
+            (possible, kept) = (NEVER, surely);
+        }
+        Times { certain, possible, kept, lapsed }
+    }
+
     pub(crate) fn state(&self, as_of: Instant) -> State {
         if self.certain <= as_of {
             State::Breached
@@ -112,6 +134,11 @@ impl Eval<'_> {
 
     /// When an opening is settled if facts after `cut` are dropped.
     pub(crate) fn times(&mut self, rule: usize, opening: &Opening, cut: Instant) -> Times {
+        Times::of(self.instants(rule, opening, cut))
+    }
+
+    /// The instants that settle an opening if facts after `cut` are dropped.
+    pub(crate) fn instants(&mut self, rule: usize, opening: &Opening, cut: Instant) -> Instants {
         let program = self.program;
         let duty = &program.duties[rule];
         let mut env = Env::new(duty.slots);
@@ -121,24 +148,16 @@ impl Eval<'_> {
         let since = duty.since.map(|_| opening.since);
         let at = opening.opened;
         let harsh = settle(self, &duty.must, &mut env, How::harsh(since, cut), at, at);
-        let (mut possible, mut kept) = (harsh.vio.at(at), harsh.sat.at(at));
-        let mut certain = NEVER;
+        let (possible, kept) = (harsh.vio.at(at), harsh.sat.at(at));
+        let mut instants = Instants { certain: NEVER, possible, kept, lapse: [NEVER; 2] };
         if opening.certain && possible != NEVER {
             let mild = settle(self, &duty.must, &mut env, How::favourable(since, cut), at, at);
-            certain = mild.vio.at(at);
+            instants.certain = mild.vio.at(at);
         }
-        let mut lapsed = false;
         if let Some(lapses) = &duty.lapses {
             let pair = self.within((at, NEVER), cut, |eval| eval.holds(lapses, &mut env, cut));
-            let first = |set: &Intervals| set.first_from(at).unwrap_or(NEVER);
-            if first(&pair.possible) < certain {
-                certain = NEVER;
-            }
-            let c = first(&pair.certain);
-            if c < possible.min(kept) {
-                (possible, kept, lapsed) = (NEVER, c, true);
-            }
+            instants.lapse = [&pair.possible, &pair.certain].map(|set| set.first_from(at).unwrap_or(NEVER));
         }
-        Times { certain, possible, kept, lapsed }
+        instants
     }
 }

@@ -46,8 +46,8 @@ struct Ledger {
     keys: Keys,
     /// Openings by key and instant; those ahead have no times yet.
     open: BTreeMap<(usize, Instant), (Opening, Option<Times>)>,
-    /// Keys of which something is pending or disputed.
-    unsettled: BTreeSet<usize>,
+    /// Keys of which something is pending or disputed that may turn at any instant: facts hold beyond `as_of`.
+    wavering: BTreeSet<usize>,
     /// Keys whose disputed facts are all that were looked at: that may be more than what matters.
     fragile: BTreeSet<usize>,
     breaches: Arc<Breaches>,
@@ -145,6 +145,8 @@ struct Revision<'m> {
     whole: Eval<'m>,
     /// Where times are: facts are cut at `as_of`.
     cut: Eval<'m>,
+    /// The same, but what has begun goes on.
+    lasting: Eval<'m>,
     last: Instant,
     afresh: bool,
 }
@@ -158,7 +160,7 @@ impl Books {
             Ledger {
                 keys,
                 open: BTreeMap::new(),
-                unsettled: BTreeSet::new(),
+                wavering: BTreeSet::new(),
                 fragile: BTreeSet::new(),
                 breaches,
                 opens,
@@ -218,18 +220,21 @@ impl Books {
             let rows = touch.facts.entry(predicate).or_default();
             rows.entry(row).and_modify(|known| *known = hull(*known, span)).or_insert(span);
         }
+        let mut lasting = Eval::new(program, facts, as_of, as_of);
+        lasting.what_if.lasting = true;
         let mut revision = Revision {
             monitor,
             touch,
             whole: Eval::new(program, facts, NEVER, as_of),
             cut: Eval::new(program, facts, as_of, as_of),
+            lasting,
             last,
             afresh,
         };
         for &rule in &program.order {
             let ledger = &mut self.rules[rule];
             revision.rule(rule, ledger, &mut found);
-            for eval in [&mut revision.whole, &mut revision.cut] {
+            for eval in [&mut revision.whole, &mut revision.cut, &mut revision.lasting] {
                 eval.breaches[rule] = Some(ledger.breaches.clone());
             }
         }
@@ -255,7 +260,7 @@ impl Revision<'_> {
             *ledger = Ledger {
                 keys: Keys::new(duty.key.len()),
                 open: BTreeMap::new(),
-                unsettled: BTreeSet::new(),
+                wavering: BTreeSet::new(),
                 fragile: BTreeSet::new(),
                 breaches: Arc::new(Breaches::new(duty.key.len())),
                 opens: std::mem::take(&mut ledger.opens),
@@ -294,6 +299,10 @@ impl Revision<'_> {
             valuation: monitor.say(&opening.key),
             opened: opening.opened,
         };
+        let mut parts = std::iter::once(&duty.must).chain(&duty.lapses);
+        let outlasted = !again.is_empty() && parts.clone().any(|node| outlasts(node, monitor));
+        // What a rule's breaches would be if facts went on is not asked.
+        let one_way = ledger.reads.rules.is_empty() && parts.all(|node| one_way(node, monitor));
         for (key, openings) in again {
             let before: Vec<Instant> = ledger.opened(key).map(|(opened, _)| opened).collect();
             for opened in before {
@@ -302,7 +311,7 @@ impl Revision<'_> {
                 }
             }
             ledger.fragile.remove(&key);
-            ledger.unsettled.remove(&key);
+            ledger.wavering.remove(&key);
             let mut breaches: Vec<(Valuation, Pair)> = Vec::new();
             for (opened, opening) in openings {
                 if opened > as_of {
@@ -310,11 +319,16 @@ impl Revision<'_> {
                     ledger.open.insert((key, opened), (opening, None));
                     continue;
                 }
-                let times = self.cut.times(rule, &opening, as_of);
+                let instants = self.cut.instants(rule, &opening, as_of);
+                let times = Times::of(instants);
                 breaches.push((Valuation::new(), times.breached(as_of)));
-                let (instance, hangs) = monitor.shown(rule, &opening, &times, &mut self.cut);
-                if matches!(instance.state, State::Pending | State::Disputed) {
-                    ledger.unsettled.insert(key);
+                let (instance, hangs) = monitor.shown(rule, &opening, &times, outlasted, &mut self.cut);
+                let open = matches!(instance.state, State::Pending | State::Disputed);
+                // Between facts that are cut at once and facts that go on lies whatever the next instants bring.
+                let steady =
+                    |eval: &mut Eval<'_>| one_way && hangs.steady && eval.instants(rule, &opening, as_of) == instants;
+                if open && outlasted && !steady(&mut self.lasting) {
+                    ledger.wavering.insert(key);
                 }
                 if hangs.on_all {
                     ledger.fragile.insert(key);
@@ -359,9 +373,8 @@ impl Revision<'_> {
         if self.touch.facts.keys().any(|predicate| ledger.looks.contains(predicate)) {
             keys.extend(&ledger.fragile);
         }
-        let mut parts = std::iter::once(&duty.must).chain(&duty.lapses);
-        if self.last < as_of && !ledger.unsettled.is_empty() && parts.any(|node| outlasts(node, monitor)) {
-            keys.extend(&ledger.unsettled);
+        if self.last < as_of {
+            keys.extend(&ledger.wavering);
         }
         keys
     }
@@ -416,4 +429,25 @@ fn outlasts(node: &Node, monitor: &Monitor) -> bool {
         }
         _ => node.parts().any(outlasts),
     }
+}
+
+/// Whether everything that outlasts `as_of` counts for a formula, or everything against it.
+fn one_way(node: &Node, monitor: &Monitor) -> bool {
+    fn ways(node: &Node, counts: bool, monitor: &Monitor, found: &mut [bool; 2]) {
+        if !outlasts(node, monitor) {
+            return;
+        }
+        match &node.kind {
+            Kind::Fact(..) => found[usize::from(counts)] = true,
+            Kind::Call(definition, _) => {
+                let bodies = monitor.program().derived[*definition].bodies.iter();
+                bodies.for_each(|body| ways(&body.node, counts, monitor, found));
+            }
+            Kind::Not(inner) => ways(inner, !counts, monitor, found),
+            _ => node.parts().for_each(|part| ways(part, counts, monitor, found)),
+        }
+    }
+    let mut found = [false; 2];
+    ways(node, true, monitor, &mut found);
+    found != [true; 2]
 }
