@@ -279,7 +279,8 @@ fn case_key<'a>(cases: &mut BTreeMap<&'a str, usize>, name: &'a str) -> String {
 }
 
 fn types(block: &CommitmentBlock) -> Vec<Element> {
-    [&block.nature, &format!("severity{}", block.severity)].map(|t| has_type(format!("hs:{t}"))).into()
+    let severity = format!("severity{}", block.severity);
+    block.nature.split(", ").chain([severity.as_str()]).map(|t| has_type(format!("hs:{t}"))).collect()
 }
 
 /// A part of a commitment, as its rules are made from it.

@@ -324,6 +324,82 @@ fn a_duty_with_an_exception() {
     insta::assert_snapshot!(&xml[begin..begin + end]);
 }
 
+/// What no shipped agreement says, and the language can: each stands as the schema wants it.
+#[test]
+fn every_clause_of_the_language_has_a_place() {
+    let mut folder = files(&agreements().join("template"));
+    let rules = r#"# Article 2 - Duties {#art_2}
+## 1 Questions {#art_2__para_1}
+::: text {lang=en}
+Questions.
+:::
+```accord
+define urgent(question: q) when once asked(question: q, urgent: true)
+define old(question: q) when once asked(question: q) and not not once[1 d, *] asked(question: q)
+define known(question: q) when exists y. (not urgent(question: q) and once asked(question: q, by: y) and y != "A")
+
+commitment C1 : conduct, result, severity C
+  let asked_now = asked(question: q, by: y, to_whom: x)
+  part quiet
+    opens      asked_now and not old(question: q)
+    bearer x, y jointly
+    must not   answered(question: q, by: x)  until urgent(question: q)
+    lapses     known(question: q)
+    lapses     historically[0 s, 1 d] urgent(question: q)
+    exception  free: none  when urgent(question: q)
+    exception  other: bearer guarantor  when known(question: q) over free
+    remedy     C2, M1
+  part reply
+    opens      asked_now
+    bearer x, y
+    must       answered(question: q, by: x) or urgent(question: q) since[0 s, 90 s] known(question: q)
+    remedy     M1
+
+commitment C2 : result, severity B
+  opens      every 12 h from 2027-01-01T00:00:00Z d and asked(question: q, to_whom: x) and reached(d + 1 h)
+  bearer x
+  must       answered(question: q, by: x)  within 36 h
+  remedy     M1
+
+commitment C3 : prohibition, severity A, audited "Somebody looks."
+```
+"#;
+    folder.insert("02-duties.md".into(), rules.into());
+    let agreement = Agreement::parse(&folder).unwrap_or_else(|e| panic!("{e}"));
+    let xml = interchange::legalruleml(&agreement);
+    let document = read(&xml);
+    check_content(document.root_element(), "");
+    let statement = |key: &str| {
+        let is_it = |n: &Node| n.attribute("key") == Some(key);
+        document.descendants().find(is_it).unwrap_or_else(|| panic!("no {key} in {xml}"))
+    };
+    let holds = |key: &str, name: &str, attribute: &str, value: &str| {
+        assert!(
+            named_in(statement(key), name).any(|n| n.attribute(attribute) == Some(value)),
+            "{key} lacks {value}: {xml}"
+        );
+    };
+    holds("C1.quiet", "hasType", "iri", "hs:conduct");
+    holds("C1.quiet", "hasType", "iri", "hs:result");
+    holds("C1.quiet", "Bearer", "iri", "hs:jointly");
+    holds("C1.quiet", "Operation", "type", "hs:before");
+    holds("C1.reply", "Bearer", "iri", "hs:each");
+    holds("C1.reply", "Operation", "type", "hs:since");
+    holds("C1.quiet.exception.other", "Ind", "iri", "ag:role.guarantor");
+    holds("C1.quiet.remedy", "appliesPenalty", "keyref", "#remedy.C2");
+    holds("C2", "Rel", "iri", "hs:each");
+    holds("C3", "hasType", "iri", "hs:audited");
+    for (over, under) in [
+        ("#C1.quiet.exception.free", "#C1.quiet"),
+        ("#C1.quiet.exception.other", "#C1.quiet"),
+        ("#C1.quiet.exception.other", "#C1.quiet.exception.free"),
+        ("#C1.quiet.lapse.2", "#C1.quiet"),
+    ] {
+        let is_it = |n: &Node| n.attribute("over") == Some(over) && n.attribute("under") == Some(under);
+        assert!(named(&document, "Override").any(|n| is_it(&n)), "{over} over {under}");
+    }
+}
+
 /// In short, what a reading in words is made of.
 #[test]
 fn what_a_rule_demands() {

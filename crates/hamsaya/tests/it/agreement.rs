@@ -152,6 +152,8 @@ fn one_page_to_read() {
     assert!(html.contains("<html lang=\"en\" dir=\"ltr\">") && html.contains("<div lang=\"ur\" dir=\"rtl\">"));
     assert!(pashto.contains("<html lang=\"ps\" dir=\"rtl\">") && pashto.contains("<pre class=\"rule\" dir=\"rtl\">"));
     assert!(html.contains("within 6 h") && pashto.contains("ژمنه"), "what a rule demands, in words");
+    assert!(html.contains("Looked at by people"), "what no rule can look at");
+    assert!(!html.contains("reading-") && !html.contains("nature-") && !html.contains("clock-"), "a word is missing");
     // A draft says that it is one.
     assert!(!html.contains("lang=\"en\" dir=\"ltr\"><div class=\"text draft\""));
     assert!(html.contains("lang=\"ps\" dir=\"rtl\"><div class=\"text draft\""));

@@ -156,10 +156,13 @@ impl Page<'_> {
         html! {
             @if !commitments.is_empty() {
                 dl.reading {
-                    @for commitment in commitments {
+                    @for (n, commitment) in commitments.iter().enumerate() {
                         div.part { dt { (code(&name(commitment))) " " (kind_of_duty(c, commitment)) } }
                         @if let Some(terms) = self.agreement.terms(commitment) { (demands(c, &terms, commitment)) }
-                        @else if let Some(by) = &commitment.audited { (line(c, "reading-audited", html! { bdi lang="en" { (by) } })) }
+                        // What no rule can look at is the commitment's, said once beside its parts.
+                        @if let Some(by) = commitment.audited.as_ref().filter(|_| n == 0) {
+                            (line(c, "reading-audited", html! { bdi lang="en" { (by) } }))
+                        }
                     }
                 }
             }
@@ -197,7 +200,7 @@ fn line(c: &Column, label: &str, value: Markup) -> Markup {
 
 fn kind_of_duty(c: &Column, commitment: &Commitment) -> Markup {
     let severity = c.words.say("reading-severity", &[("severity", &commitment.severity)]);
-    html! { "· " (c.say(&format!("nature-{}", commitment.nature))) " · " (severity) }
+    html! { @for nature in commitment.nature.split(", ") { "· " (c.say(&format!("nature-{nature}"))) " " } "· " (severity) }
 }
 
 fn demands(c: &Column, terms: &Terms, commitment: &Commitment) -> Markup {
