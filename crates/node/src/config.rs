@@ -17,6 +17,7 @@
 //! ```
 //! Paths are within the node's folder. What a member is, its origin and its keys stand in the founding; if the two do not
 //! agree the node does not start.
+use crate::bucket::Settings;
 use hamsaya_record::founding::MemberRole;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -40,6 +41,8 @@ pub struct Config {
     /// How fast it goes.
     #[serde(default)]
     pub pacing: Pacing,
+    /// Where its logs lie, if not in its folder.
+    pub store: Option<Settings>,
     /// The other nodes.
     #[serde(default, rename = "peer")]
     pub peers: Vec<Peer>,

@@ -5,6 +5,7 @@
 //! ```
 //! Opening it reads and checks every byte of every log; nothing is repaired by guessing, and what does not fit is named
 //! with its path.
+use crate::bucket::{Access, Bucket, Place};
 use crate::config::{Config, ConfigError};
 use crate::node::{Keys, Node, OpenError, Setup, Stores};
 use hamsaya_agreement::{Agreement, Diagnostics};
@@ -50,6 +51,9 @@ pub enum FolderError {
         /// Why.
         error: KeyError,
     },
+    /// The access key of the bucket does not read.
+    #[error("{0}: found something else, allowed are two lines: the id of an access key, and its secret")]
+    Access(PathBuf),
     /// Others can read a secret key.
     #[error("{path}: found mode {mode:o}, allowed is 600\nhint: chmod 600 {path}")]
     Mode {
@@ -86,6 +90,8 @@ pub struct Folder {
     /// The agreement; a witness may do without.
     pub agreement: Option<Arc<Agreement>>,
     keys: Keys,
+    /// Where the logs lie, if not here; from when it was opened.
+    bucket: Option<Bucket>,
 }
 
 impl Folder {
@@ -108,25 +114,36 @@ impl Folder {
             true => None,
             false => Some(Arc::new(Agreement::parse(&files).map_err(FolderError::Agreement)?)),
         };
-        Ok(Folder { dir: dir.to_path_buf(), config, founding_leaf, files, agreement, keys })
+        Ok(Folder { dir: dir.to_path_buf(), config, founding_leaf, files, agreement, keys, bucket: None })
     }
 
-    /// Reads every byte of every log, tile, checkpoint and signature, and names all that do not fit.
+    /// Reads every byte of every log, tile, checkpoint and signature, and names all that do not fit. What lies in a bucket is
+    /// read when it is opened.
     pub fn verify(&self) -> Result<(), FolderError> {
+        if self.config.store.is_some() {
+            return Ok(());
+        }
         verify::node_folder(&self.dir).map(|_| ()).map_err(FolderError::Faults)
     }
 
     /// Opens the logs and gives the node. `scenario`: its clock is not the system's, so neither are the others'.
-    pub fn open(&self, scenario: bool) -> Result<Node<Store>, FolderError> {
+    pub fn open(&mut self, scenario: bool) -> Result<Node<Place>, FolderError> {
+        self.bucket = match &self.config.store {
+            Some(settings) => Some(Bucket::open(settings, &read_access(&self.dir.join("keys").join("store.key"))?)?),
+            None => None,
+        };
+        let place = |name: &str| match &self.bucket {
+            Some(bucket) => Ok::<_, StoreError>(Place::Bucket(bucket.within(name))),
+            None => Ok(Place::Folder(Store::open(&self.dir.join(name))?)),
+        };
         let founding = Founding::from_leaf(&self.founding_leaf).map_err(OpenError::Founding)?;
         let own = founding.member(&self.config.name).and_then(|m| m.origin.clone());
-        let witness = Some(Store::open(&self.dir.join("witness"))?);
+        let witness = Some(place("witness")?);
         let mut stores = Stores { log: None, witness, copies: BTreeMap::new() };
         if let Some(own) = &own {
-            stores.log = Some(Store::open(&self.dir.join("log"))?);
+            stores.log = Some(place("log")?);
             for origin in founding.origins().filter(|o| o != own) {
-                let place = self.dir.join("peers").join(origin_hash(origin));
-                stores.copies.insert(origin.to_string(), Store::open(&place)?);
+                stores.copies.insert(origin.to_string(), place(&format!("peers/{}", origin_hash(origin)))?);
             }
         }
         let setup = Setup {
@@ -141,11 +158,15 @@ impl Folder {
         Ok(Node::open(setup, stores)?)
     }
 
-    /// Where a log's tiles are, for readers of immutable files: the own log or a copy.
-    pub fn log_dir(&self, origin: &str) -> PathBuf {
-        match self.config.origin.as_deref() == Some(origin) {
-            true => self.dir.join("log"),
-            false => self.dir.join("peers").join(origin_hash(origin)),
+    /// A log's tiles, the own one's or a copy's, for readers beside the node.
+    pub fn reader(&self, origin: &str) -> Place {
+        let name = match self.config.origin.as_deref() == Some(origin) {
+            true => "log".to_string(),
+            false => format!("peers/{}", origin_hash(origin)),
+        };
+        match &self.bucket {
+            Some(bucket) => Place::Bucket(bucket.within(&name)),
+            None => Place::Folder(Store::read_only(&self.dir.join(name))),
         }
     }
 }
@@ -184,6 +205,12 @@ fn read_key(path: &Path) -> Result<SecretKey, FolderError> {
     let text = String::from_utf8_lossy(&read(path)?).into_owned();
     check_mode(path)?;
     SecretKey::parse(&text).map_err(|error| FolderError::Key { path: path.to_path_buf(), error })
+}
+
+fn read_access(path: &Path) -> Result<Access, FolderError> {
+    let text = String::from_utf8_lossy(&read(path)?).into_owned();
+    check_mode(path)?;
+    Access::parse(&text).ok_or_else(|| FolderError::Access(path.to_path_buf()))
 }
 
 #[cfg(unix)]

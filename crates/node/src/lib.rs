@@ -12,6 +12,7 @@
 pub mod api;
 mod author;
 pub mod bench;
+pub mod bucket;
 pub mod clock;
 pub mod compare;
 pub mod config;

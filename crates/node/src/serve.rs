@@ -90,7 +90,7 @@ impl Running {
 pub async fn serve(dir: &Path, options: Options) -> Result<Running, ServeError> {
     let dir = dir.to_path_buf();
     let opened = tokio::task::spawn_blocking(move || {
-        let folder = Folder::read(&dir)?;
+        let mut folder = Folder::read(&dir)?;
         folder.verify()?;
         let node = folder.open(options.scenario_clock)?;
         Ok::<_, FolderError>((folder, node))

@@ -7,13 +7,13 @@
 //! ```
 //! One thread owns the node, so that every event is handled whole and in order, and a slow disk never blocks a socket. A
 //! question about the node is a closure that runs between two events.
+use crate::bucket::Place;
 use crate::clock::{Clock, ClockError};
 use crate::docket::Docket;
 use crate::node::{Action, Answer, At, Case, Event, Explain, Hint, Node, Ticket};
 use crate::wire::Wire;
 use hamsaya_agreement::{JudgeError, Judgment};
 use hamsaya_record::Instant;
-use hamsaya_record::store::Folder;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -31,7 +31,7 @@ const LOOK_MS: u64 = 30_000;
 
 pub(crate) enum Message {
     Event(Event),
-    Ask(Box<dyn FnOnce(&mut Node<Folder>) + Send>),
+    Ask(Box<dyn FnOnce(&mut Node<Place>) + Send>),
     Stop,
 }
 
@@ -58,7 +58,7 @@ pub(crate) struct Gone;
 
 impl Shell {
     /// Starts the thread.
-    pub(crate) fn start(node: Node<Folder>, clock: Clock, peers: &[(String, String)]) -> (Shell, JoinHandle<()>) {
+    pub(crate) fn start(node: Node<Place>, clock: Clock, peers: &[(String, String)]) -> (Shell, JoinHandle<()>) {
         let (inbox, messages) = channel();
         let inner = Inner {
             inbox,
@@ -77,7 +77,7 @@ impl Shell {
         (shell, thread)
     }
 
-    fn drive(&self, mut node: Node<Folder>, messages: &Receiver<Message>, wire: &Wire) {
+    fn drive(&self, mut node: Node<Place>, messages: &Receiver<Message>, wire: &Wire) {
         let started = std::time::Instant::now();
         let at = || At {
             now: self.inner.clock.now(),
@@ -178,10 +178,10 @@ impl Shell {
     /// Asks the node something, between two events.
     pub(crate) async fn ask<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&mut Node<Folder>) -> T + Send + 'static,
+        question: impl FnOnce(&mut Node<Place>) -> T + Send + 'static,
     ) -> Result<T, Gone> {
         let (tell, told) = oneshot::channel();
-        let ask = Box::new(move |node: &mut Node<Folder>| {
+        let ask = Box::new(move |node: &mut Node<Place>| {
             // Whoever asked may have gone.
             let _ = tell.send(question(node));
         });

@@ -307,7 +307,16 @@ impl<S: Store> Tiles<S> {
         };
         let old = self.lock.as_ref().map(|(_, version)| *version);
         // The commit point. The tiles stay in staging for now: a crash is healed from there.
-        let version = self.store.swap("lock", old, note.to_text().as_bytes()).map_err(TilesError::from)?;
+        let version = match self.store.swap("lock", old, note.to_text().as_bytes()) {
+            Ok(version) => version,
+            Err(error) => {
+                if matches!(error, StoreError::Moved(_)) {
+                    // Somebody else committed first, and this batch is on no log. A start names it if it stays.
+                    let _ = self.store.delete(&staging);
+                }
+                return Err(TilesError::from(error).into());
+            }
+        };
         self.lock = Some((note, version));
         self.staged.push(staging);
         for (tile, bytes) in grown.tiles {

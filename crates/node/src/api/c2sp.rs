@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hamsaya_record::note::NOTE_BYTES_MAX;
 use hamsaya_record::statement::{StatementId, hex};
-use hamsaya_record::store::{Folder as Store, Store as _};
+use hamsaya_record::store::Store as _;
 use hamsaya_record::tile::{Level, Tile};
 use hamsaya_record::tiles::Place;
 use hamsaya_record::witness::{WitnessAnswer, origin_hash};
@@ -156,8 +156,8 @@ async fn tile_bytes(api: &Api, origin: &str, tile: Tile) -> Result<Option<Vec<u8
             Some(Place::Here(bytes)) => return Ok(Some(bytes)),
             Some(Place::Stored(newest)) => newest,
         };
-        let dir = api.folder.log_dir(origin);
-        let read = tokio::task::spawn_blocking(move || Store::read_only(&dir).read(&newest.to_string()));
+        let place = api.folder.reader(origin);
+        let read = tokio::task::spawn_blocking(move || place.read(&newest.to_string()));
         let read = read.await.map_err(|e| Problem::internal(e.to_string()))?;
         if let Some((bytes, _)) = read.map_err(|e| Problem::internal(e.to_string()))? {
             return Ok(tile.cut(&bytes).map(<[u8]>::to_vec));
