@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-interop lint unit console-unit e2e shots build-tests console console-size bless bench-monitor bench-monitor-stream bench-agreement bench-record fuzz-monitor histories docs deny clean tools chromium
+.PHONY: help demo test test-faults test-interop test-s3 lint unit console-unit e2e shots build-tests console console-size bless bench-monitor bench-monitor-stream bench-agreement bench-record fuzz-monitor histories docs deny clean tools chromium
 
 CARGO ?= cargo
 CASES ?= 100000
@@ -86,6 +86,10 @@ test-faults: ## Every system call of a commit fails once or kills the node, unde
 test-interop: console ## Programs that are not ours read our logs and agreements, cosign, and ask our witness: Go's sumdb, PyPI's aics-tlog, aics-witness, cobalt. Skips aloud.
 	@$(CARGO) build --quiet --locked -p hamsaya
 	@interop/run.sh $(HAMSAYA) $(TARGET)/interop
+
+test-s3: console ## An S3 server that is not ours (s3s-fs, from crates.io) keeps the record of five nodes. Skips aloud.
+	@$(CARGO) build --quiet --locked -p hamsaya
+	@interop/s3.sh $(HAMSAYA) $(TARGET)/s3
 
 bless: ## Accepts the verdicts, snapshots and references that the tests now produce; read the diff before you commit.
 	@HAMSAYA_BLESS=1 INSTA_UPDATE=always $(CARGO) test --locked --workspace --quiet

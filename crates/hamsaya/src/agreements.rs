@@ -32,6 +32,9 @@ pub fn read_with_record(agreement: &Path, record: &[PathBuf]) -> Result<(Agreeme
 
 /// The record that was founded on an agreement.
 pub fn record_of(agreement: &Agreement, record: &[PathBuf]) -> Result<Logs> {
+    for dir in record {
+        faults::record_is_in(dir)?;
+    }
     let (founding, logs) = verify::load(record).map_err(faults::complaint)?;
     if founding.agreement() != agreement.digest() {
         let (found, allowed) = (hex(&founding.agreement()), hex(&agreement.digest()));

@@ -36,7 +36,7 @@ impl Copies {
                 .hint("give the folder or the URL of a node")
                 .into());
         }
-        let folder = verify::node_folder(dir).map_err(faults::complaint)?;
+        let folder = verify::node_folder(faults::record_is_in(dir)?).map_err(faults::complaint)?;
         let (_, logs) = verify::load(&[dir.to_path_buf()]).map_err(faults::complaint)?;
         Ok(Copies { dir: dir.to_path_buf(), folder, logs })
     }

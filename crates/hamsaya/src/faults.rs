@@ -1,10 +1,22 @@
 //! What does not fit in a folder, as people read it.
 use crate::complaint::Complaint;
 use hamsaya_record::tiles::Fault;
+use std::path::Path;
 
 /// Each fault: where, what; below it what was found and what was expected.
 pub fn lines(faults: &[Fault]) -> String {
     faults.iter().map(|f| format!("{f}\n")).collect()
+}
+
+/// The folder, if its record can lie in it: for commands that read a record offline.
+pub fn record_is_in(dir: &Path) -> Result<&Path, Complaint> {
+    let settings = std::fs::read_to_string(dir.join("node.toml")).unwrap_or_default();
+    match settings.lines().any(|line| line.trim() == "[store]") {
+        false => Ok(dir),
+        true => Err(Complaint::new("the record of this node lies in a bucket, not in its folder")
+            .at(dir.join("node.toml").display())
+            .hint("`hamsaya record fetch DIR COPY` makes a folder of it, or give the URL of the node")),
+    }
 }
 
 /// For commands that need an intact record.

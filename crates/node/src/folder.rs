@@ -128,10 +128,7 @@ impl Folder {
 
     /// Opens the logs and gives the node. `scenario`: its clock is not the system's, so neither are the others'.
     pub fn open(&mut self, scenario: bool) -> Result<Node<Place>, FolderError> {
-        self.bucket = match &self.config.store {
-            Some(settings) => Some(Bucket::open(settings, &read_access(&self.dir.join("keys").join("store.key"))?)?),
-            None => None,
-        };
+        self.bucket = bucket_of(&self.dir, &self.config)?;
         let place = |name: &str| match &self.bucket {
             Some(bucket) => Ok::<_, StoreError>(Place::Bucket(bucket.within(name))),
             None => Ok(Place::Folder(Store::open(&self.dir.join(name))?)),
@@ -205,6 +202,18 @@ fn read_key(path: &Path) -> Result<SecretKey, FolderError> {
     let text = String::from_utf8_lossy(&read(path)?).into_owned();
     check_mode(path)?;
     SecretKey::parse(&text).map_err(|error| FolderError::Key { path: path.to_path_buf(), error })
+}
+
+/// The bucket in which a node keeps its record; `None` if that is its folder.
+pub fn bucket(dir: &Path) -> Result<Option<Bucket>, FolderError> {
+    let path = dir.join("node.toml");
+    let text = String::from_utf8_lossy(&read(&path)?).into_owned();
+    bucket_of(dir, &Config::parse(&text).map_err(|error| FolderError::Config { path, error })?)
+}
+
+fn bucket_of(dir: &Path, config: &Config) -> Result<Option<Bucket>, FolderError> {
+    let Some(settings) = &config.store else { return Ok(None) };
+    Ok(Some(Bucket::open(settings, &read_access(&dir.join("keys").join("store.key"))?)?))
 }
 
 fn read_access(path: &Path) -> Result<Access, FolderError> {

@@ -1,4 +1,4 @@
-//! `hamsaya record list|show|append|exhibit|bundle|equivocation`.
+//! `hamsaya record list|show|append|exhibit|bundle|equivocation|fetch|check-store`.
 use super::{Format, Outcome};
 use crate::agreements;
 use crate::author::{Author, uuid_v7};
@@ -7,13 +7,19 @@ use crate::clock;
 use crate::complaint::Complaint;
 use crate::copies::Copies;
 use crate::draft::{self, Draft};
+use crate::faults;
 use crate::folder::Folder;
 use crate::verdicts::columns;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
+use hamsaya_node::bucket::{Bucket, Raced, race};
+use hamsaya_node::folder;
 use hamsaya_record::key::SecretKey;
 use hamsaya_record::note::Note;
 use hamsaya_record::statement::{StatementId, unhex};
+use hamsaya_record::store::Store as _;
+use hamsaya_record::verify;
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
@@ -89,6 +95,27 @@ enum Verb {
         #[arg(long, short, default_value = "equivocation.exhibit.zip")]
         output: PathBuf,
     },
+    /// Copy a record that lies in a bucket (`[store]` in node.toml) into a folder, and check every byte of the copy
+    Fetch {
+        /// Folder of the node
+        dir: PathBuf,
+        /// Folder to make
+        copy: PathBuf,
+    },
+    /// Let writers race on the bucket of a node: a service that loses a write must not keep a log
+    ///
+    /// Each adds one to a counter, by compare and swap, below `race/`. Exit code 1: some were lost, and two nodes on this bucket
+    /// could both commit.
+    CheckStore {
+        /// Folder of the node
+        dir: PathBuf,
+        /// Writers at once
+        #[arg(long, default_value_t = 8)]
+        writers: u64,
+        /// Swaps of each
+        #[arg(long, default_value_t = 1_000)]
+        swaps: u64,
+    },
 }
 
 /// Build, sign and append one statement
@@ -124,6 +151,8 @@ impl Record {
             }
             Verb::Show { node, entry } => writeln!(out, "{:#}", Source::of(node)?.item(entry)?)?,
             Verb::Append(append) => append.run(out)?,
+            Verb::Fetch { dir, copy } => return fetch(dir, copy, out),
+            Verb::CheckStore { dir, writers, swaps } => return check_store(dir, *writers, *swaps, out),
             Verb::Exhibit { node, entry, output } => {
                 let source = Source::of(node)?;
                 let bytes = source.exhibit(entry)?;
@@ -149,6 +178,66 @@ impl Record {
         }
         Ok(Outcome::NoBreach)
     }
+}
+
+fn bucket_of(dir: &Path) -> Result<Bucket> {
+    Ok(folder::bucket(dir)?.ok_or_else(|| {
+        Complaint::new("the record lies in the folder, which its process locks; no bucket is named")
+            .at(dir.join("node.toml").display())
+            .hint("a bucket is named by `[store]`, as docs/guide/node.md shows")
+    })?)
+}
+
+/// A node at work may commit between two of our reads; then we read again.
+const FETCHES: u32 = 3;
+
+fn fetch(dir: &Path, copy: &Path, out: &mut dyn Write) -> Result<Outcome> {
+    let bucket = bucket_of(dir)?;
+    if copy.exists() {
+        return Err(Complaint::new("it exists already")
+            .at(copy.display())
+            .hint("name a folder that is not there yet")
+            .into());
+    }
+    for nth in 1..=FETCHES {
+        let keys = bucket.list("")?;
+        let bar = ProgressBar::new(keys.len() as u64);
+        bar.set_style(ProgressStyle::default_bar().template("{wide_bar} {pos}/{len} objects")?);
+        for key in keys.iter().filter(|key| ["log/", "peers/", "witness/"].iter().any(|place| key.starts_with(place))) {
+            bar.inc(1);
+            let Some((bytes, _)) = bucket.read(key)? else { continue };
+            let path = copy.join(key);
+            fs::create_dir_all(path.parent().unwrap_or(copy))?;
+            fs::write(&path, bytes).with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+        bar.finish_and_clear();
+        fs::create_dir_all(copy)?;
+        fs::copy(dir.join("founding.json"), copy.join("founding.json"))?;
+        match verify::node_folder(copy) {
+            Ok(verified) => {
+                let entries: u64 = verified.logs.iter().map(|log| log.size).sum();
+                writeln!(out, "{}: {} logs, {entries} entries, every byte fits", copy.display(), verified.logs.len())?;
+                return Ok(Outcome::NoBreach);
+            }
+            Err(faults) if nth == FETCHES => return Err(faults::complaint(faults).into()),
+            Err(_) => fs::remove_dir_all(copy)?,
+        }
+    }
+    Ok(Outcome::NoBreach)
+}
+
+fn check_store(dir: &Path, writers: u64, swaps: u64, out: &mut dyn Write) -> Result<Outcome> {
+    let bucket = bucket_of(dir)?;
+    let bar = ProgressBar::new(writers * swaps);
+    bar.set_style(ProgressStyle::default_bar().template("{wide_bar} {pos}/{len} swaps  {per_sec}")?);
+    let Raced { done, refused, lost } = race(&bucket, writers, swaps, || bar.inc(1))?;
+    bar.finish_and_clear();
+    let said = match lost {
+        0 => "the service holds its conditions",
+        _ => "the service must not keep a log: two nodes on this bucket could both commit",
+    };
+    writeln!(out, "{writers} writers, {done} swaps done, {refused} refused, {lost} lost: {said}")?;
+    Ok(if lost == 0 { Outcome::NoBreach } else { Outcome::Found })
 }
 
 impl Append {

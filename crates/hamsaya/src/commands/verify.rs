@@ -80,7 +80,7 @@ fn folder(path: &Path, out: &mut dyn Write) -> Result<Outcome> {
             .hint("give the folder of a node, as `hamsaya demo` leaves five")
             .into());
     }
-    match verify::node_folder(path) {
+    match verify::node_folder(faults::record_is_in(path)?) {
         Ok(verified) => {
             for log in &verified.logs {
                 let head =
