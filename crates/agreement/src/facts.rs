@@ -200,7 +200,7 @@ struct Telling {
 
 impl Telling {
     fn new(stratum: &Stratum) -> Telling {
-        let monitor = monitor(stratum, Vec::new());
+        let monitor = monitor(stratum);
         let signature = stratum.signature.clone();
         let words = Words::of(&signature);
         let (stated, grounds, behind) = (Vec::new(), BTreeMap::new(), Vec::new());
@@ -354,7 +354,7 @@ impl Explained {
 /// Statements with the same identifying fields, and the pairs that they form.
 #[derive(Default)]
 struct Group {
-    members: Vec<usize>,
+    members: BTreeSet<usize>,
     /// Sorted.
     pairs: Vec<(usize, usize)>,
     /// Who came, went or changed: its pairs are to be found again.
@@ -443,6 +443,8 @@ pub(crate) struct Facts {
     moved: BTreeMap<FactId, Vec<usize>>,
     /// The rules of assertions, and nothing else.
     asserting: Stratum,
+    /// Watches these, and is told nothing.
+    asserting_alone: Monitor,
     /// Predicates of facts that hold whatever is said.
     lasting: BTreeSet<Name>,
     /// What stands behind assertions, as far as it was asked: explaining one costs more than judging.
@@ -454,6 +456,7 @@ impl Facts {
     /// Of an empty record.
     pub(crate) fn new(agreement: &Agreement) -> Facts {
         let program = agreement.program();
+        let asserting = program.lower.only(|rule| rule.starts_with("assert "));
         let rules = agreement.rules().kinds.values();
         let spoken = rules.filter(|rule| matches!(rule.speech, Speech::Said | Speech::Seen)).map(|rule| {
             let [lower, upper] = [&program.lower, &program.upper].map(|s| Positions::of(rule, &s.signature));
@@ -491,7 +494,8 @@ impl Facts {
             before_alike: None,
             moved: BTreeMap::new(),
             lasting: BTreeSet::new(),
-            asserting: program.lower.only(|rule| rule.starts_with("assert ")),
+            asserting_alone: monitor(&asserting),
+            asserting,
             assertions: RefCell::default(),
             judged_at: i64::MIN,
         };
@@ -583,14 +587,16 @@ impl Facts {
 
     /// Entries behind an assertion if there were only these facts, and until when time alone changes nothing about it.
     fn explained(&self, fact: &FactId, facts: Vec<(FactId, Fact)>) -> (Vec<usize>, i64) {
-        let mut lower = monitor(&self.asserting, facts);
+        let mut lower = self.asserting_alone.clone();
+        for (id, fact) in facts {
+            put(&mut lower, id, fact);
+        }
         lower.advance(self.judged_at);
         let instances = lower.relation().iter().map(|i| &i.key);
         let own = instances.filter(|key| assertion_id(&key.rule, &key.valuation) == *fact);
         let mut all = BTreeSet::new();
-        for explanation in own.filter_map(|key| lower.explain(key)) {
-            let facts = explanation.opened_by.iter().chain(&explanation.present);
-            all.extend(facts.flat_map(|f| self.lower.behind(f).places()));
+        for facts in own.filter_map(|key| lower.supported_by(key)) {
+            all.extend(facts.iter().flat_map(|f| self.lower.behind(f).places()));
         }
         (all.into_iter().collect(), lower.next_change(self.judged_at).unwrap_or(NEVER))
     }
@@ -947,8 +953,11 @@ impl Facts {
             self.stirred.push(key);
         }
         group.stirred.push(n);
-        group.members.retain(|member| *member != n);
-        group.members.extend(counts.then_some(n));
+        if counts {
+            group.members.insert(n);
+        } else {
+            group.members.remove(&n);
+        }
     }
 
     fn unpair(&mut self, pair: (usize, usize)) {
@@ -989,9 +998,10 @@ impl Facts {
         }
         for key in std::mem::take(&mut self.stirred) {
             let Some(mut group) = self.groups.remove(&key) else { continue };
-            group.members.sort_by(|a, b| self.known[*a].order().cmp(&self.known[*b].order()));
+            let mut members: Vec<usize> = group.members.iter().copied().collect();
+            members.sort_by(|a, b| self.known[*a].order().cmp(&self.known[*b].order()));
             let author = |n: usize| self.known[n].entry.statement.party.as_str();
-            let mut pairs = among(&group.members, author, |a, b| self.overlap(a, b));
+            let mut pairs = among(&members, author, |a, b| self.overlap(a, b));
             pairs.sort_unstable();
             let before = std::mem::replace(&mut group.pairs, pairs);
             // Pairs of which nothing changed are told as they are.
@@ -1328,14 +1338,10 @@ fn assertion_id(rule: &str, valuation: &[Value]) -> FactId {
     FactId::new(format!("~{name}{valuation:?}"))
 }
 
-/// A monitor that holds these facts.
-fn monitor(stratum: &Stratum, facts: Vec<(FactId, Fact)>) -> Monitor {
-    let mut monitor = Monitor::new(&stratum.rules, &stratum.signature)
-        .expect("the agreement was refused at parsing if its rules cannot be watched");
-    for (id, fact) in facts {
-        put(&mut monitor, id, fact);
-    }
-    monitor
+/// A monitor that was told nothing.
+fn monitor(stratum: &Stratum) -> Monitor {
+    Monitor::new(&stratum.rules, &stratum.signature)
+        .expect("the agreement was refused at parsing if its rules cannot be watched")
 }
 
 fn put(monitor: &mut Monitor, id: FactId, fact: Fact) -> Put {

@@ -780,6 +780,13 @@ impl<'a> Evidence<'a> {
         self.ids(&known.present)
     }
 
+    /// Facts of which none can be dropped: with what is absent the state follows from these.
+    pub(crate) fn present(&mut self, goal: &Goal) -> BTreeSet<usize> {
+        let mut asked = |world: &mut Self| world.follows(goal);
+        let known = self.looked_at(&mut asked);
+        if self.weigh(known.clone(), &mut asked) { self.lean(known, &mut asked).present } else { known.present }
+    }
+
     /// Facts present and ranges absent from which alone the state follows and of which none can be dropped.
     pub(crate) fn minimal(&mut self, goal: &Goal) -> (BTreeSet<usize>, Vec<Absence>) {
         let mut asked = |world: &mut Self| world.follows(goal);

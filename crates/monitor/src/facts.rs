@@ -7,14 +7,14 @@
 //! stays withdrawn, whichever of the two came first. Looking a tuple up costs what is found, by its rarest column.
 use crate::fact::{Fact, FactId, Instant, SINCE_EVER};
 use crate::intervals::Intervals;
-use crate::lookup::{Answers, hash};
+use crate::lookup::{Answers, Folding, hash_of_text, spread};
 use crate::monitor::Put;
 use crate::program::{V, Words};
 use crate::relation::{Span, fits};
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
 
 /// Where something holds, on either reading: `certain` is within `possible`.
@@ -106,7 +106,7 @@ type Args = SmallVec<[V; 12]>;
 type Few = SmallVec<[u32; 4]>;
 
 fn hash_of(args: impl Iterator<Item = V>) -> u64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Folding::new();
     args.for_each(|value| value.hash(&mut hasher));
     hasher.finish()
 }
@@ -277,7 +277,8 @@ pub(crate) struct Changed {
 pub(crate) struct Facts {
     pub(crate) words: Words,
     pub(crate) told: Vec<Told>,
-    by_id: HashTable<u32>,
+    /// With the hash of each id.
+    by_id: HashTable<(u32, u32)>,
     withdrawn: BTreeSet<FactId>,
     pub(crate) tables: Vec<Table>,
     stale: Vec<(usize, usize)>,
@@ -301,7 +302,7 @@ impl Facts {
 
     /// `Err`: the id already names another fact.
     pub(crate) fn insert(&mut self, id: FactId, predicate: usize, fact: &Fact) -> Result<(), ()> {
-        let (at, args) = (hash(&id), self.learnt(fact));
+        let (at, args) = (hash_of_text(&id.0), self.learnt(fact));
         match self.known(&id, at) {
             _ if self.withdrawn.contains(&id) => Ok(()),
             Some(known) if self.is(known, predicate, &args, fact) => Ok(()),
@@ -315,7 +316,7 @@ impl Facts {
 
     /// Takes a fact in place of the one that its id named.
     pub(crate) fn put(&mut self, id: FactId, predicate: usize, fact: &Fact) -> Put {
-        let (at, args) = (hash(&id), self.learnt(fact));
+        let (at, args) = (hash_of_text(&id.0), self.learnt(fact));
         let before = self.known(&id, at);
         if before.is_some_and(|known| self.is(known, predicate, &args, fact)) {
             return Put { number: before, before };
@@ -330,7 +331,7 @@ impl Facts {
     }
 
     /// A fact whose id, of this hash, names none.
-    fn add(&mut self, id: FactId, at: u64, predicate: usize, args: &[V], fact: &Fact) -> usize {
+    fn add(&mut self, id: FactId, at: u32, predicate: usize, args: &[V], fact: &Fact) -> usize {
         let table = &mut self.tables[predicate];
         let row = match table.columns.row(args) {
             Some(row) => row,
@@ -347,21 +348,21 @@ impl Facts {
             None => self.told.push(told),
         }
         let number = u32::try_from(index).expect("fewer than 2^32 facts fit in memory");
-        self.by_id.insert_unique(at, number, |&index| hash(&self.told[index as usize].id));
+        self.by_id.insert_unique(spread(at), (at, number), |&(kept, _)| spread(kept));
         self.tables[predicate].lasting += usize::from(from != to);
         self.coming.push(index);
         index
     }
 
     /// The fact that an id names, given the id's hash.
-    fn known(&self, id: &FactId, at: u64) -> Option<usize> {
-        let same = |&index: &u32| self.told[index as usize].id == *id;
-        self.by_id.find(at, same).map(|&index| index as usize)
+    fn known(&self, id: &FactId, at: u32) -> Option<usize> {
+        let same = |&(kept, index): &(u32, u32)| kept == at && self.told[index as usize].id == *id;
+        self.by_id.find(spread(at), same).map(|&(_, index)| index as usize)
     }
 
     /// The fact that an id names.
     pub(crate) fn number(&self, id: &FactId) -> Option<usize> {
-        self.known(id, hash(id))
+        self.known(id, hash_of_text(&id.0))
     }
 
     /// Whether that is this fact.
@@ -374,8 +375,9 @@ impl Facts {
 
     /// As if a fact had never been told. Gives its predicate and row.
     pub(crate) fn forget(&mut self, id: &FactId) -> Option<(usize, usize)> {
-        let same = |&index: &u32| self.told[index as usize].id == *id;
-        let index = self.by_id.find_entry(hash(id), same).ok()?.remove().0 as usize;
+        let at = hash_of_text(&id.0);
+        let same = |&(kept, index): &(u32, u32)| kept == at && self.told[index as usize].id == *id;
+        let index = self.by_id.find_entry(spread(at), same).ok()?.remove().0.1 as usize;
         self.going.push(index);
         self.forgotten.push(index);
         Some((self.told[index].predicate, self.told[index].row))

@@ -167,7 +167,7 @@ pub struct Explanation {
 /// Watches rules over facts.
 #[derive(Clone, Debug)]
 pub struct Monitor {
-    program: Program,
+    program: Arc<Program>,
     facts: Facts,
     as_of: Instant,
     /// Sorted by key.
@@ -192,7 +192,7 @@ impl Monitor {
     /// A monitor for these rules. All reasons for a refusal are given at once.
     pub fn new(rules: &Rules, signature: &Signature) -> Result<Monitor, Diagnostics> {
         let mut words = Words::default();
-        let program = compile(rules, signature, &mut words)?;
+        let program = Arc::new(compile(rules, signature, &mut words)?);
         let facts = Facts::new(words, program.predicates.iter().map(|predicate| predicate.types.len()));
         let books = Books::new(&program);
         Ok(Monitor { program, facts, as_of: SINCE_EVER, instances: Vec::new(), books })
@@ -426,6 +426,16 @@ impl Monitor {
             }
         };
         Some(Explanation { opened_by, proof, present, absent })
+    }
+
+    /// Facts that opened an instance, and those of its minimal evidence: what [`Monitor::explain`] names, without the rest.
+    pub fn supported_by(&self, key: &InstanceKey) -> Option<BTreeSet<FactId>> {
+        let goal = self.goal(self.instance(key)?)?;
+        let mut evidence = Evidence::new(self.world(WhatIf::default()));
+        let mut all: BTreeSet<FactId> = evidence.opened_by(&goal).into_iter().collect();
+        let present = evidence.present(&goal);
+        all.extend(evidence.ids(&present));
+        Some(all)
     }
 
     /// The argument for an instance as it stands, complete enough for [`check`](crate::check).

@@ -8,7 +8,7 @@
 //! [`DEPTH`] levels of nesting, definitions included. All reasons for a refusal are collected, not only the first.
 use crate::fact::Value;
 use crate::formula::{Comparison, Diagnostic, Diagnostics, Formula, Name, Rules, Signature, Term, Type, Upper, Window};
-use crate::lookup::hash;
+use crate::lookup::{hash_of_text, spread};
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +44,8 @@ impl Hash for V {
 /// Texts seen so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Words {
-    by_text: HashTable<u32>,
+    /// With the hash of each.
+    by_text: HashTable<(u32, u32)>,
     texts: Vec<Arc<str>>,
 }
 
@@ -54,13 +55,13 @@ impl Words {
             Value::Int(number) => V::Int(*number),
             Value::Text(text) => {
                 let Words { by_text, texts } = self;
-                let same = |&word: &u32| texts[word as usize] == *text;
-                let entry = by_text.entry(hash(text), same, |&word| hash(&texts[word as usize]));
-                let word = match entry {
-                    Entry::Occupied(entry) => return V::Word(*entry.get()),
+                let at = hash_of_text(text);
+                let same = |&(kept, word): &(u32, u32)| kept == at && texts[word as usize] == *text;
+                let word = match by_text.entry(spread(at), same, |&(kept, _)| spread(kept)) {
+                    Entry::Occupied(entry) => return V::Word(entry.get().1),
                     Entry::Vacant(entry) => {
                         let word = u32::try_from(texts.len()).expect("fewer than 2^32 texts fit in memory");
-                        entry.insert(word);
+                        entry.insert((at, word));
                         word
                     }
                 };
@@ -77,8 +78,9 @@ impl Words {
         match value {
             Value::Int(number) => Some(V::Int(*number)),
             Value::Text(text) => {
-                let found = self.by_text.find(hash(text), |&word| self.texts[word as usize] == *text);
-                found.map(|&word| V::Word(word))
+                let at = hash_of_text(text);
+                let same = |&(kept, word): &(u32, u32)| kept == at && self.texts[word as usize] == *text;
+                self.by_text.find(spread(at), same).map(|&(_, word)| V::Word(word))
             }
             Value::Decimal(_) => None,
         }
@@ -245,11 +247,102 @@ pub(crate) struct Program {
     /// Rules such that every rule stands after those whose breaches it reads.
     pub(crate) order: Vec<usize>,
     pub(crate) nodes: usize,
+    /// What each node reads by its id: by itself, and through definitions too.
+    reads: Vec<[Reads; 2]>,
     /// Orders in which conjunctions are joined, each found once.
     plans: Arc<Mutex<Plans>>,
 }
 
+/// A set of predicates, of rules whose breaches are read, and of definitions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reads(Vec<u64>);
+
+impl Reads {
+    pub(crate) fn add(&mut self, place: usize) {
+        if self.0.len() <= place / 64 {
+            self.0.resize(place / 64 + 1, 0);
+        }
+        self.0[place / 64] |= 1 << (place % 64);
+    }
+
+    pub(crate) fn has(&self, place: usize) -> bool {
+        self.0.get(place / 64).is_some_and(|word| word & 1 << (place % 64) != 0)
+    }
+
+    fn members(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().flat_map(|(i, word)| slots(Mask::from(*word)).map(move |bit| 64 * i + bit))
+    }
+
+    pub(crate) fn add_all(&mut self, other: &Reads) {
+        self.0.resize(self.0.len().max(other.0.len()), 0);
+        self.0.iter_mut().zip(&other.0).for_each(|(own, other)| *own |= other);
+    }
+
+    pub(crate) fn meets(&self, other: &Reads) -> bool {
+        self.0.iter().zip(&other.0).any(|(own, other)| own & other != 0)
+    }
+}
+
 impl Program {
+    /// How many definitions deep a definition rests on others.
+    pub(crate) fn height(&self, definition: usize) -> usize {
+        fn of(program: &Program, node: &Node) -> usize {
+            match &node.kind {
+                Kind::Call(definition, _) => 1 + program.height(*definition),
+                _ => node.parts().map(|part| of(program, part)).max().unwrap_or(0),
+            }
+        }
+        self.derived[definition].bodies.iter().map(|body| of(self, &body.node)).max().unwrap_or(0)
+    }
+
+    /// What a node reads, through definitions too.
+    pub(crate) fn reads(&self, node: &Node) -> &Reads {
+        &self.reads[node.id][1]
+    }
+
+    /// What a node reads by itself.
+    pub(crate) fn reads_itself(&self, node: &Node) -> &Reads {
+        &self.reads[node.id][0]
+    }
+
+    pub(crate) fn reads_breaches(&self, node: &Node) -> bool {
+        (0..self.duties.len()).any(|rule| self.reads(node).has(self.breaches_of(rule)))
+    }
+
+    /// The place of a rule among what is read; predicates stand before all rules.
+    pub(crate) fn breaches_of(&self, rule: usize) -> usize {
+        self.predicates.len() + rule
+    }
+
+    /// The place of a definition there; those stand behind all rules.
+    pub(crate) fn rows_of(&self, definition: usize) -> usize {
+        self.predicates.len() + self.duties.len() + definition
+    }
+
+    /// Definitions that a node calls.
+    pub(crate) fn called(&self, node: &Node) -> impl Iterator<Item = usize> {
+        let first = self.rows_of(0);
+        self.reads_itself(node).members().filter(move |place| *place >= first).map(move |place| place - first)
+    }
+
+    /// Notes what a node reads, and all its parts. Definitions that it calls come before it.
+    fn note_reads(&self, node: &Node, all: &mut [[Reads; 2]]) {
+        let mut reads = <[Reads; 2]>::default();
+        match &node.kind {
+            Kind::Fact(predicate, _) => reads.iter_mut().for_each(|reads| reads.add(*predicate)),
+            Kind::Breached(rule, _) => reads.iter_mut().for_each(|reads| reads.add(self.breaches_of(*rule))),
+            Kind::Call(definition, _) => {
+                reads[0].add(self.rows_of(*definition));
+                self.derived[*definition].bodies.iter().for_each(|body| reads[1].add_all(&all[body.node.id][1]));
+            }
+            _ => node.parts().for_each(|part| {
+                self.note_reads(part, all);
+                reads.iter_mut().zip(&all[part.id]).for_each(|(reads, part)| reads.add_all(part));
+            }),
+        }
+        all[node.id] = reads;
+    }
+
     /// An order in which the parts of a conjunction can be joined.
     pub(crate) fn plan(&self, id: usize, parts: &[Node], bound: Mask) -> Order {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner).plan(id, parts, bound)
@@ -473,7 +566,7 @@ impl Compiler<'_> {
         }
         let Some(order) = self.strata(&bodies) else { return };
         let mut duties: Vec<Option<Duty>> = vec![None; rules.rules.len()];
-        for unit in order {
+        for &unit in &order {
             match unit {
                 Unit::Definition(index) => {
                     for &i in &bodies[index] {
@@ -487,6 +580,21 @@ impl Compiler<'_> {
             }
         }
         self.program.duties = duties.into_iter().flatten().collect();
+        let program = &self.program;
+        let mut reads = vec![<[Reads; 2]>::default(); program.nodes];
+        for unit in order {
+            match unit {
+                Unit::Definition(index) => {
+                    program.derived[index].bodies.iter().for_each(|body| program.note_reads(&body.node, &mut reads));
+                }
+                Unit::Rule(i) => {
+                    let nodes = program.duties.get(i).into_iter();
+                    let nodes = nodes.flat_map(|duty| [&duty.opens, &duty.must].into_iter().chain(&duty.lapses));
+                    nodes.for_each(|node| program.note_reads(node, &mut reads));
+                }
+            }
+        }
+        self.program.reads = reads;
     }
 
     fn shallow(&mut self, place: &Name, formula: &Formula) {

@@ -15,7 +15,7 @@ use crate::lookup::Answers;
 use crate::program::{Bound, Expr, Kind, Mask, Node, Program, Reach, Slot, V, binding, bit, slots};
 use smallvec::{SmallVec, smallvec};
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What the variables of one rule or definition are.
@@ -132,6 +132,8 @@ impl Breaches {
 struct Memo {
     nodes: Answers<Asked, Arc<Relation>>,
     calls: Answers<Asked, Rows>,
+    /// All rows of definitions, where they were asked for.
+    whole: BTreeMap<usize, Rows>,
     asked: Answers<(usize, Vec<Option<V>>), Rows>,
 }
 
@@ -337,6 +339,8 @@ impl<'a> Eval<'a> {
                 let Some(far) = far(reach, env) else { return unit(Pair::empty()) };
                 let span = window_of(self.span, reach.near, far);
                 let pair = self.within(span, cut, |eval| eval.holds(inner, env, cut));
+                // What the inner formula carries along from before the window does not matter.
+                let pair = if self.span == ALL { pair } else { pair.stretch(span.0, span.1) };
                 unit(pair.map(|set| set.duration(reach.near, far, *seconds)))
             }
             Kind::Since(reach, left, right) => self.carried(node, reach, left, right, env, cut, false),
@@ -386,6 +390,13 @@ impl<'a> Eval<'a> {
 
     /// Rows of a definition that fit a pattern.
     pub(crate) fn call(&mut self, definition: usize, pattern: Vec<Option<V>>, cut: Instant) -> Rows {
+        let first = pattern.first().copied().flatten();
+        if let (Some(first), Some(whole)) = (first, self.memo(cut).whole.get(&definition)) {
+            // Rows are sorted.
+            let begin = whole.partition_point(|(row, _)| row[0] < first);
+            let rows = whole[begin..].iter().take_while(|(row, _)| row[0] == first);
+            return Arc::new(rows.filter(|(row, _)| fits(&pattern, row)).cloned().collect());
+        }
         let at = (definition, cut, self.span, pattern);
         if let Some(known) = self.memo(cut).calls.get(&at) {
             return known.clone();
@@ -411,6 +422,9 @@ impl<'a> Eval<'a> {
             }
         }
         let rows: Rows = Arc::new(gather(Slots::new(), rows).rows);
+        if at.3.iter().all(Option::is_none) && cut == self.until {
+            self.memo.whole.insert(definition, rows.clone());
+        }
         self.memo(cut).calls.insert(at, rows.clone());
         rows
     }

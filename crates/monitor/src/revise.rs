@@ -13,9 +13,9 @@ use crate::facts::{Changed, Columns, Pair};
 use crate::intervals::plus;
 use crate::monitor::{Instance, InstanceKey, Monitor, State, Tuple};
 use crate::openings::{Opening, Times};
-use crate::program::{Kind, Node, Program, V};
+use crate::program::{Kind, Node, Program, Reads, V};
 use crate::relation::{ALL, Breaches, Eval, Slots, Valuation, fits, gather};
-use crate::touch::{Pattern, Patterns, Touch, hull};
+use crate::touch::{Pattern, Patterns, Touch};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -51,44 +51,8 @@ struct Ledger {
     /// Keys whose disputed facts are all that were looked at: that may be more than what matters.
     fragile: BTreeSet<usize>,
     breaches: Arc<Breaches>,
-    /// What is read to open it, and once it is open.
-    opens: Reads,
-    reads: Reads,
-    /// Predicates that are looked at in one way or another, through breaches too.
-    looks: BTreeSet<usize>,
-}
-
-/// What a formula reads, through definitions too.
-#[derive(Clone, Debug, Default)]
-struct Reads {
-    predicates: BTreeSet<usize>,
-    /// Rules whose breaches it reads.
-    rules: BTreeSet<usize>,
-}
-
-impl Reads {
-    fn of<'n>(program: &Program, nodes: impl IntoIterator<Item = &'n Node>) -> Reads {
-        let mut reads = Reads::default();
-        nodes.into_iter().for_each(|node| reads.add(program, node));
-        reads
-    }
-
-    fn add(&mut self, program: &Program, node: &Node) {
-        match &node.kind {
-            Kind::Fact(predicate, _) => _ = self.predicates.insert(*predicate),
-            Kind::Breached(rule, _) => _ = self.rules.insert(*rule),
-            Kind::Call(definition, _) => {
-                program.derived[*definition].bodies.iter().for_each(|body| self.add(program, &body.node));
-            }
-            _ => node.parts().for_each(|part| self.add(program, part)),
-        }
-    }
-
-    /// Whether it reads anything that changed.
-    fn any(&self, touch: &Touch) -> bool {
-        touch.facts.keys().any(|predicate| self.predicates.contains(predicate))
-            || touch.breaches.keys().any(|rule| self.rules.contains(rule))
-    }
+    /// All that is looked at in one way or another, through breaches too.
+    looks: Reads,
 }
 
 /// Rows of one definition that hold at `as_of`.
@@ -98,7 +62,8 @@ struct Followed {
     /// Whether a row holds, and whether whoever follows it was told so.
     holds: Vec<(bool, bool)>,
     news: BTreeSet<usize>,
-    reads: Reads,
+    /// How many definitions deep it rests on others.
+    height: usize,
 }
 
 impl Ledger {
@@ -155,32 +120,34 @@ impl Books {
     pub(crate) fn new(program: &Program) -> Books {
         let ledger = |duty: &crate::program::Duty| {
             let (keys, breaches) = (Keys::new(duty.key.len()), Arc::new(Breaches::new(duty.key.len())));
-            let opens = Reads::of(program, [&duty.opens]);
-            let reads = Reads::of(program, std::iter::once(&duty.must).chain(&duty.lapses));
             Ledger {
                 keys,
                 open: BTreeMap::new(),
                 wavering: BTreeSet::new(),
                 fragile: BTreeSet::new(),
                 breaches,
-                opens,
-                reads,
-                looks: BTreeSet::new(),
+                looks: Reads::default(),
             }
         };
         let mut rules: Vec<Ledger> = program.duties.iter().map(ledger).collect();
         for &rule in &program.order {
-            let Ledger { opens, reads, .. } = &rules[rule];
-            let through = opens.rules.iter().chain(&reads.rules).flat_map(|&other| &rules[other].looks);
-            rules[rule].looks = opens.predicates.iter().chain(&reads.predicates).chain(through).copied().collect();
+            let duty = &program.duties[rule];
+            let mut looks = Reads::default();
+            for node in [&duty.opens, &duty.must].into_iter().chain(&duty.lapses) {
+                looks.add_all(program.reads(node));
+            }
+            for other in (0..rules.len()).filter(|&other| looks.has(program.breaches_of(other))).collect::<Vec<_>>() {
+                looks.add_all(&rules[other].looks);
+            }
+            rules[rule].looks = looks;
         }
         Books { rules, ..Books::default() }
     }
 
     /// Follows the rows of a definition from the next revision on.
     pub(crate) fn follow(&mut self, program: &Program, definition: usize, width: usize) {
-        let reads = Reads::of(program, program.derived[definition].bodies.iter().map(|body| &body.node));
-        let followed = Followed { keys: Keys::new(width), holds: Vec::new(), news: BTreeSet::new(), reads };
+        let (keys, height) = (Keys::new(width), program.height(definition));
+        let followed = Followed { keys, holds: Vec::new(), news: BTreeSet::new(), height };
         self.followed.entry(definition).or_insert(followed);
         self.judged = false;
     }
@@ -217,8 +184,7 @@ impl Books {
         let (program, facts) = (monitor.program(), monitor.facts());
         let mut touch = Touch::default();
         for &Changed { predicate, row, span } in changed {
-            let rows = touch.facts.entry(predicate).or_default();
-            rows.entry(row).and_modify(|known| *known = hull(*known, span)).or_insert(span);
+            touch.fact(predicate, row, span);
         }
         let mut lasting = Eval::new(program, facts, as_of, as_of);
         lasting.what_if.lasting = true;
@@ -238,8 +204,11 @@ impl Books {
                 eval.breaches[rule] = Some(ledger.breaches.clone());
             }
         }
-        for (definition, followed) in &mut self.followed {
-            revision.follow(*definition, followed);
+        // Whoever asks for rows of another comes after it.
+        let mut followed: Vec<(usize, &mut Followed)> = self.followed.iter_mut().map(|(&d, f)| (d, f)).collect();
+        followed.sort_by_key(|(_, followed)| followed.height);
+        for (definition, followed) in followed {
+            revision.follow(definition, followed);
         }
         let news = std::mem::take(&mut revision.touch.breaches);
         drop(revision);
@@ -263,8 +232,6 @@ impl Revision<'_> {
                 wavering: BTreeSet::new(),
                 fragile: BTreeSet::new(),
                 breaches: Arc::new(Breaches::new(duty.key.len())),
-                opens: std::mem::take(&mut ledger.opens),
-                reads: std::mem::take(&mut ledger.reads),
                 looks: std::mem::take(&mut ledger.looks),
             };
         }
@@ -272,7 +239,7 @@ impl Revision<'_> {
         let mut again: BTreeMap<usize, BTreeMap<Instant, Opening>> = BTreeMap::new();
         let opened = match self.afresh {
             true => Patterns::from([(vec![None; duty.key.len()], ALL)]),
-            false if !ledger.opens.any(&self.touch) => Patterns::new(),
+            false if !self.touch.concerns_itself(&duty.opens, &mut self.whole) => Patterns::new(),
             false => self.touch.formula(&duty.opens, &duty.key, duty.slots, &mut self.whole),
         };
         for (pattern, (from, to)) in opened {
@@ -301,8 +268,7 @@ impl Revision<'_> {
         };
         let mut parts = std::iter::once(&duty.must).chain(&duty.lapses);
         let outlasted = !again.is_empty() && parts.clone().any(|node| outlasts(node, monitor));
-        // What a rule's breaches would be if facts went on is not asked.
-        let one_way = ledger.reads.rules.is_empty() && parts.all(|node| one_way(node, monitor));
+        let one_way = outlasted && parts.all(|node| one_way(node, monitor));
         for (key, openings) in again {
             let before: Vec<Instant> = ledger.opened(key).map(|(opened, _)| opened).collect();
             for opened in before {
@@ -344,7 +310,7 @@ impl Revision<'_> {
             let news = Arc::make_mut(&mut ledger.breaches).set(ledger.keys.columns.args(key), at);
             if let Some(span) = news.filter(|_| !self.afresh) {
                 let key = Valuation::from_slice(ledger.keys.columns.args(key));
-                self.touch.breaches.entry(rule).or_default().push((key, span));
+                self.touch.breach(monitor.program(), rule, key, span);
             }
         }
     }
@@ -357,9 +323,8 @@ impl Revision<'_> {
         if self.afresh {
             return keys;
         }
-        let concerned = ledger.reads.any(&self.touch);
         for (node, lapses) in [(Some(&duty.must), false), (duty.lapses.as_ref(), true)] {
-            let Some(node) = node.filter(|_| concerned) else { continue };
+            let Some(node) = node.filter(|node| self.touch.concerns_itself(node, &mut self.whole)) else { continue };
             for (pattern, (from, to)) in self.touch.formula(node, &duty.key, duty.slots, &mut self.whole) {
                 // What is owed is read at the opening, and acts count since an instant before; a lapse at any instant after.
                 let reads = |opening: &Opening| match lapses {
@@ -370,7 +335,7 @@ impl Revision<'_> {
                 keys.extend(fitting.filter(|&key| ledger.opened(key).any(|(_, opening)| reads(opening))));
             }
         }
-        if self.touch.facts.keys().any(|predicate| ledger.looks.contains(predicate)) {
+        if self.touch.concerns(&ledger.looks) {
             keys.extend(&ledger.fragile);
         }
         if self.last < as_of {
@@ -381,13 +346,12 @@ impl Revision<'_> {
 
     fn follow(&mut self, definition: usize, followed: &mut Followed) {
         let as_of = self.monitor.as_of();
-        let Followed { keys, holds, news, reads } = followed;
+        let Followed { keys, holds, news, .. } = followed;
         let mut patterns = match self.afresh {
             true => {
                 keys.wakes.clear();
                 BTreeSet::from([vec![None; keys.columns.width()]])
             }
-            false if !reads.any(&self.touch) => BTreeSet::new(),
             false => self.touch.definition(definition, &mut self.whole).keys().cloned().collect(),
         };
         patterns.extend(keys.woken(as_of).into_iter().map(|key| keys.pattern(key)));
@@ -446,6 +410,10 @@ fn one_way(node: &Node, monitor: &Monitor) -> bool {
             Kind::Not(inner) => ways(inner, !counts, monitor, found),
             _ => node.parts().for_each(|part| ways(part, counts, monitor, found)),
         }
+    }
+    // What a rule's breaches would be if facts went on is not asked.
+    if monitor.program().reads_breaches(node) {
+        return false;
     }
     let mut found = [false; 2];
     ways(node, true, monitor, &mut found);

@@ -16,7 +16,7 @@
 //! More may be named than what changed, never less.
 use crate::fact::{NEVER, SINCE_EVER};
 use crate::intervals::plus;
-use crate::program::{Bound, Expr, Kind, Node, Reach, Slot, V, binding, bit, looked_up};
+use crate::program::{Bound, Expr, Kind, Node, Program, Reach, Reads, Slot, V, binding, bit, looked_up};
 use crate::relation::{ALL, Env, Eval, Span, Valuation, pattern};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -37,10 +37,12 @@ pub(crate) type Patterns = BTreeMap<Pattern, Span>;
 #[derive(Default)]
 pub(crate) struct Touch {
     /// Changed rows by predicate, and when each changed.
-    pub(crate) facts: BTreeMap<usize, BTreeMap<usize, Span>>,
+    facts: BTreeMap<usize, BTreeMap<usize, Span>>,
     /// Keys by rule whose breach is news, and from when on.
     pub(crate) breaches: BTreeMap<usize, Vec<(Valuation, Span)>>,
     definitions: BTreeMap<usize, Arc<Patterns>>,
+    /// Predicates and rules of all these.
+    changed: Reads,
 }
 
 /// How far a change is carried by the operators around it: so much is added to its first instant and to its last.
@@ -79,7 +81,7 @@ fn far(reach: &Reach) -> Option<i64> {
 }
 
 /// The shortest stretch with both in it.
-pub(crate) fn hull(a: Span, b: Span) -> Span {
+fn hull(a: Span, b: Span) -> Span {
     (a.0.min(b.0), a.1.max(b.1))
 }
 
@@ -90,6 +92,32 @@ struct Search<'n> {
 }
 
 impl Touch {
+    pub(crate) fn fact(&mut self, predicate: usize, row: usize, span: Span) {
+        let rows = self.facts.entry(predicate).or_default();
+        rows.entry(row).and_modify(|known| *known = hull(*known, span)).or_insert(span);
+        self.changed.add(predicate);
+    }
+
+    pub(crate) fn breach(&mut self, program: &Program, rule: usize, key: Valuation, span: Span) {
+        self.breaches.entry(rule).or_default().push((key, span));
+        self.changed.add(program.breaches_of(rule));
+    }
+
+    /// Whether anything changed that is read.
+    pub(crate) fn concerns(&self, reads: &Reads) -> bool {
+        self.changed.meets(reads)
+    }
+
+    /// Whether anything changed that a node reads; of definitions, some row.
+    pub(crate) fn concerns_itself(&mut self, node: &Node, eval: &mut Eval<'_>) -> bool {
+        let program = eval.program;
+        if !self.concerns(program.reads(node)) {
+            return false;
+        }
+        self.concerns(program.reads_itself(node))
+            || program.called(node).any(|index| !self.definition(index, eval).is_empty())
+    }
+
     /// Patterns over the columns of a definition.
     pub(crate) fn definition(&mut self, index: usize, eval: &mut Eval<'_>) -> Arc<Patterns> {
         if let Some(known) = self.definitions.get(&index) {
@@ -103,6 +131,9 @@ impl Touch {
             }
         }
         let all = Arc::new(thinned(all));
+        if !all.is_empty() {
+            self.changed.add(program.rows_of(index));
+        }
         self.definitions.insert(index, all.clone());
         all
     }
@@ -124,6 +155,9 @@ impl Touch {
         eval: &mut Eval<'_>,
         search: &mut Search<'n>,
     ) {
+        if !self.concerns_itself(node, eval) {
+            return;
+        }
         let outer = beside.len();
         match &node.kind {
             Kind::Fact(predicate, args) => {

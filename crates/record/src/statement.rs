@@ -18,6 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -35,8 +36,24 @@ pub const RECORD_KINDS: [&str; 9] =
 pub const MARKINGS: [&str; 5] = ["TLP:CLEAR", "TLP:GREEN", "TLP:AMBER", "TLP:AMBER+STRICT", "TLP:RED"];
 
 /// SHA-256 of the payload bytes; prints as hex.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StatementId(pub [u8; 32]);
+
+impl Ord for StatementId {
+    /// By bytes; a hash is told from another by its first eight.
+    #[inline]
+    fn cmp(&self, other: &StatementId) -> Ordering {
+        let first = |id: &StatementId| id.0.first_chunk().map(|first| u64::from_be_bytes(*first));
+        first(self).cmp(&first(other)).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for StatementId {
+    #[inline]
+    fn partial_cmp(&self, other: &StatementId) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl StatementId {
     /// Of these payload bytes.
