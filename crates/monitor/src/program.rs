@@ -309,6 +309,11 @@ impl Program {
         (0..self.duties.len()).any(|rule| self.reads(node).has(self.breaches_of(rule)))
     }
 
+    /// Whether no rule asks for anything once it is open.
+    pub(crate) fn owes_nothing(&self) -> bool {
+        self.duties.iter().all(|duty| matches!(duty.must.kind, Kind::True) && duty.lapses.is_none())
+    }
+
     /// The place of a rule among what is read; predicates stand before all rules.
     pub(crate) fn breaches_of(&self, rule: usize) -> usize {
         self.predicates.len() + rule

@@ -130,6 +130,13 @@ impl Touch {
                 add(&mut all, pattern, span);
             }
         }
+        // Where nothing is owed nothing hangs on the facts behind a row: one that is what it was concerns nobody.
+        if program.owes_nothing() && all.len() <= FEW {
+            all.retain(|pattern, _| {
+                let row = |eval: &mut Eval<'_>| eval.call(index, pattern.clone(), NEVER);
+                pattern.iter().any(Option::is_none) || row(eval) != eval.before(row)
+            });
+        }
         let all = Arc::new(thinned(all));
         if !all.is_empty() {
             self.changed.add(program.rows_of(index));
@@ -223,6 +230,16 @@ impl Search<'_> {
     /// Binds the targets through atoms beside, as far as they lead.
     fn follow(&mut self, env: &mut Env, beside: &[&Node], span: Span, eval: &mut Eval<'_>) {
         let open: Vec<Slot> = self.targets.iter().copied().filter(|&slot| env.get(slot).is_none()).collect();
+        // What must stand beside it and never did.
+        let missing = |atom: &&Node, env: &mut Env, eval: &mut Eval<'_>| {
+            matches!(atom.kind, Kind::Fact(..))
+                && atom.mask & !env.bound == 0
+                && eval.relation(atom, env, NEVER).rows.is_empty()
+                && eval.before(|eval| eval.relation(atom, env, NEVER)).rows.is_empty()
+        };
+        if open.is_empty() && beside.iter().any(|atom| missing(atom, env, eval)) {
+            return;
+        }
         let leads = beside.iter().filter_map(|atom| {
             let cost = cost(atom, env, eval)?;
             let nearer = open.iter().any(|&slot| atom.mask & bit(slot) != 0);
