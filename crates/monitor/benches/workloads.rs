@@ -6,7 +6,7 @@
 //!
 //! `emit c events=10000000` writes the log of a case to standard output, `files c DIR` its signature and formula: for the
 //! command itself, see `make bench-monitor-stream`. `one c events=20000` is one run, which `callgrind` below counts.
-use hamsaya_monitor::{LogReader, Points, Value, parse_formula, parse_signature};
+use hamsaya_monitor::{Explainer, LogReader, PointChecker, Points, Value, parse_formula, parse_signature};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::time::Instant;
@@ -304,6 +304,38 @@ fn revise(workload: &Workload, count: usize, changes: usize) -> Vec<f64> {
     took
 }
 
+/// Explains verdicts of a history, evenly spread, and checks each reason: microseconds of both, sorted.
+fn explain(workload: &Workload, count: usize, verdicts: usize) -> (Vec<f64>, Vec<f64>, usize) {
+    let signature = parse_signature(workload.signature).expect("a signature");
+    let formula = parse_formula(workload.formula).expect("a formula");
+    let mut points = monitor(workload);
+    for event in events(workload.name, count) {
+        let last = points.begin(event.stamp).expect("stamps in order");
+        let args: Vec<Value> = event.args.iter().map(|&arg| Value::Int(arg)).collect();
+        points.insert(last, event.name, &args).expect("a fact");
+    }
+    points.finish().expect("no fault");
+    let held = points.relation().expect("no fault");
+    let (log, columns) = (points.log(), points.columns().to_vec());
+    let all: Vec<_> = held.iter().flat_map(|v| v.tuples.iter().map(|tuple| (v.point, tuple))).collect();
+    let explainer = Explainer::new(&formula, &signature, &log).expect("a formula that can be explained");
+    let checker = PointChecker { formula: &formula, signature: &signature, stamps: &log.stamps };
+    let (mut explained, mut checked) = (Vec::new(), Vec::new());
+    for (point, tuple) in all.iter().step_by((all.len() / verdicts).max(1)).take(verdicts) {
+        let started = Instant::now();
+        let why = explainer.grounds(*point, &columns, tuple).expect("a reason");
+        explained.push(started.elapsed().as_secs_f64() * 1e6);
+        let named: Vec<_> = columns.iter().cloned().zip(tuple.iter().cloned()).collect();
+        let started = Instant::now();
+        checker.check(*point, &named, &why).expect("a reason that passes");
+        assert!(PointChecker::is_true_of(&why, &log), "evidence that is in the log");
+        checked.push(started.elapsed().as_secs_f64() * 1e6);
+    }
+    explained.sort_by(f64::total_cmp);
+    checked.sort_by(f64::total_cmp);
+    (explained, checked, all.len())
+}
+
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
@@ -404,5 +436,21 @@ fn main() {
             took[took.len() - 1],
             peak_mib()
         );
+    }
+    if wanted("explain") {
+        // All of these histories lies in one window: a reason names each point of it, and is tried without each.
+        let workload = &WORKLOADS[3];
+        for count in [125, 250, 500] {
+            let (explained, checked, all) = explain(workload, count, 1_000);
+            let line = |took: &[f64]| {
+                let at = |part: usize| took[(took.len() - 1) * part / 100];
+                format!("median {:.0} us, p99 {:.0} us", at(50), at(99))
+            };
+            println!(
+                "explain {all} verdicts in {count} events of c: finding {}; checking {}",
+                line(&explained),
+                line(&checked)
+            );
+        }
     }
 }

@@ -6,6 +6,7 @@ use crate::random::Chance;
 use hamsaya_monitor::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 fn monitor(world: &World) -> Option<Points> {
     let mut points = Points::new(&world.formula, &world.signature).ok()?;
@@ -95,16 +96,22 @@ fn other_log(chance: &mut Chance, world: &World, log: &PointLog, why: &Grounds) 
 #[test]
 fn reasons_are_true_enough_and_minimal() {
     let (mut explained, mut given_up, mut dropped, mut worlds) = (0, Vec::new(), 0, 0);
-    let (mut present, mut absent, mut steps) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut present, mut absent, mut steps, mut took) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     each_verdict(1_000, |chance, world, log, point, columns, tuple| {
         let explainer = Explainer::new(&world.formula, &world.signature, log).expect("over points");
-        let Some(why) = explainer.grounds(point, columns, tuple) else {
+        let started = Instant::now();
+        let found = explainer.grounds(point, columns, tuple);
+        let found_us = started.elapsed().as_micros() as usize;
+        let Some(why) = found else {
             given_up.push(world.formula.to_string());
             return;
         };
         let text = || format!("{}\nat {point} {tuple:?}\n{why:#?}", world.text());
         assert!(PointChecker::is_true_of(&why, log), "{}", text());
-        assert_eq!(checked(world, log, point, columns, tuple, &why), Ok(()), "{}", text());
+        let started = Instant::now();
+        let passes = checked(world, log, point, columns, tuple, &why);
+        took.push((found_us, started.elapsed().as_micros() as usize));
+        assert_eq!(passes, Ok(()), "{}", text());
         explained += 1;
         // It holds in any other log in which the evidence is true, says an evaluator that shares no code.
         for _ in 0..3 {
@@ -161,6 +168,8 @@ fn reasons_are_true_enough_and_minimal() {
     println!("{explained} verdicts explained, {} not; {dropped} parts dropped, each loses its verdict", given_up.len());
     println!("{worlds} other logs with the same evidence have the same verdict");
     println!("facts present: {}\nranges absent: {}\nsteps: {}", spread(present), spread(absent), spread(steps));
+    let (finding, checking) = took.into_iter().unzip();
+    println!("finding a reason, in us: {}\nchecking it, in us: {}", spread(finding), spread(checking));
     given_up.iter().take(6).for_each(|formula| println!("not explained: {formula}"));
     assert!(given_up.len() * 20 <= explained, "{} of {explained} without reasons", given_up.len());
 }
