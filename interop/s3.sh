@@ -73,6 +73,8 @@ await "P1 to be ready" "report p1 S4 2>/dev/null"
 await "every node to hold eight reports" "[ \$(entries p1) = 8 ] && [ \$(entries p2) = 8 ] && [ \$(entries g1) = 8 ]"
 [ -e "$town/p1/log/lock" ] && { say "P1's log lies in its folder"; exit 1; }
 
+said=$("$hamsaya" verify "$town/p1" 2>&1 || true)
+[[ $said == *"lies in a bucket"* ]] || { say "verify does not say where the record is"; exit 1; }
 say "its record is fetched into a folder, verified and judged offline"
 "$hamsaya" record fetch "$town/p1" "$work/run/copy"
 "$hamsaya" verify "$work/run/copy" | tail -1

@@ -1,5 +1,6 @@
 //! What does not fit in a folder, as people read it.
 use crate::complaint::Complaint;
+use hamsaya_node::config::Config;
 use hamsaya_record::tiles::Fault;
 use std::path::Path;
 
@@ -11,7 +12,7 @@ pub fn lines(faults: &[Fault]) -> String {
 /// The folder, if its record can lie in it: for commands that read a record offline.
 pub fn record_is_in(dir: &Path) -> Result<&Path, Complaint> {
     let settings = std::fs::read_to_string(dir.join("node.toml")).unwrap_or_default();
-    match settings.lines().any(|line| line.trim() == "[store]") {
+    match Config::parse(&settings).is_ok_and(|config| config.store.is_some()) {
         false => Ok(dir),
         true => Err(Complaint::new("the record of this node lies in a bucket, not in its folder")
             .at(dir.join("node.toml").display())
