@@ -97,9 +97,7 @@ pub struct Folder {
 impl Folder {
     /// Reads settings, keys, founding and agreement.
     pub fn read(dir: &Path) -> Result<Folder, FolderError> {
-        let path = dir.join("node.toml");
-        let text = String::from_utf8_lossy(&read(&path)?).into_owned();
-        let config = Config::parse(&text).map_err(|error| FolderError::Config { path: path.clone(), error })?;
+        let config = read_config(dir)?;
         let is_witness = config.member_role().is_ok_and(|role| role == MemberRole::Witness);
         let key = |file: &str| read_key(&dir.join("keys").join(format!("{file}.key")));
         let log = if is_witness { None } else { Some(key("log")?) };
@@ -206,9 +204,13 @@ fn read_key(path: &Path) -> Result<SecretKey, FolderError> {
 
 /// The bucket in which a node keeps its record; `None` if that is its folder.
 pub fn bucket(dir: &Path) -> Result<Option<Bucket>, FolderError> {
+    bucket_of(dir, &read_config(dir)?)
+}
+
+fn read_config(dir: &Path) -> Result<Config, FolderError> {
     let path = dir.join("node.toml");
     let text = String::from_utf8_lossy(&read(&path)?).into_owned();
-    bucket_of(dir, &Config::parse(&text).map_err(|error| FolderError::Config { path, error })?)
+    Config::parse(&text).map_err(|error| FolderError::Config { path, error })
 }
 
 fn bucket_of(dir: &Path, config: &Config) -> Result<Option<Bucket>, FolderError> {
