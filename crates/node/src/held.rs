@@ -12,7 +12,7 @@ use hamsaya_record::founding::Founding;
 use hamsaya_record::logs::{Entry, Head, Signer, VerifiedLog};
 use hamsaya_record::merkle::{Roots, leaf_hash};
 use hamsaya_record::statement::Statement;
-use hamsaya_record::timing::{Sighting, sightings};
+use hamsaya_record::timing::Sighting;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -79,14 +79,13 @@ impl Held {
         self.count(accepted);
     }
 
-    fn count(&mut self, accepted: Accepted) {
+    fn count(&mut self, mut accepted: Accepted) {
         // The first copy counts.
         if accepted.already.is_some() {
             return;
         }
-        let entry = accepted.into_entry(self.founding.origin.clone());
-        self.sightings.extend(sightings(&entry, self.acceptance.founding()));
-        self.entries.push(Arc::new(entry));
+        self.sightings.append(&mut accepted.sightings);
+        self.entries.push(Arc::new(accepted.into_entry(self.founding.origin.clone())));
     }
 
     pub(crate) fn check(&self, origin: &str) -> Result<(), OpenError> {

@@ -11,10 +11,12 @@
 pub use crate::refusal::{Reason, Refusal};
 
 use crate::envelope::{Envelope, pae};
-use crate::founding::{Founding, Keyring, MemberRole};
+use crate::founding::{Founding, MemberKey, MemberRole};
 use crate::key::Role;
+use crate::keyring::{KeyChange, Keyring};
 use crate::logs::{Entry, Signer};
 use crate::statement::{Act, Rel, Statement, StatementId};
+use crate::timing::{Sighting, sightings};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -35,6 +37,10 @@ pub struct Accepted {
     pub hole: bool,
     /// Another statement from its source has the same number, at this index: both are kept.
     pub source_equivocates: Option<u64>,
+    /// Cosignatures that it carries.
+    pub sightings: Vec<Sighting>,
+    /// What it changes of the keys.
+    change: Option<KeyChange>,
 }
 
 impl Accepted {
@@ -74,6 +80,8 @@ pub struct Acceptance {
     founding: Arc<Founding>,
     keyring: Keyring,
     size: u64,
+    /// How much of this log each witness cosigned, as entries of this log show.
+    witnessed: BTreeMap<String, u64>,
     /// The author's ids, each with the statement that first used it.
     ids: HashMap<Box<str>, StatementId>,
     statements: HashMap<StatementId, Known>,
@@ -97,6 +105,7 @@ impl Acceptance {
             founding: Arc::new(founding),
             keyring,
             size: 1,
+            witnessed: BTreeMap::new(),
             ids: HashMap::new(),
             statements: HashMap::new(),
             sources: BTreeMap::new(),
@@ -144,17 +153,23 @@ impl Acceptance {
     pub fn check(&self, envelope: &Envelope) -> Result<Accepted, Refusal> {
         let statement = Statement::parse(&envelope.payload)?;
         self.check_belongs(&statement)?;
-        let signers = self.check_signatures(envelope)?;
-        self.check_author(&statement, &signers)?;
+        let change = if statement.kind == "key" { Some(KeyChange::of(&statement)?) } else { None };
         let statement_id = envelope.statement_id();
+        let already = self.index_of(&statement_id);
+        let coming = change.as_ref().and_then(|change| change.coming(&statement.party));
+        // What is here already was signed by keys that counted where it stands.
+        let signers = self.check_signatures(envelope, already.unwrap_or(self.size), coming.as_ref())?;
+        self.check_author(&statement, &signers)?;
         let mut accepted = Accepted {
             index: self.size,
             statement_id,
             statement,
             signers,
-            already: self.index_of(&statement_id),
+            already,
             hole: false,
             source_equivocates: None,
+            sightings: Vec::new(),
+            change,
         };
         if accepted.already.is_some() {
             return Ok(accepted);
@@ -164,8 +179,12 @@ impl Acceptance {
             return Err(Refusal::new(Reason::BadField, "predicate.id", found, "one id for one statement")
                 .hint("to send again, send the same bytes; to change it, state anew with a ref `supersedes`"));
         }
+        if let Some(change) = &accepted.change {
+            self.check_change(change, &accepted)?;
+        }
         self.check_refs(&accepted.statement)?;
         self.check_number(&mut accepted)?;
+        accepted.sightings = sightings(&accepted.statement, &self.origin, accepted.index, &self.founding);
         Ok(accepted)
     }
 
@@ -180,6 +199,13 @@ impl Acceptance {
             return; // The first copy counts.
         }
         self.remember(accepted.index, accepted.statement_id, &accepted.statement);
+        for sighting in accepted.sightings.iter().filter(|s| *s.log == *self.origin) {
+            let size = self.witnessed.entry(sighting.witness.clone()).or_default();
+            *size = (*size).max(sighting.size);
+        }
+        if let Some(change) = &accepted.change {
+            self.keyring.apply(change, accepted.index);
+        }
         let statement = &accepted.statement;
         let placed = Placed { id: accepted.statement_id, prev: statement.prev, index: accepted.index };
         let party = self.party(&statement.party);
@@ -231,8 +257,8 @@ impl Acceptance {
             let (found, allowed) = (StatementId(statement.agreement), StatementId(self.founding.agreement()));
             return refuse(Reason::WrongAgreement, "subject[0].digest.sha256", found.to_string(), allowed.to_string());
         }
-        if statement.home == "*" || matches!(statement.kind.as_str(), "founding" | "policy" | "key") {
-            // A second founding never; new policies and keys come with rotation, which this version has not.
+        if statement.home == "*" || matches!(statement.kind.as_str(), "founding" | "policy") {
+            // A second founding never; new policies this version has not.
             let allowed = "the kinds of Annex A; founding only as entry 0".to_owned();
             return refuse(Reason::UnknownKind, "predicate.kind", format!("{:?}", statement.kind), allowed);
         }
@@ -247,17 +273,25 @@ impl Acceptance {
         Ok(())
     }
 
-    fn check_signatures(&self, envelope: &Envelope) -> Result<Vec<Signer>, Refusal> {
+    /// Who signed, by the keys that count at this index and the one that comes with the statement itself.
+    fn check_signatures(
+        &self,
+        envelope: &Envelope,
+        index: u64,
+        coming: Option<&MemberKey>,
+    ) -> Result<Vec<Signer>, Refusal> {
         let message = pae(&envelope.payload);
         let mut signers = Vec::with_capacity(envelope.signatures.len());
         for signature in &envelope.signatures {
-            if self.keyring.get(&signature.keyid).is_none() {
+            let known = self.keyring.get(&signature.keyid).is_some();
+            let coming = coming.filter(|key| !known && key.vkey.keyid() == signature.keyid);
+            if !known && coming.is_none() {
                 continue;
             }
             let refuse = |reason, allowed: &'static str| {
                 Err(Refusal::new(reason, "signatures", format!("a signature by {}", signature.keyid), allowed))
             };
-            let key = match self.keyring.in_force(&signature.keyid, self.size) {
+            let key = match coming.or_else(|| self.keyring.in_force(&signature.keyid, index)) {
                 Some(key) if matches!(key.role, Role::Node | Role::Office | Role::Device | Role::Recovery) => key,
                 Some(_) => return refuse(Reason::KeyNotInForce, "keys of role node, office, device or recovery"),
                 None => return refuse(Reason::KeyNotInForce, "keys in force at this index"),
@@ -318,6 +352,31 @@ impl Acceptance {
         }
         let found = format!("party {:?} signed by {}", statement.party, by());
         Err(Refusal::new(Reason::NotAuthor, "predicate.party", found, "a party whose key signed"))
+    }
+
+    /// Who changes keys, and whether they may. Who bears out what another says speaks for the log in which he does.
+    fn check_change(&self, change: &KeyChange, accepted: &Accepted) -> Result<(), Refusal> {
+        let party = accepted.statement.party.as_str();
+        if let KeyChange::Confirmed { log, .. } = change {
+            let keeper = self.founding.keeper(&self.origin).map(|member| member.name.as_str());
+            if keeper != Some(party) {
+                let allowed = format!("{}, who keeps this log", keeper.unwrap_or_default());
+                return Err(Refusal::new(Reason::NotAuthor, "predicate.party", party, allowed));
+            }
+            if self.founding.keeper(log).is_none() {
+                let allowed = self.founding.origins().collect::<Vec<_>>().join(", ");
+                return Err(Refusal::new(Reason::BadField, "predicate.fields.log", format!("{log:?}"), allowed));
+            }
+        }
+        self.keyring.check(change, party, &accepted.signers, accepted.index, self.witnessed())
+    }
+
+    /// So many entries of this log a quorum of its witnesses cosigned, as its own entries show.
+    fn witnessed(&self) -> u64 {
+        let quorum = self.founding.policy(&self.origin).and_then(|policy| policy.numbers()).map(|numbers| numbers.q);
+        let mut sizes: Vec<u64> = self.witnessed.values().copied().collect();
+        sizes.sort_unstable_by(|a, b| b.cmp(a));
+        quorum.and_then(|q| sizes.get(q.checked_sub(1)?).copied()).unwrap_or_default()
     }
 
     /// What was said is withdrawn or superseded only by who said it, where it was said.
@@ -509,7 +568,8 @@ mod tests {
 
         c.check(&act(Act::Record, "verdict", "P1"), &["p1.example/node"], Ok(()));
         c.check(&act(Act::Record, "verdict", "P1"), &["p1.example/chair"], Err(Reason::MissingSignature));
-        c.check(&act(Act::Record, "key", "P1"), &["p1.example/node"], Err(Reason::UnknownKind));
+        c.check(&act(Act::Record, "key", "P1"), &["p1.example/node"], Err(Reason::BadField));
+        c.check(&act(Act::Record, "policy", "P1"), &["p1.example/node"], Err(Reason::UnknownKind));
         c.check(&act(Act::Record, "finding", "P1"), &["p1.example/node"], Err(Reason::UnknownKind));
         c.check(&act(Act::Notify, "verdict", "P1"), &["p1.example/node"], Err(Reason::UnknownKind));
 

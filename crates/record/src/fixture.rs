@@ -38,6 +38,7 @@ impl World {
                 roles.push((Role::Log, origin.clone()));
                 roles.push((Role::Office, format!("{host}/chair")));
                 roles.push((Role::Device, format!("{host}/post-07")));
+                roles.push((Role::Recovery, format!("{host}/recovery")));
             }
             for (role, key_name) in roles {
                 let key = match role {

@@ -13,7 +13,7 @@
 //! and its policy, and no node witnesses its own log.
 use crate::envelope::Envelope;
 use crate::instant::Instant;
-use crate::key::{Algorithm, Role, Vkey, is_key_name};
+use crate::key::{Role, Vkey, is_key_name};
 use crate::policy::Policy;
 use crate::refusal::{Reason, Refusal};
 use crate::statement::{Act, FieldValue, Statement};
@@ -401,44 +401,6 @@ fn read_keys(value: Option<FieldValue>) -> Result<Vec<MemberKey>, Refusal> {
         keys.push(MemberKey { node: node.unwrap_or_default(), role, vkey });
     }
     Ok(keys)
-}
-
-/// A key and the entries of one log for which it counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyInForce {
-    /// Whose and what for.
-    pub key: MemberKey,
-    /// First index at which it counts.
-    pub from: u64,
-    /// First index at which it no longer does.
-    pub until: Option<u64>,
-}
-
-/// Keys whose signatures under statements count in one log, by keyid and index. Never by a claimed time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Keyring {
-    keys: BTreeMap<String, KeyInForce>,
-}
-
-impl Keyring {
-    /// The keys of the founding, in force from entry 0. Cosigners sign no statements, so they are not in it.
-    pub fn founded(founding: &Founding) -> Keyring {
-        let signing = founding.keys.iter().filter(|k| k.vkey.algorithm() == Algorithm::Ed25519);
-        let keys =
-            signing.map(|key| (key.vkey.keyid(), KeyInForce { key: key.clone(), from: 0, until: None })).collect();
-        Keyring { keys }
-    }
-
-    /// The key of this id, in force or not.
-    pub fn get(&self, keyid: &str) -> Option<&KeyInForce> {
-        self.keys.get(keyid)
-    }
-
-    /// The key of this id if it counts at that index.
-    pub fn in_force(&self, keyid: &str, index: u64) -> Option<&MemberKey> {
-        let known = self.keys.get(keyid)?;
-        (known.from <= index && known.until.is_none_or(|until| index < until)).then_some(&known.key)
-    }
 }
 
 #[cfg(test)]

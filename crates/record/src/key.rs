@@ -186,6 +186,11 @@ impl Vkey {
         self.key.as_bytes()
     }
 
+    /// SHA-256 of the 32 bytes of the key: what is said of it before anybody may see it.
+    pub fn hash(&self) -> [u8; 32] {
+        Sha256::digest(self.public()).into()
+    }
+
     /// `<name>+<hex8>`, as envelopes name it.
     pub fn keyid(&self) -> String {
         format!("{}+{:08x}", self.name, self.id)

@@ -18,6 +18,7 @@ pub mod founding;
 pub mod instant;
 mod json;
 pub mod key;
+pub mod keyring;
 pub mod log;
 pub mod logs;
 pub mod merkle;

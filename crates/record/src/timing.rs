@@ -16,11 +16,11 @@
 use crate::checkpoint::Checkpoint;
 use crate::founding::Founding;
 use crate::instant::Instant;
-use crate::logs::{Entry, Logged, LoggedAt};
+use crate::logs::{Logged, LoggedAt};
 use crate::merkle::Hash;
 use crate::note::Note;
 use crate::policy::Numbers;
-use crate::statement::FieldValue;
+use crate::statement::{FieldValue, Statement};
 use std::collections::BTreeMap;
 
 /// One cosignature that stands in a `checkpoints` entry and verified.
@@ -42,13 +42,13 @@ pub struct Sighting {
     pub logged_index: u64,
 }
 
-/// The sightings that an entry of kind `checkpoints` carries in `fields.notes`; none for other kinds. A note that its
-/// log's policy does not trust carries none.
-pub fn sightings(entry: &Entry, founding: &Founding) -> Vec<Sighting> {
-    if entry.statement.kind != "checkpoints" || entry.statement.drill {
+/// The sightings that a statement of kind `checkpoints`, at this place, carries in `fields.notes`; none for other kinds. A
+/// note that its log's policy does not trust carries none.
+pub fn sightings(statement: &Statement, origin: &str, index: u64, founding: &Founding) -> Vec<Sighting> {
+    if statement.kind != "checkpoints" || statement.drill {
         return Vec::new();
     }
-    let Some(FieldValue::List(notes)) = entry.statement.fields.get("notes") else { return Vec::new() };
+    let Some(FieldValue::List(notes)) = statement.fields.get("notes") else { return Vec::new() };
     let mut found = Vec::new();
     for note in notes {
         let FieldValue::Text(note) = note else { continue };
@@ -59,8 +59,8 @@ pub fn sightings(entry: &Entry, founding: &Founding) -> Vec<Sighting> {
                 size: checkpoint.size,
                 root: checkpoint.root,
                 time,
-                logged_in: entry.origin.to_string(),
-                logged_index: entry.index,
+                logged_in: origin.to_string(),
+                logged_index: index,
             });
         }
     }

@@ -18,7 +18,7 @@ use crate::note::Note;
 use crate::statement::hex;
 use crate::store::{Folder, Overlay, Store};
 use crate::tiles::{self, Fault, Tiles, TilesError};
-use crate::timing::{Sighting, sightings};
+use crate::timing::Sighting;
 use crate::witness::origin_hash;
 use std::collections::BTreeMap;
 use std::fs;
@@ -79,14 +79,12 @@ impl Replay {
     }
 
     /// An entry that was just applied to [`Replay::acceptance`].
-    pub fn accepted(&mut self, accepted: Accepted) {
-        let Some(acceptance) = &self.acceptance else { return };
+    pub fn accepted(&mut self, mut accepted: Accepted) {
         if accepted.already.is_some() {
             return; // The first copy counts.
         }
-        let entry = accepted.into_entry(self.origin.clone());
-        self.sightings.extend(sightings(&entry, acceptance.founding()));
-        self.entries.push(Arc::new(entry));
+        self.sightings.append(&mut accepted.sightings);
+        self.entries.push(Arc::new(accepted.into_entry(self.origin.clone())));
     }
 
     /// What a judgment reads of it under a head that is not beyond it.

@@ -17,6 +17,7 @@
 //! veto by silence       veto_by_silence_of_one_witness_holds_nothing_up
 //!                       node: veto_by_silence_three_of_four_witnesses_are_enough_and_two_are_not
 //! stolen key            stolen_key_gets_no_cosignature_on_another_log_and_is_proven
+//!                       stolen_key_makes_no_other_follow_it
 //! old disk              old_disk_signs_nothing_before_the_witnesses_are_heard
 //!                       node: old_disk_takes_back_what_the_world_has_seen
 //!                       node: old_disk_that_is_older_than_any_copy_stops
@@ -27,6 +28,7 @@
 //! guessed salts         guessed_salts_a_disclosure_with_a_short_salt_is_refused
 //! ```
 //! A reading of both sides' sensors is the agreement's to ask for.
+use crate::keys::{self, CHAIR};
 use crate::world::{P1, START, World, Writer, cosign, uuid};
 use hamsaya_record::accept::{Acceptance, Accepted, Reason, Refusal};
 use hamsaya_record::checkpoint::Checkpoint;
@@ -34,7 +36,8 @@ use hamsaya_record::envelope::{Envelope, INTAKE_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use hamsaya_record::exhibit::{self, Parts, Step, WriteError};
 use hamsaya_record::follower::{FollowError, Follower};
 use hamsaya_record::instant::Instant;
-use hamsaya_record::key::Vkey;
+use hamsaya_record::key::{Role, SecretKey, Vkey};
+use hamsaya_record::keyring::{Following, KeyChange};
 use hamsaya_record::log::{Confirmation, Log, LogError};
 use hamsaya_record::logs::{Head, Logged, Logs, VerifiedLog};
 use hamsaya_record::note::{Note, SIGNATURES_MAX};
@@ -407,6 +410,39 @@ fn stolen_key_gets_no_cosignature_on_another_log_and_is_proven() {
     }
     let shown = copy.advance(stolen.to_text().as_bytes(), &[] as &[Vec<u8>]);
     assert!(matches!(shown, Err(FollowError::Inconsistent { .. })), "{shown:?}");
+}
+
+/// A thief has the chair's key and the node's. The chair's follower was named by its hash before: he can neither put his own
+/// in its place nor name another, and once the owner uses it he is out.
+#[test]
+fn stolen_key_makes_no_other_follow_it() {
+    let world = World::new();
+    let mut case = keys::up_to(&world, CHAIR, 0);
+    let his = SecretKey::from_seed(CHAIR, [0x66; 32]).unwrap();
+    let [old, node] = [world.key(CHAIR), world.key("p1.example/node")];
+    let next = SecretKey::from_seed(CHAIR, [0x67; 32]).unwrap().vkey().hash();
+    let following = Following { new: his.vkey().clone(), next };
+    let (role, chair) = (Role::Office, old.vkey().clone());
+    let tries = [
+        KeyChange::Replaced { role, old: chair.clone(), following: following.clone() },
+        KeyChange::Named { role, old: chair.clone(), next: his.vkey().hash() },
+        KeyChange::Revoked { role, old: chair, good_size: 1, following: Some(following) },
+    ];
+    let refused = |case: &keys::Case| {
+        for change in &tries {
+            let payload = case.changing(change).to_payload();
+            for signers in [&[old, &his, node][..], &[old, node], &[&his, node], &[old, &his]] {
+                assert!(case.acceptance.check(&Envelope::sign(payload.clone(), signers)).is_err(), "{change:?}");
+            }
+        }
+    };
+    refused(&case);
+    assert_eq!(case.counts(&world, &[(CHAIR, 0)]), Ok(()), "he says what he likes until then");
+    let all = [(CHAIR, 0), (CHAIR, 1), ("p1.example/node", 0)];
+    case.change(&world, &keys::replaced(&world, CHAIR, 1), &all).unwrap();
+    refused(&case);
+    assert_eq!(case.counts(&world, &[(CHAIR, 0)]), Err(Reason::KeyNotInForce));
+    assert_eq!(case.counts(&world, &[(CHAIR, 1)]), Ok(()));
 }
 
 /// A disk is put back as it was: the log signs nothing before enough witnesses say that they know of nothing newer.

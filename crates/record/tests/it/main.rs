@@ -5,6 +5,8 @@ mod bundle;
 #[cfg(test)]
 mod exhibit;
 mod growth;
+#[cfg(test)]
+mod keys;
 mod sumdb;
 #[cfg(test)]
 mod world;
