@@ -1424,10 +1424,10 @@ export interface components {
             lo: components["schemas"]["Instant"] | null;
             hi: components["schemas"]["Instant"];
         };
-        /** @description Why nothing is settled that rests on the entry. `witness_clocks`: a quorum had it by `by`, too many had it not at `not_before`, which is later. `equivocation`: the log's key signed another tree, and the entry lies beyond the last common head. */
+        /** @description Why nothing is settled that rests on the entry. `witness_clocks`: a quorum had it by `by`, too many had it not at `not_before`, which is later. `equivocation`: the log's key signed another tree, and the entry lies beyond the last common head. `stolen_key`: somebody else had a key that signed it, as its owner says and f+1 other nodes bear out. */
         Disputed: {
             /** @enum {string} */
-            why: "witness_clocks" | "equivocation";
+            why: "witness_clocks" | "equivocation" | "stolen_key";
             by?: components["schemas"]["Instant"];
             not_before?: components["schemas"]["Instant"];
         };

@@ -57,6 +57,7 @@ by-instant = by { $instant }
 not-proven-yet = not proven yet
 disputed-witness_clocks = in dispute: the witnesses' clocks contradict each other
 disputed-equivocation = in dispute: the key of this log signed two different logs
+disputed-stolen_key = in dispute: its owner says that a key under this was stolen, and others bear it out
 precision-second = to the second
 precision-minute = to the minute
 precision-hour = to the hour

@@ -53,6 +53,7 @@ by-instant = تا { $instant }
 not-proven-yet = هنوز ثابت نشده
 disputed-witness_clocks = مورد اختلاف: ساعت شاهدان با هم نمی‌خواند
 disputed-equivocation = مورد اختلاف: کلید این دفتر دو دفتر متفاوت را امضا کرده است
+disputed-stolen_key = مورد اختلاف: صاحب کلید می‌گوید کلیدی که این را امضا کرده دزدیده شده بود، و دیگران آن را تأیید کرده‌اند
 precision-second = دقیق تا ثانیه
 precision-minute = دقیق تا دقیقه
 precision-hour = دقیق تا ساعت

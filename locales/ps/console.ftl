@@ -53,6 +53,7 @@ by-instant = تر { $instant } پورې
 not-proven-yet = لا نه دی ثابت شوی
 disputed-witness_clocks = شخړه‌ییزه: د شاهدانو ساعتونه یو بل نه تاییدوي
 disputed-equivocation = شخړه‌ییزه: د دې دفتر کیلي دوه بېلابېل دفترونه لاسلیک کړي دي
+disputed-stolen_key = شخړه‌ییزه: د کیلي خاوند وایي چې هغه کیلي چې دا یې لاسلیک کړې غلا شوې وه، او نورو هم تایید کړې ده
 precision-second = تر ثانیې کره
 precision-minute = تر دقیقې کره
 precision-hour = تر ساعت کره

@@ -53,6 +53,7 @@ by-instant = { $instant } تک
 not-proven-yet = ابھی ثابت نہیں
 disputed-witness_clocks = متنازع: گواہوں کی گھڑیاں ایک دوسرے سے نہیں ملتیں
 disputed-equivocation = متنازع: اس ریکارڈ کی کلید نے دو مختلف ریکارڈوں پر دستخط کیے ہیں
+disputed-stolen_key = متنازع: کلید کا مالک کہتا ہے کہ جس کلید نے اس پر دستخط کیے وہ چوری ہو چکی تھی، اور دوسروں نے اس کی تصدیق کی ہے
 precision-second = سیکنڈ تک درست
 precision-minute = منٹ تک درست
 precision-hour = گھنٹے تک درست

@@ -861,8 +861,9 @@ impl Facts {
             // It is there, but more witnesses lie than the policy bears. Asserted when a quorum says that it came, it leaves
             // open both that it came then and that it did not.
             Logged::Disputed { by, .. } => (LoggedAt { lo: Instant(i64::MIN), hi: by }, false),
-            // Its keeper signed another tree: that it says so is asserted, and nothing is settled by it.
-            Logged::Equivocated(at) => (at, false),
+            // Its keeper signed another tree, or the key that signed it was stolen: that it says so is asserted, and nothing is
+            // settled by it.
+            Logged::Equivocated(at) | Logged::Stolen(at) => (at, false),
         };
         agreement.fits(statement).ok()?;
         let party = statement.party.as_str();

@@ -170,6 +170,7 @@ fn evidence(case: &Case) -> StatementId {
             Logged::Within(at) => (0, at.lo, at.hi),
             Logged::Disputed { by, not_before } => (1, by, not_before),
             Logged::Equivocated(at) => (2, at.lo, at.hi),
+            Logged::Stolen(at) => (3, at.lo, at.hi),
         };
         bytes.extend_from_slice(entry.origin.as_bytes());
         bytes.push(0);

@@ -356,7 +356,9 @@ impl Keyring {
                         format!("at most {allowed}: so much of it a quorum of witnesses cosigned, as logged here");
                     return Err(bad("good_size", good_size, allowed));
                 }
-                let recovery = |s: &Signer| s.node == party && s.role == Role::Recovery.name() && s.keyid != old;
+                // Neither the stolen one vouches for its follower, nor the follower for itself.
+                let vouches = |s: &Signer| s.keyid != old && following.is_none_or(|f| f.new.keyid() != s.keyid);
+                let recovery = |s: &Signer| s.node == party && s.role == Role::Recovery.name() && vouches(s);
                 let by_newest = !in_force && self.newest(&old).is_some_and(|k| signed_by(&k.key.vkey.keyid()));
                 match (in_force, following) {
                     (true, None) => Err(bad("new", "nothing", "the key that takes its place")),

@@ -8,10 +8,12 @@
 //! logs.cut(&heads)                      the same, as it was at earlier heads
 //! ```
 //! A log whose key signed two trees is judged as the tree that a quorum cosigned; what lies beyond the last head before the
-//! other tree's is disputed, from when anybody's log shows it.
+//! other tree's is disputed, from when anybody's log shows it. So is what a stolen key signed, from when its owner and f+1
+//! other nodes have said so, each in its own log.
 use crate::checkpoint::Checkpoint;
 use crate::founding::Founding;
 use crate::instant::Instant;
+use crate::keyring::KeyChange;
 use crate::merkle::Roots;
 use crate::statement::{FieldValue, Statement, StatementId};
 use crate::timing::{Sighting, Times};
@@ -56,6 +58,9 @@ pub enum Logged {
     /// It was, between these instants; but the log's key signed another tree too, and this entry lies beyond the last head
     /// that a quorum cosigned before that one. It stands here, and what its keeper says of it counts for nobody else.
     Equivocated(LoggedAt),
+    /// It was, between these instants; but somebody else had a key that signed it, as the key's owner says and enough other
+    /// nodes bear out. It stands here, and what it says counts as nobody's word.
+    Stolen(LoggedAt),
 }
 
 impl Logged {
@@ -69,7 +74,7 @@ impl Logged {
     /// The interval, if there is one.
     pub fn within(self) -> Option<LoggedAt> {
         match self {
-            Logged::Within(at) | Logged::Equivocated(at) => Some(at),
+            Logged::Within(at) | Logged::Equivocated(at) | Logged::Stolen(at) => Some(at),
             Logged::Unproven | Logged::Disputed { .. } => None,
         }
     }
@@ -143,6 +148,21 @@ struct Fork {
     time: Option<Instant>,
 }
 
+/// That a key was stolen, as its owner says in the log in which it was used.
+#[derive(Clone, Debug)]
+struct Theft {
+    log: String,
+    keyid: String,
+    /// What it signed from this index on is not its owner's.
+    from: u64,
+    /// Index of the entry that says so.
+    said_at: u64,
+    /// The first entry of each other node that bears it out: its log, and the index there.
+    borne_out: Vec<(String, u64)>,
+    /// So many of them must, for at least one to be honest.
+    needed: usize,
+}
+
 /// Verified logs, given to `judge`.
 #[derive(Clone, Debug, Default)]
 pub struct Logs {
@@ -153,12 +173,14 @@ pub struct Logs {
 
 #[derive(Clone, Debug)]
 enum Clocks {
-    /// By origin, from cosignatures; and, by origin, which entries lie beyond a fork, each fork with the first of them.
+    /// By origin, from cosignatures; and, by origin, which entries lie beyond a fork, each fork with the first of them, and
+    /// which keys were stolen.
     Witnessed {
         founding: Arc<Founding>,
         sightings: Vec<Sighting>,
         times: BTreeMap<String, Times>,
         forks: BTreeMap<String, Vec<(u64, Fork)>>,
+        thefts: BTreeMap<String, Vec<Theft>>,
     },
     /// Given beforehand, an interval an entry.
     Fixed(Vec<LoggedAt>, Vec<Cosigned>),
@@ -190,13 +212,13 @@ impl Logs {
         };
         let all = by_origin.values().flat_map(|log| &log.sightings);
         let sightings = all.filter(|s| is_of_tree(s)).cloned().collect();
-        let forks = forks(founding, &by_origin);
+        let (forks, thefts) = (forks(founding, &by_origin), thefts(founding, &by_origin));
         let (mut heads, mut entries) = (Vec::new(), Vec::new());
         for log in by_origin.into_values() {
             heads.push(log.head);
             entries.extend(log.entries);
         }
-        Logs { heads, entries, times: Clocks::witnessed(founding, sightings, forks) }
+        Logs { heads, entries, times: Clocks::witnessed(founding, sightings, forks, thefts) }
     }
 
     /// Entries with the interval of each given beforehand, for literate cases and tests; the heads are empty.
@@ -244,16 +266,23 @@ impl Logs {
     pub fn logged(&self, n: usize, known_by: Instant) -> Logged {
         let found = match &self.times {
             Clocks::Fixed(times, _) => times.get(n).filter(|t| t.hi.max(t.lo) <= known_by).map(|t| Logged::of(*t)),
-            Clocks::Witnessed { times, forks, .. } => self.entries.get(n).and_then(|entry| {
+            Clocks::Witnessed { times, forks, thefts, .. } => self.entries.get(n).and_then(|entry| {
                 let logged = |log: &str, index| Some(times.get(log)?.logged(index, known_by));
+                let is_logged = |log: &str, index| logged(log, index).is_some_and(|at| at != Logged::Unproven);
                 let is_known = |fork: &Fork| match fork.time {
                     Some(time) => time <= known_by,
-                    None => logged(&fork.logged_in, fork.logged_index).is_some_and(|at| at != Logged::Unproven),
+                    None => is_logged(&fork.logged_in, fork.logged_index),
                 };
                 let mut beyond =
                     forks.get(&*entry.origin).into_iter().flatten().filter(|(from, _)| entry.index >= *from);
+                let is_borne_out = |theft: &Theft| {
+                    let borne_out = theft.borne_out.iter().filter(|(log, index)| is_logged(log, *index)).count();
+                    is_logged(&theft.log, theft.said_at) && borne_out >= theft.needed
+                };
+                let mut stolen = thefts.get(&*entry.origin).into_iter().flatten().filter(|theft| theft.covers(entry));
                 Some(match logged(&entry.origin, entry.index)? {
                     Logged::Within(at) if beyond.any(|(_, fork)| is_known(fork)) => Logged::Equivocated(at),
+                    Logged::Within(at) if stolen.any(is_borne_out) => Logged::Stolen(at),
                     logged => logged,
                 })
             }),
@@ -318,13 +347,19 @@ impl Logs {
                 let timed = self.entries.iter().zip(times).filter(|(e, _)| kept(&e.origin, e.index));
                 Clocks::Fixed(timed.map(|(_, t)| *t).collect(), cosigned.clone())
             }
-            Clocks::Witnessed { founding, sightings, forks, .. } => {
+            Clocks::Witnessed { founding, sightings, forks, thefts, .. } => {
                 let earlier = sightings.iter().filter(|s| kept(&s.logged_in, s.logged_index)).filter(reached);
                 let earlier = earlier.cloned().collect();
                 let reached = |fork: &Fork| sizes.get(fork.log.as_str()).is_some_and(|size| fork.size <= *size);
                 let forks = forks.values().flatten().map(|(_, fork)| fork).cloned();
                 let forks = forks.filter(|f| kept(&f.logged_in, f.logged_index) && (f.alone || reached(f))).collect();
-                Clocks::witnessed(founding, earlier, forks)
+                let said = |theft: &&Theft| kept(&theft.log, theft.said_at);
+                let as_it_was = |theft: &Theft| {
+                    let borne_out = theft.borne_out.iter().filter(|(log, index)| kept(log, *index));
+                    Theft { borne_out: borne_out.cloned().collect(), ..theft.clone() }
+                };
+                let thefts = thefts.values().flatten().filter(said).map(as_it_was).collect();
+                Clocks::witnessed(founding, earlier, forks, thefts)
             }
         };
         Logs { heads: cut_heads, entries, times }
@@ -332,7 +367,7 @@ impl Logs {
 }
 
 impl Clocks {
-    fn witnessed(founding: &Arc<Founding>, sightings: Vec<Sighting>, forks: Vec<Fork>) -> Clocks {
+    fn witnessed(founding: &Arc<Founding>, sightings: Vec<Sighting>, forks: Vec<Fork>, thefts: Vec<Theft>) -> Clocks {
         let mut times = BTreeMap::new();
         let mut forked: BTreeMap<String, Vec<(u64, Fork)>> = BTreeMap::new();
         for origin in founding.origins() {
@@ -345,8 +380,47 @@ impl Clocks {
                 }
             }
         }
-        Clocks::Witnessed { founding: founding.clone(), sightings, times, forks: forked }
+        let mut stolen: BTreeMap<String, Vec<Theft>> = BTreeMap::new();
+        for theft in thefts {
+            stolen.entry(theft.log.clone()).or_default().push(theft);
+        }
+        Clocks::Witnessed { founding: founding.clone(), sightings, times, forks: forked, thefts: stolen }
     }
+}
+
+impl Theft {
+    fn covers(&self, entry: &Entry) -> bool {
+        (self.from..self.said_at).contains(&entry.index) && entry.signers.iter().any(|s| s.keyid == self.keyid)
+    }
+}
+
+/// What owners say of their stolen keys, and who bears it out. That they may say it, acceptance has seen to.
+fn thefts(founding: &Founding, logs: &BTreeMap<String, VerifiedLog>) -> Vec<Theft> {
+    let entries = logs.values().flat_map(|log| &log.entries).filter(|entry| entry.statement.kind == "key");
+    let said: Vec<(&Entry, KeyChange)> =
+        entries.filter_map(|entry| Some((&**entry, KeyChange::of(&entry.statement).ok()?))).collect();
+    let mut thefts = Vec::new();
+    for (entry, change) in &said {
+        let KeyChange::Revoked { old, good_size, .. } = change else { continue };
+        let Some(numbers) = founding.policy(&entry.origin).and_then(|policy| policy.numbers()) else { continue };
+        let mut borne_out = BTreeMap::new();
+        for (other, change) in said.iter().filter(|(other, _)| other.statement.party != entry.statement.party) {
+            let KeyChange::Confirmed { log, old: key, good_size: size, revocation } = change else { continue };
+            if *revocation == entry.statement_id && *log == *entry.origin && (key, size) == (old, good_size) {
+                // Entries come in their order, so this keeps the first of each log.
+                borne_out.entry(other.origin.to_string()).or_insert(other.index);
+            }
+        }
+        thefts.push(Theft {
+            log: entry.origin.to_string(),
+            keyid: old.keyid(),
+            from: *good_size,
+            said_at: entry.index,
+            borne_out: borne_out.into_iter().collect(),
+            needed: numbers.f + 1,
+        });
+    }
+    thefts
 }
 
 /// Largest size below a fork that a quorum cosigned: no tree without it can ever have a quorum. The founding, which is

@@ -342,8 +342,9 @@ impl World {
             // Entries about checkpoints need no proof of their own.
             Logged::Unproven => return None,
             Logged::Within(at) => at,
-            Logged::Equivocated(_) => {
-                let what = format!("{name} disputes entry {index} of {log}, which signed one tree");
+            Logged::Equivocated(_) | Logged::Stolen(_) => {
+                let what =
+                    format!("{name} disputes entry {index} of {log}, which signed one tree with keys of its own");
                 return Some((Rule::NobodyIsAccusedFalsely, what));
             }
             Logged::Disputed { by, not_before } => LoggedAt { lo: not_before, hi: by },

@@ -39,6 +39,7 @@ fn disputed(logged: Logged) -> Value {
             json!({"why": "witness_clocks", "by": by.to_string(), "not_before": not_before.to_string()})
         }
         Logged::Equivocated(_) => json!({"why": "equivocation"}),
+        Logged::Stolen(_) => json!({"why": "stolen_key"}),
         Logged::Unproven | Logged::Within(_) => Value::Null,
     }
 }

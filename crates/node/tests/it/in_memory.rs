@@ -8,6 +8,9 @@ use hamsaya_record::accept::Reason;
 use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::cosignature;
 use hamsaya_record::envelope::Envelope;
+use hamsaya_record::key::{Role, SecretKey};
+use hamsaya_record::keyring::{Following, KeyChange};
+use hamsaya_record::logs::Head;
 use hamsaya_record::note::Note;
 use hamsaya_record::statement::{Act, FieldValue, Reference, Rel, Statement, StatementId, hex};
 use hamsaya_record::store::{Crash, Memory, Store};
@@ -520,6 +523,84 @@ fn split_view_settles_no_verdict_by_what_its_keeper_says() {
             assert_eq!((verdict.state, cited), expected, "{name}");
             assert_eq!(world.digest(name), world.digest("P2"), "{name}");
         }
+    }
+}
+
+/// A thief acknowledges with the key of P1's chair. P1 says when its log was still good, and others bear it out: of the
+/// acknowledgement nothing more is settled than that it stands there. One other could be P1's friend. At the heads from before
+/// that, and as was known before it, every node still finds what it found, whatever it has learned since.
+#[test]
+fn stolen_key_settles_no_verdict_by_what_it_signed() {
+    let kept = (State::Kept, vec![]);
+    let disputed = (State::Disputed, vec!["ack"]);
+    for (bearing_out, expected) in [(&["G1"][..], kept.clone()), (&["G2", "P2"], disputed)] {
+        let mut world = World::new();
+        let [old, node] = [key("P1", "chair"), key("P1", "node")];
+        let [new, after] = [[1; 32], [2; 32]].map(|seed| SecretKey::from_seed(old.vkey().name(), seed).unwrap());
+        let (role, vkey) = (Role::Office, old.vkey().clone());
+        let change = |world: &mut World, by: &str, n: u64, change: &KeyChange, keys: &[&SecretKey]| {
+            let mut said = world.said(n);
+            (said.act, said.kind) = (Act::Record, "key".into());
+            (said.party, said.home, said.source) = (by.into(), origin(by), format!("{}/keys/{n}", by.to_lowercase()));
+            said.fields = change.to_fields();
+            if let KeyChange::Confirmed { revocation, .. } = change {
+                said.refs = vec![Reference { rel: Rel::Confirms, id: *revocation }];
+            }
+            let ticket = world.submit(by, Envelope::sign(said.to_payload(), keys).to_leaf());
+            world.settle();
+            world.settle();
+            match world.answers.get(&ticket) {
+                Some(Answer::Logged(receipt)) => receipt.clone(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let named = KeyChange::Named { role, old: vkey.clone(), next: new.vkey().hash() };
+        let good_size = change(&mut world, "P1", 0x71, &named, &[&old, &node]).index + 1;
+        let lodged = lodged(&world);
+        world.submit("P2", lodged.to_leaf());
+        world.settle();
+        let mut ack = world.said(1);
+        (ack.act, ack.kind) = (Act::Answer, "ack".into());
+        ack.refs = vec![Reference { rel: Rel::Answers, id: lodged.statement_id() }];
+        ack.fields = BTreeMap::from([("allegation".to_string(), FieldValue::Text("A1".into()))]);
+        world.submit("P1", Envelope::sign(ack.to_payload(), &[&old]).to_leaf());
+        world.settle();
+        world.settle();
+
+        let asked = world.now.plus(4 * 3600);
+        let found = |world: &World, name: &str, heads: &[Head], known_by: Instant| {
+            let judgment = world.nodes[name].case_at(heads, asked, known_by).unwrap().judge(&Explain::None).unwrap();
+            let verdict = judgment.verdicts.iter().find(|v| v.label == "C14(A1, P1)").unwrap();
+            let cited: Vec<String> = verdict.reasons.disputed.iter().map(|cite| cite.kind.clone()).collect();
+            ((verdict.state, cited), hex(&judgment.digest()))
+        };
+        let (before, known_before) = (world.nodes["P2"].heads(), world.now);
+        let at_first = found(&world, "P2", &before, asked);
+        assert_eq!(at_first.0, (State::Kept, vec![]));
+
+        world.now = world.now.plus(3600);
+        let following = Some(Following { new: new.vkey().clone(), next: after.vkey().hash() });
+        let revoked = KeyChange::Revoked { role, old: vkey.clone(), good_size, following };
+        let revocation = change(&mut world, "P1", 0x72, &revoked, &[&new, &node]).statement_id;
+        let borne_out = KeyChange::Confirmed { log: origin("P1"), old: vkey, good_size, revocation };
+        for (n, by) in (0x73..).zip(bearing_out) {
+            change(&mut world, by, n, &borne_out, &[&key(by, "node")]);
+        }
+        let now = world.nodes["P2"].heads();
+        let one = found(&world, "P2", &now, asked);
+        let cited = expected.1.iter().map(|kind| kind.to_string()).collect();
+        assert_eq!(one.0, (expected.0, cited), "{bearing_out:?}");
+        for name in ["P1", "P2", "G1", "G2"] {
+            assert_eq!(found(&world, name, &now, asked), one, "{name}");
+            assert_eq!(found(&world, name, &before, asked), at_first, "{name} at the heads from before");
+            assert_eq!(found(&world, name, &now, known_before).0, at_first.0, "{name}, as was known before");
+        }
+        // The thief is out.
+        let late = Statement { id: "0193a1b2-c3d4-7e5f-8a9b-0000000000ff".into(), ..ack };
+        let ticket = world.submit("P1", Envelope::sign(late.to_payload(), &[&old]).to_leaf());
+        world.settle();
+        let refused = matches!(&world.answers[&ticket], Answer::Refused(r) if r.reason == Reason::KeyNotInForce);
+        assert!(refused, "{:?}", world.answers[&ticket]);
     }
 }
 

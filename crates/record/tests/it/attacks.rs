@@ -18,6 +18,8 @@
 //!                       node: veto_by_silence_three_of_four_witnesses_are_enough_and_two_are_not
 //! stolen key            stolen_key_gets_no_cosignature_on_another_log_and_is_proven
 //!                       stolen_key_makes_no_other_follow_it
+//!                       stolen_key_disputes_what_it_signed_once_others_bear_it_out
+//!                       node: stolen_key_settles_no_verdict_by_what_it_signed
 //! old disk              old_disk_signs_nothing_before_the_witnesses_are_heard
 //!                       node: old_disk_takes_back_what_the_world_has_seen
 //!                       node: old_disk_that_is_older_than_any_copy_stops
@@ -41,7 +43,9 @@ use hamsaya_record::keyring::{Following, KeyChange};
 use hamsaya_record::log::{Confirmation, Log, LogError};
 use hamsaya_record::logs::{Head, Logged, Logs, VerifiedLog};
 use hamsaya_record::note::{Note, SIGNATURES_MAX};
-use hamsaya_record::statement::{Act, FieldValue, ITEMS_MAX, Occurred, Precision, Statement, StatementId};
+use hamsaya_record::statement::{
+    Act, FieldValue, ITEMS_MAX, Occurred, Precision, Reference, Rel, Statement, StatementId,
+};
 use hamsaya_record::store::Memory;
 use hamsaya_record::tiles::TilesError;
 use hamsaya_record::verify::Replay;
@@ -51,12 +55,13 @@ use std::sync::Arc;
 
 /// The log as a reader holds it, under its newest head.
 fn read(writer: &Writer<Memory>) -> VerifiedLog {
-    let mut replay = Replay::new(P1);
+    let origin = writer.log.origin();
+    let mut replay = Replay::new(origin);
     let size = writer.log.size();
     let leaves = writer.log.tiles().entries(0, size).unwrap();
     leaves.iter().enumerate().for_each(|(index, leaf)| replay.leaf(index as u64, leaf));
     let root = writer.log.tiles().root();
-    replay.under(Head { origin: P1.to_owned(), size, root })
+    replay.under(Head { origin: origin.to_owned(), size, root })
 }
 
 fn logs(writer: &Writer<Memory>) -> Logs {
@@ -443,6 +448,94 @@ fn stolen_key_makes_no_other_follow_it() {
     refused(&case);
     assert_eq!(case.counts(&world, &[(CHAIR, 0)]), Err(Reason::KeyNotInForce));
     assert_eq!(case.counts(&world, &[(CHAIR, 1)]), Ok(()));
+}
+
+/// P1 says that its chair's key was stolen and when the log was still good. One other node that bears it out might be its
+/// friend; of two, one is honest. What the key signed after that is disputed from when the second is known to have said so.
+#[test]
+fn stolen_key_disputes_what_it_signed_once_others_bear_it_out() {
+    let chair = |writer: &mut Writer<Memory>, key: &SecretKey, now: i64| {
+        let said = Statement { source: "p1/chair".to_owned(), ..writer.statement(Act::Notify, "op_notice") };
+        let (seq, prev) = writer.acceptance.next_of("P1", "p1/chair");
+        writer.take(&Envelope::sign(Statement { seq, prev, ..said }.to_payload(), &[key]), START + now)
+    };
+    let change = |writer: &mut Writer<Memory>, change: &KeyChange, keys: &[&SecretKey], now: i64| {
+        let said = Statement { fields: change.to_fields(), ..writer.statement(Act::Record, "key") };
+        let envelope = Envelope::sign(said.to_payload(), keys);
+        (writer.take(&envelope, START + now), envelope.statement_id())
+    };
+    let timed = |writer: &mut Writer<Memory>, witnesses: [&str; 3], at: i64| {
+        let note = writer.cosigned(&witnesses.map(|witness| (witness, START + at)));
+        writer.carry(&[&note], START + at + 1);
+    };
+    let p1 = || Writer::new(Memory::new());
+    let (world, mut log) = (World::new(), p1());
+    let [k0, k1, node] =
+        [keys::nth(&world, CHAIR, 0), keys::nth(&world, CHAIR, 1), world.key("p1.example/node").clone()];
+    let by = ["p2", "g1", "g2"];
+    change(&mut log, &keys::naming(&world, CHAIR), &[&k0, &node], 1);
+    let before = chair(&mut log, &k0, 2);
+    timed(&mut log, by, 10);
+    let good_size = before + 1;
+    let after = chair(&mut log, &k0, 20);
+    let others = log.notice(START + 21);
+    // Of what only the thief has seen, nothing is good, and what no quorum saw is not P1's to choose.
+    let too_late = keys::revoked(&world, CHAIR, 0, log.log.size());
+    let said = Statement { fields: too_late.to_fields(), ..log.statement(Act::Record, "key") };
+    let refused = log.acceptance.check(&Envelope::sign(said.to_payload(), &[&k1, &node])).unwrap_err();
+    assert!(refused.field.ends_with("good_size") && refused.allowed.contains(&good_size.to_string()), "{refused}");
+    timed(&mut log, by, 30);
+    let (said_at, revocation) = change(&mut log, &keys::revoked(&world, CHAIR, 0, good_size), &[&k1, &node], 40);
+    let new = chair(&mut log, &k1, 41);
+    timed(&mut log, by, 50);
+
+    let bears_out = |party: &'static str, good_size: u64, revocation: StatementId, at: i64| {
+        let mut writer = Writer::of(party, Memory::new());
+        let change = KeyChange::Confirmed { log: P1.to_owned(), old: k0.vkey().clone(), good_size, revocation };
+        let mut said = Statement { fields: change.to_fields(), ..writer.statement(Act::Record, "key") };
+        said.refs = vec![Reference { rel: Rel::Confirms, id: revocation }];
+        // Twice is not two.
+        for _ in 0..2 {
+            writer.say(&said, START + at);
+            said = Statement { id: uuid(0x77), source: "more".to_owned(), seq: 0, prev: None, ..said };
+        }
+        let witnesses = ["p1", "p2", "g1", "g2", "o1"].into_iter().filter(|w| *w != party.to_lowercase());
+        let times: Vec<(&str, i64)> = witnesses.map(|witness| (witness, START + at + 10)).collect();
+        let note = writer.cosigned(&times);
+        writer.carry(&[&note], START + at + 11);
+        read(&writer)
+    };
+    let (g1, g2) = (bears_out("G1", good_size, revocation, 60), bears_out("G2", good_size, revocation, 80));
+    let other_size = bears_out("G2", good_size + 1, revocation, 80);
+    let other_statement = bears_out("G2", good_size, StatementId([7; 32]), 80);
+    let founding = Arc::new(world.founding.clone());
+    let under = |others: &[&VerifiedLog]| {
+        let logs = others.iter().copied().cloned().chain([read(&log)]).collect();
+        Logs::verified(&founding, logs)
+    };
+    let known = |logs: &Logs, index: u64, known_by: i64| {
+        let n = logs.entries().iter().position(|e| *e.origin == *P1 && e.index == index).unwrap();
+        logs.logged(n, Instant(START + known_by))
+    };
+    let all = under(&[&g1, &g2]);
+    assert!(matches!(known(&all, after, 999), Logged::Stolen(at) if at.hi == Instant(START + 30)));
+    assert_eq!(known(&all, after, 999), known(&under(&[&g2, &g1]), after, 999), "in whatever order they come");
+    for index in [before, others, said_at, new] {
+        assert!(matches!(known(&all, index, 999), Logged::Within(_)), "{index}");
+    }
+    // The second is known from 90 on; before that, and where it says something else or is not there, nothing is disputed.
+    assert!(matches!(known(&all, after, 89), Logged::Within(_)));
+    assert!(matches!(known(&all, after, 90), Logged::Stolen(_)));
+    for fewer in [&[][..], &[&g1], &[&g2], &[&g1, &other_size], &[&g1, &other_statement]] {
+        assert!(matches!(known(&under(fewer), after, 999), Logged::Within(_)));
+    }
+    // At earlier heads it is as it was.
+    let heads = |size_of_g2: u64| -> Vec<Head> {
+        let size = |head: &Head| if head.origin == g2.head.origin { size_of_g2 } else { head.size };
+        all.heads().iter().map(|head| Head { size: size(head), ..head.clone() }).collect()
+    };
+    assert!(matches!(known(&all.cut(&heads(1)), after, 999), Logged::Within(_)));
+    assert!(matches!(known(&all.cut(&heads(g2.head.size)), after, 999), Logged::Stolen(_)));
 }
 
 /// A disk is put back as it was: the log signs nothing before enough witnesses say that they know of nothing newer.

@@ -9,7 +9,7 @@ use hamsaya_record::envelope::Envelope;
 use hamsaya_record::instant::Instant;
 use hamsaya_record::key::{Role, SecretKey, Vkey};
 use hamsaya_record::keyring::{Following, KeyChange};
-use hamsaya_record::statement::{Act, FieldValue, Statement};
+use hamsaya_record::statement::{Act, FieldValue, Reference, Rel, Statement, StatementId};
 
 pub(crate) const CHAIR: &str = "p1.example/chair";
 const NODE: &str = "p1.example/node";
@@ -48,6 +48,12 @@ pub(crate) fn naming(world: &World, name: &str) -> KeyChange {
 pub(crate) fn replaced(world: &World, name: &str, n: u8) -> KeyChange {
     let following = following(world, name, n);
     KeyChange::Replaced { role: role(name), old: vkey(world, name, n - 1), following }
+}
+
+/// Key `n` was stolen, when so many entries were good; key `n + 1` takes its place.
+pub(crate) fn revoked(world: &World, name: &str, n: u8, good_size: u64) -> KeyChange {
+    let following = Some(following(world, name, n + 1));
+    KeyChange::Revoked { role: role(name), old: vkey(world, name, n), good_size, following }
 }
 
 /// `K1` of `("p1.example/chair", 1)`.
@@ -153,21 +159,21 @@ fn the_nodes_own_key_gives_way_too() {
     assert_eq!((verdict(0), verdict(1)), (Err(Reason::KeyNotInForce), Ok(())));
 }
 
+#[track_caller]
+fn check(world: &World, case: &Case, statement: &Statement, keys: Keys, expected: Result<(), (Reason, &str)>) {
+    let found = case.acceptance.check(&signed(world, statement, keys));
+    match (&found, expected) {
+        (Ok(_), Ok(())) => (),
+        (Err(refusal), Err((reason, words))) if refusal.reason == reason && refusal.to_string().contains(words) => {}
+        _ => panic!("expected {expected:?}, found {found:?}"),
+    }
+}
+
 /// What each clause refuses; beside it, what it lets pass.
 #[test]
 fn refused() {
     let world = World::new();
     let (named, founded) = (up_to(&world, CHAIR, 0), Case::new(&world));
-    #[track_caller]
-    fn check(world: &World, case: &Case, statement: &Statement, keys: Keys, expected: Result<(), (Reason, &str)>) {
-        let found = case.acceptance.check(&signed(world, statement, keys));
-        match (&found, expected) {
-            (Ok(_), Ok(())) => (),
-            (Err(refusal), Err((reason, words))) if refusal.reason == reason && refusal.to_string().contains(words) => {
-            }
-            _ => panic!("expected {expected:?}, found {found:?}"),
-        }
-    }
     let to_k1 = named.changing(&replaced(&world, CHAIR, 1));
     let all: Keys = &[(CHAIR, 0), (CHAIR, 1), (NODE, 0)];
     check(&world, &named, &to_k1, all, Ok(()));
@@ -252,6 +258,104 @@ fn refused() {
     // It is the record's act, in this log.
     let elsewhere = Statement { home: "p2.example/hamsaya/1".to_owned(), ..to_k1.clone() };
     check(&world, &named, &elsewhere, all, Err((Reason::WrongHome, "p2.example")));
+}
+
+/// The same for a key that was stolen.
+#[test]
+fn a_revocation_is_refused() {
+    let world = World::new();
+    let missing = |words| Err((Reason::MissingSignature, words));
+    let bad = |words| Err((Reason::BadField, words));
+    let (founded, named) = (Case::new(&world), up_to(&world, CHAIR, 0));
+    let k0 = named.changing(&revoked(&world, CHAIR, 0, 1));
+    // By the key that was named before, or by a recovery key; the new one and the node's sign in any case.
+    check(&world, &named, &k0, &[(CHAIR, 1), (NODE, 0)], Ok(()));
+    check(&world, &named, &k0, &[(CHAIR, 1)], missing("the node's own key"));
+    check(&world, &named, &k0, &[(NODE, 0)], missing("none by the key that comes"));
+    check(&world, &named, &k0, &[(NODE, 0), (RECOVERY, 0)], missing("none by the key that comes"));
+    let other = KeyChange::Revoked {
+        role: Role::Office,
+        old: vkey(&world, CHAIR, 0),
+        good_size: 1,
+        following: Some(following(&world, CHAIR, 8)),
+    };
+    for case in [&named, &founded] {
+        let said = case.changing(&other);
+        check(&world, case, &said, &[(CHAIR, 8), (NODE, 0)], missing("nor by a recovery key"));
+        check(&world, case, &said, &[(CHAIR, 8), (CHAIR, 0), (NODE, 0)], missing("nor by a recovery key"));
+        check(&world, case, &said, &[(CHAIR, 8), (NODE, 0), ("p2.example/recovery", 0)], missing("nor by a recovery"));
+        check(&world, case, &said, &[(CHAIR, 8), (NODE, 0), (RECOVERY, 0)], Ok(()));
+    }
+    // The node's key cannot speak against itself being stolen; its follower can.
+    let node = up_to(&world, NODE, 0);
+    let n0 = node.changing(&revoked(&world, NODE, 0, 1));
+    check(&world, &node, &n0, &[(NODE, 1)], Ok(()));
+    check(&world, &node, &n0, &[(NODE, 0)], missing("the node's own key"));
+    // Nor the recovery key for itself.
+    let itself = KeyChange::Revoked {
+        role: Role::Recovery,
+        old: vkey(&world, RECOVERY, 0),
+        good_size: 1,
+        following: Some(following(&world, RECOVERY, 8)),
+    };
+    let keys: Keys = &[(RECOVERY, 0), (RECOVERY, 8), (NODE, 0)];
+    check(&world, &founded, &founded.changing(&itself), keys, missing("nor by a recovery key"));
+
+    // Nobody has seen more than the founding; and the founding is everybody's.
+    let size = |good_size: i64| {
+        let mut said = k0.clone();
+        said.fields.insert("good_size".to_owned(), FieldValue::Int(good_size));
+        said
+    };
+    let keys: Keys = &[(CHAIR, 1), (NODE, 0)];
+    check(&world, &named, &size(2), keys, bad("a quorum of witnesses cosigned"));
+    check(&world, &named, &size(0), keys, bad("good_size"));
+    check(&world, &named, &size(-1), keys, bad("good_size"));
+    for name in ["good_size", "next", "new"] {
+        let mut said = k0.clone();
+        said.fields.remove(name);
+        check(&world, &named, &said, keys, bad(name));
+    }
+
+    // One that gave way already was stolen before: then nothing takes its place, and the one that did says so.
+    let gone = up_to(&world, CHAIR, 1);
+    let before = |following| {
+        gone.changing(&KeyChange::Revoked { role: Role::Office, old: vkey(&world, CHAIR, 0), good_size: 1, following })
+    };
+    check(&world, &gone, &before(None), &[(CHAIR, 1), (NODE, 0)], Ok(()));
+    check(&world, &gone, &before(None), &[(RECOVERY, 0), (NODE, 0)], Ok(()));
+    check(&world, &gone, &before(None), &[(NODE, 0)], missing("the key that took its place"));
+    let again = before(Some(following(&world, CHAIR, 2)));
+    check(&world, &gone, &again, &[(CHAIR, 1), (CHAIR, 2), (NODE, 0)], bad("another has taken its place"));
+    let in_force =
+        KeyChange::Revoked { role: Role::Office, old: vkey(&world, CHAIR, 1), good_size: 1, following: None };
+    check(&world, &gone, &gone.changing(&in_force), &[(RECOVERY, 0), (NODE, 0)], bad("the key that takes its place"));
+
+    // It counts at once.
+    let mut said = up_to(&world, CHAIR, 0);
+    said.change(&world, &revoked(&world, CHAIR, 0, 1), &[(CHAIR, 1), (NODE, 0)]).unwrap();
+    assert_eq!(said.counts(&world, &[(CHAIR, 0)]), Err(Reason::KeyNotInForce));
+    assert_eq!(said.counts(&world, &[(CHAIR, 1)]), Ok(()));
+
+    // Who bears it out says so in his own log, of a log that there is.
+    let confirming = |log: &str, party: &str, home: &str| {
+        let old = vkey(&world, CHAIR, 0);
+        let change = KeyChange::Confirmed { log: log.to_owned(), old, good_size: 1, revocation: StatementId([7; 32]) };
+        let mut said = Statement { party: party.to_owned(), home: home.to_owned(), ..named.changing(&change) };
+        said.refs = vec![Reference { rel: Rel::Confirms, id: StatementId([7; 32]) }];
+        said
+    };
+    let p2 = "p2.example/hamsaya/1";
+    let theirs = Case { acceptance: Acceptance::found(p2, &world.founding_leaf).unwrap(), ..Case::new(&world) };
+    let node: Keys = &[("p2.example/node", 0)];
+    check(&world, &theirs, &confirming(P1, "P2", p2), node, Ok(()));
+    check(&world, &theirs, &confirming(P1, "P2", p2), &[("p2.example/chair", 0)], missing("the node's own key"));
+    let g1: Keys = &[("g1.example/node", 0)];
+    check(&world, &theirs, &confirming(P1, "G1", p2), g1, Err((Reason::NotAuthor, "P2, who keeps this log")));
+    check(&world, &theirs, &confirming("p9.example/hamsaya/1", "P2", p2), node, bad("p9.example"));
+    let mut more = confirming(P1, "P2", p2);
+    more.fields.insert("role".to_owned(), FieldValue::Text("office".to_owned()));
+    check(&world, &theirs, &more, node, Err((Reason::UnknownField, "role")));
 }
 
 /// What was signed before and comes after the key is gone does not count, whatever time it claims; what is here already is

@@ -19,8 +19,9 @@ pub(crate) fn uuid(n: u64) -> String {
     format!("0193a1b2-c3d4-7e5f-8a9b-{n:012x}")
 }
 
-/// A log of P1 that takes statements as a node would.
+/// A log, of P1 if nothing else is said, that takes statements as a node would.
 pub(crate) struct Writer<S> {
+    party: &'static str,
     pub(crate) world: World,
     pub(crate) log: Log<S>,
     pub(crate) acceptance: Acceptance,
@@ -29,11 +30,20 @@ pub(crate) struct Writer<S> {
 
 impl<S: Store> Writer<S> {
     pub(crate) fn new(store: S) -> Writer<S> {
+        Writer::of("P1", store)
+    }
+
+    pub(crate) fn of(party: &'static str, store: S) -> Writer<S> {
         let world = World::new();
-        let mut log = Log::open(store, world.key(P1).clone(), |_, _| ()).unwrap();
+        let origin = world.founding.member(party).and_then(|member| member.origin.clone()).unwrap();
+        let mut log = Log::open(store, world.key(&origin).clone(), |_, _| ()).unwrap();
         log.append(&[&world.founding_leaf], Instant(START)).unwrap();
-        let acceptance = Acceptance::found(P1, &world.founding_leaf).unwrap();
-        Writer { world, log, acceptance, said: 0 }
+        let acceptance = Acceptance::found(&origin, &world.founding_leaf).unwrap();
+        Writer { party, world, log, acceptance, said: 0 }
+    }
+
+    fn host(&self, what: &str) -> String {
+        format!("{}{what}", self.party.to_lowercase())
     }
 
     pub(crate) fn statement(&mut self, act: Act, kind: &str) -> Statement {
@@ -43,19 +53,24 @@ impl<S: Store> Writer<S> {
             act,
             kind,
             &uuid(self.said),
-            "P1",
-            P1,
+            self.party,
+            self.acceptance.origin(),
             Instant(START + self.said as i64),
         );
-        s.source = "p1/node".to_owned();
-        (s.seq, s.prev) = self.acceptance.next_of("P1", "p1/node");
+        s.source = self.host("/node");
+        (s.seq, s.prev) = self.acceptance.next_of(self.party, &s.source);
         s
     }
 
     /// Signs, accepts and appends; gives the index.
     pub(crate) fn say(&mut self, statement: &Statement, now: i64) -> u64 {
-        let envelope = Envelope::sign(statement.to_payload(), &[self.world.key("p1.example/node")]);
-        let accepted = self.acceptance.check(&envelope).unwrap();
+        let key = self.world.key(&self.host(".example/node")).clone();
+        self.take(&Envelope::sign(statement.to_payload(), &[&key]), now)
+    }
+
+    /// Accepts and appends; gives the index.
+    pub(crate) fn take(&mut self, envelope: &Envelope, now: i64) -> u64 {
+        let accepted = self.acceptance.check(envelope).unwrap();
         self.acceptance.apply(&accepted);
         self.log.append(&[envelope.to_leaf()], Instant(now)).unwrap().first_index
     }
