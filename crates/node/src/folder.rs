@@ -1,7 +1,7 @@
 //! The folder of a node, as a running node reads it.
 //!
 //! ```text
-//! node.toml  keys/log.key  keys/witness.key  keys/node.key  founding.json  agreement/  log/  peers/<hash>/  witness/
+//! node.toml  keys/log.key  keys/witness.key  keys/node.key  keys/next/node.key  keys/old/node-….key  founding.json  agreement/  log/  peers/<hash>/  witness/
 //! ```
 //! Opening it reads and checks every byte of every log; nothing is repaired by guessing, and what does not fit is named
 //! with its path.
@@ -101,7 +101,8 @@ impl Folder {
         let is_witness = config.member_role().is_ok_and(|role| role == MemberRole::Witness);
         let key = |file: &str| read_key(&dir.join("keys").join(format!("{file}.key")));
         let log = if is_witness { None } else { Some(key("log")?) };
-        let keys = Keys { log, witness: key("witness")?, node: key("node")? };
+        let keys =
+            Keys { log, witness: key("witness")?, node: key("node")?, other_nodes: other_nodes(&dir.join("keys"))? };
         let mut founding_leaf = read(&dir.join("founding.json"))?;
         if founding_leaf.ends_with(b"\n") {
             founding_leaf.pop();
@@ -200,6 +201,16 @@ fn read_key(path: &Path) -> Result<SecretKey, FolderError> {
     let text = String::from_utf8_lossy(&read(path)?).into_owned();
     check_mode(path)?;
     SecretKey::parse(&text).map_err(|error| FolderError::Key { path: path.to_path_buf(), error })
+}
+
+/// The node key that comes next, if it lies here, and those that gave way.
+fn other_nodes(keys: &Path) -> Result<Vec<SecretKey>, FolderError> {
+    let old = fs::read_dir(keys.join("old")).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_node = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("node-"));
+    let mut paths: Vec<PathBuf> = old.filter(is_node).collect();
+    paths.sort();
+    paths.insert(0, keys.join("next/node.key"));
+    paths.iter().filter(|path| path.exists()).map(|path| read_key(path)).collect()
 }
 
 /// The bucket in which a node keeps its record; `None` if that is its folder.

@@ -344,6 +344,16 @@ pub struct Keys {
     pub witness: SecretKey,
     /// Signs what the node itself states.
     pub node: SecretKey,
+    /// The one after it, and those before: its log says which counts, and an old disk may say another.
+    pub other_nodes: Vec<SecretKey>,
+}
+
+impl Keys {
+    /// The key with which the node states the next entry of its log; `None`: the log knows another.
+    pub(crate) fn node_for(&self, acceptance: &Acceptance) -> Option<&SecretKey> {
+        let counts = |key: &&SecretKey| acceptance.keyring().in_force(&key.keyid(), acceptance.size()).is_some();
+        [&self.node].into_iter().chain(&self.other_nodes).find(counts)
+    }
 }
 
 /// Who a node is.
@@ -454,6 +464,7 @@ impl<S: Store> Node<S> {
             let store = stores.log.ok_or_else(|| missing(origin))?;
             let log = Log::open(store, key, |index, leaf| held.replay(index, leaf)).map_err(|e| tiles("log", e))?;
             held.check(origin)?;
+            check_node_key(&setup, &founding, &held.acceptance)?;
             held.times(&mut timed);
             let policy = founding.policy(origin).cloned().ok_or_else(|| missing(origin))?;
             own = Some(Own::new(log, held, policy, &founding, &setup));
@@ -772,9 +783,12 @@ fn check_identity(setup: &Setup, founding: &Founding) -> Result<MemberRole, Open
         let names: Vec<&str> = founding.members().iter().map(|m| m.name.as_str()).collect();
         return misfit(format!("name {}", setup.name), format!("a member: {}", names.join(" ")));
     };
-    let keys = [(Role::Witness, Some(&setup.keys.witness)), (Role::Node, Some(&setup.keys.node))];
-    let log = member.origin.is_some().then_some((Role::Log, setup.keys.log.as_ref()));
-    for (role, key) in keys.into_iter().chain(log) {
+    // The node key of who keeps a log is what his log says.
+    let keys = match member.origin {
+        Some(_) => (Role::Log, setup.keys.log.as_ref()),
+        None => (Role::Node, Some(&setup.keys.node)),
+    };
+    for (role, key) in [(Role::Witness, Some(&setup.keys.witness)), keys] {
         let Some(founded) = founding.keys_of(role).find(|k| k.node == setup.name) else {
             return misfit(format!("no {role} key of {} in the founding", setup.name), format!("a key of role {role}"));
         };
@@ -792,6 +806,23 @@ fn check_identity(setup: &Setup, founding: &Founding) -> Result<MemberRole, Open
             misfit("no agreement".to_string(), StatementId(founding.agreement()).to_string())
         }
         _ => Ok(member.role),
+    }
+}
+
+/// One of the node keys at hand must be the founding's, or the one that followed it in the log.
+fn check_node_key(setup: &Setup, founding: &Founding, acceptance: &Acceptance) -> Result<(), OpenError> {
+    let is_own = |key: &SecretKey| {
+        let known = acceptance.keyring().get(&key.keyid());
+        known.is_some_and(|k| k.key.node == setup.name && k.key.role == Role::Node && k.key.vkey == *key.vkey())
+    };
+    match setup.keys.node_for(acceptance) {
+        Some(key) if is_own(key) => Ok(()),
+        _ => {
+            let founded = founding.keys_of(Role::Node).find(|k| k.node == setup.name).map(|k| k.vkey.keyid());
+            let newest = founded.and_then(|keyid| acceptance.keyring().newest(&keyid)).map(|k| k.key.vkey.keyid());
+            let expected = newest.unwrap_or_else(|| format!("a node key of {}", setup.name));
+            Err(OpenError::Misfit { found: format!("node key {}", setup.keys.node.keyid()), expected })
+        }
     }
 }
 

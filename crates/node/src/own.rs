@@ -535,9 +535,11 @@ impl<S: Store> Node<S> {
     pub fn stated(&self, kind: &str, fields: BTreeMap<String, FieldValue>) -> Option<Envelope> {
         let (now, own) = (self.at.now?, self.own.as_ref()?);
         let seen = self.copies.values().filter_map(|copy| copy.follower.checkpoint()).filter_map(head_of).collect();
+        let acceptance = &own.held.acceptance;
         let author = crate::author::Author {
-            acceptance: &own.held.acceptance,
-            key: &self.setup.keys.node,
+            acceptance,
+            // If none counts, the statement is refused, and the refusal says which was found.
+            key: self.setup.keys.node_for(acceptance).unwrap_or(&self.setup.keys.node),
             name: &self.setup.name,
             seen,
         };

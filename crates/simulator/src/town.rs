@@ -86,6 +86,7 @@ pub(crate) fn setup(name: &str, agreement: &Arc<Agreement>, founding_leaf: &[u8]
             log: has_log(name).then(|| key(name, "log")),
             witness: key(name, "witness"),
             node: key(name, "node"),
+            other_nodes: Vec::new(),
         },
         founding_leaf: founding_leaf.to_vec(),
         agreement: has_log(name).then(|| agreement.clone()),

@@ -39,6 +39,8 @@ struct World {
     /// Who is shown this checkpoint, and no newer one, by whom.
     stale: BTreeMap<(String, String), Vec<u8>>,
     refusals_s: u64,
+    /// Node keys that are at hand beside the founding's; with any, the first is the one in `keys/node.key`.
+    node_keys: BTreeMap<String, Vec<SecretKey>>,
     now: Instant,
     /// Seconds that clocks are ahead; with any, nodes take time as the system's.
     ahead_s: BTreeMap<String, i64>,
@@ -67,6 +69,7 @@ impl World {
             withheld: BTreeSet::new(),
             stale: BTreeMap::new(),
             refusals_s: 0,
+            node_keys: BTreeMap::new(),
             now: START,
             ahead_s: ahead_s.into_iter().map(|(name, s)| (name.to_string(), s)).collect(),
             elapsed_ms: 0,
@@ -92,6 +95,9 @@ impl World {
         let stores = Stores { log: with_log.then_some(disk.log), witness: Some(disk.witness), copies: all };
         let mut setup = setup(name, &self.agreement, &self.leaf);
         setup.pacing.refusals_s = self.refusals_s;
+        if let Some([first, others @ ..]) = self.node_keys.get(name).map(Vec::as_slice) {
+            (setup.keys.node, setup.keys.other_nodes) = (first.clone(), others.to_vec());
+        }
         setup.skew_s_max = Some(SKEW_S_MAX).filter(|_| !self.ahead_s.is_empty());
         let node = Node::open(setup, stores).unwrap();
         self.nodes.insert(name.into(), node);
@@ -602,6 +608,54 @@ fn stolen_key_settles_no_verdict_by_what_it_signed() {
         let refused = matches!(&world.answers[&ticket], Answer::Refused(r) if r.reason == Reason::KeyNotInForce);
         assert!(refused, "{:?}", world.answers[&ticket]);
     }
+}
+
+/// The node's own key gives way while the node runs: with the next one at hand it goes on with that. After a start it takes
+/// what the log says, whichever file that is in; with none of them it does not start.
+#[test]
+fn the_nodes_own_key_gives_way_while_it_runs() {
+    let mut world = World::new();
+    let old = key("P1", "node");
+    let [new, after] = [[1; 32], [2; 32]].map(|seed| SecretKey::from_seed(old.vkey().name(), seed).unwrap());
+    world.stop("P1");
+    world.node_keys.insert("P1".into(), vec![old.clone(), new.clone()]);
+    world.start("P1");
+    world.settle();
+    let (role, vkey) = (Role::Node, old.vkey().clone());
+    let following = Following { new: new.vkey().clone(), next: after.vkey().hash() };
+    let named = KeyChange::Named { role, old: vkey.clone(), next: new.vkey().hash() };
+    let replaced = KeyChange::Replaced { role, old: vkey, following };
+    for (n, change, keys) in [(0x81, &named, &[&old][..]), (0x82, &replaced, &[&old, &new])] {
+        let mut said = world.said(n);
+        (said.act, said.kind, said.source) = (Act::Record, "key".into(), format!("p1/keys/{n}"));
+        said.fields = change.to_fields();
+        let ticket = world.submit("P1", Envelope::sign(said.to_payload(), keys).to_leaf());
+        world.settle();
+        assert!(matches!(world.answers[&ticket], Answer::Logged(_)), "{:?}", world.answers[&ticket]);
+    }
+    world.settle();
+    // What it says for itself about the time of that entry, it says with the new key.
+    let last = |world: &World, name: &str| {
+        let logs = world.nodes[name].logs_at(&world.nodes[name].heads());
+        let own = logs.entries().iter().rfind(|e| *e.origin == *origin("P1")).unwrap().clone();
+        (own.statement.kind.clone(), own.signers[0].keyid.clone())
+    };
+    assert_eq!(last(&world, "P1"), ("checkpoints".to_string(), new.keyid()));
+    assert_eq!(last(&world, "G2"), last(&world, "P1"), "on every mirror alike");
+    assert_eq!(world.nodes["P1"].alarms(), &[] as &[String]);
+    for at_hand in [vec![new.clone()], vec![old.clone(), new.clone()], vec![new, after, old.clone()]] {
+        world.stop("P1");
+        world.node_keys.insert("P1".into(), at_hand);
+        world.start("P1");
+        world.settle();
+        assert_eq!(world.nodes["P1"].status(), &Status::Running);
+    }
+    world.stop("P1");
+    let disk = &world.disks["P1"];
+    let stores =
+        Stores { log: Some(disk.log.clone()), witness: Some(disk.witness.clone()), copies: disk.copies.clone() };
+    let refused = Node::open(setup("P1", &world.agreement, &world.leaf), stores).unwrap_err().to_string();
+    assert!(refused.contains(&old.keyid()) && refused.contains("expected p1.example/node+"), "{refused}");
 }
 
 /// A node on an old disk finds two trees of another log before it has its own entries back. It says so after them: a

@@ -91,6 +91,7 @@ pub fn setup(name: &str, agreement: &Arc<Agreement>, founding_leaf: &[u8]) -> Se
             log: (name != "O1").then(|| key(name, "log")),
             witness: key(name, "witness"),
             node: key(name, "node"),
+            other_nodes: Vec::new(),
         },
         founding_leaf: founding_leaf.to_vec(),
         agreement: (name != "O1").then(|| agreement.clone()),
