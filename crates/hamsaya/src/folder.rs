@@ -102,7 +102,6 @@ impl Folder {
             Role::Witness | Role::Mirror => SecretKey::cosigner_from_seed(name, seed),
             _ => SecretKey::from_seed(name, seed),
         }?;
-        fs::create_dir_all(self.path("keys"))?;
         write_secret(&self.path("keys").join(format!("{file}.key")), &format!("{}\n", key.to_text()))?;
         Ok(key)
     }
@@ -113,8 +112,31 @@ fn read_key(path: &Path) -> Result<SecretKey> {
     SecretKey::parse(&text).with_context(|| format!("{} holds no key", path.display()))
 }
 
-/// Only its owner may read it.
+/// Writes a file that is there whole or not at all, whatever happens.
+pub fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+    let parent = path.parent().context("a file lies in a folder")?;
+    fs::create_dir_all(parent)?;
+    let half = path.with_extension("half");
+    let mut file = fs::File::create(&half)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(half, path)?;
+    sync_folder(parent)
+}
+
+/// What was renamed in a folder stays so whatever happens.
+pub fn sync_folder(path: &Path) -> Result<()> {
+    // Elsewhere a folder cannot be opened to be synced.
+    if cfg!(unix) && path.exists() {
+        fs::File::open(path)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Only its owner may read it. It is on the disk when this returns: what names it may leave.
 fn write_secret(path: &Path, text: &str) -> Result<()> {
+    let parent = path.parent().context("a key lies in a folder")?;
+    fs::create_dir_all(parent)?;
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -124,5 +146,7 @@ fn write_secret(path: &Path, text: &str) -> Result<()> {
             .at(path.display())
             .hint("a key is never written over another: move the old one away first")
     })?;
-    Ok(file.write_all(text.as_bytes())?)
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    sync_folder(parent)
 }

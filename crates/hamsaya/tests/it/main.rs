@@ -2,6 +2,7 @@
 mod agreement;
 mod command;
 mod demo;
+mod keys;
 mod messages;
 mod monitor;
 mod reference;
