@@ -81,12 +81,17 @@ impl Copies {
         let missing = || Complaint::new(format!("{origin} has no entry {index}")).at(self.dir.display());
         let leaf = copy.leaf(index)?.ok_or_else(missing)?;
         let notes = self.notes([copy]);
+        let mut keys = Vec::new();
+        for entry in copy.replay.entries.iter().filter(|e| e.statement.kind == "key" && e.index < index) {
+            keys.extend(copy.leaf(entry.index)?.map(|leaf| (entry.index, leaf)));
+        }
         let parts = Parts {
             origin,
             index,
             leaf: &leaf,
             founding_leaf: &self.folder.founding_leaf,
             notes: &notes,
+            keys: &keys,
             disclosures: &[],
         };
         Ok(exhibit::write(&parts, |level, n| copy.hash(level, n))?)

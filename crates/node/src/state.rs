@@ -218,12 +218,17 @@ impl<S: Store> Node<S> {
         let leaf = self.leaf(origin, index)?;
         let mut notes = self.logged_notes();
         notes.extend(self.published(origin).cloned());
+        let held = self.all_held();
+        let entries = held.get(origin).into_iter().flat_map(|h| h.entries());
+        let of_keys = entries.filter(|e| e.statement.kind == "key" && e.index < index);
+        let keys: Vec<(u64, Vec<u8>)> = of_keys.filter_map(|e| Some((e.index, self.leaf(origin, e.index)?))).collect();
         let parts = Parts {
             origin,
             index,
             leaf: &leaf,
             founding_leaf: &self.setup.founding_leaf,
             notes: &notes,
+            keys: &keys,
             disclosures: &[],
         };
         let tiles = self.tiles(origin)?;

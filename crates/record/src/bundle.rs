@@ -20,6 +20,7 @@ use crate::envelope::Envelope;
 use crate::exhibit::{Claim, ExhibitError, Step, check_signers, claims, least, read_cosigned};
 use crate::founding::Founding;
 use crate::instant::Instant;
+use crate::keyring::Keyring;
 use crate::logs::Signer;
 use crate::merkle::{Edge, Hash, Roots, leaf_hash};
 use crate::note::Note;
@@ -162,7 +163,8 @@ pub fn is_bundle(bytes: &[u8]) -> bool {
 }
 
 /// An entry as the public sees it, or the rule under which it does not. One rule for who makes a bundle and who reads it.
-fn public(leaf: &[u8], founding: &Founding, origin: &str, index: u64) -> Result<Shown, Rule> {
+/// `keyring` takes up what entries that are shown say of keys; what a withheld one says, no reader can follow.
+fn public(leaf: &[u8], founding: &Founding, keyring: &mut Keyring, origin: &str, index: u64) -> Result<Shown, Rule> {
     let envelope = Envelope::parse_leaf(leaf).map_err(|_| Rule::Unreadable)?;
     let statement = Statement::parse(&envelope.payload).map_err(|_| Rule::Unreadable)?;
     if statement.agreement != founding.agreement() || statement.home != origin {
@@ -181,7 +183,10 @@ fn public(leaf: &[u8], founding: &Founding, origin: &str, index: u64) -> Result<
     if statement.place.as_ref().is_some_and(|place| place.precision_m < PUBLIC_PRECISION_M) {
         return Err(Rule::Place);
     }
-    let signers = check_signers(&envelope, &statement, founding, index).map_err(|_| Rule::Unreadable)?;
+    let signers = check_signers(&envelope, &statement, founding, keyring, index).map_err(|_| Rule::Unreadable)?;
+    if statement.kind == "key" {
+        keyring.follow(&statement, &signers, index).map_err(|_| Rule::Unreadable)?;
+    }
     Ok(Shown { index, statement, signers })
 }
 
@@ -229,13 +234,13 @@ pub fn write(
         let Some(cosigned) = largest else { continue };
         let note = cosigned.note(|lines| Some(lines.first_key_value()?.1));
         files.insert(format!("logs/{count:02}/checkpoint"), note.to_text().into_bytes());
-        let mut hashes = String::new();
+        let (mut hashes, mut keyring) = (String::new(), Keyring::founded(&founding));
         for (index, leaf) in (0..cosigned.checkpoint.size).zip(leaves) {
             hashes += &(STANDARD.encode(leaf_hash(leaf)) + "\n");
             if leaf == founding_leaf {
                 continue;
             }
-            match public(leaf, &founding, origin, index) {
+            match public(leaf, &founding, &mut keyring, origin, index) {
                 Ok(entry) => {
                     redactions.extend(salted(origin, index, &entry.statement));
                     files.insert(entry_path(count, index), leaf.clone());
@@ -354,6 +359,7 @@ fn read_log(
         return Err(fail(&hashes_name, found, format!("the {size} hashes of the cosigned tree")));
     }
     let (mut shown, mut withheld) = (Vec::new(), Vec::new());
+    let mut keyring = Keyring::founded(founding);
     for (index, hash) in (0..).zip(&hashes) {
         let name = entry_path(count, index);
         match files.remove(&name) {
@@ -363,7 +369,7 @@ fn read_log(
                 if leaf_hash(&leaf) != *hash {
                     return Err(fail(&name, "other bytes", "the entry of this hash"));
                 }
-                let entry = public(&leaf, founding, origin, index).map_err(|rule| {
+                let entry = public(&leaf, founding, &mut keyring, origin, index).map_err(|rule| {
                     fail(&name, format!("an entry that is withheld under {}", rule.name()), "public entries")
                 })?;
                 shown.push(entry);

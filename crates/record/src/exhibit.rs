@@ -8,6 +8,7 @@
 //!   disclosures.txt              salted fields that the holder chose to show, one a line
 //!   policy.txt                   who the witnesses are, and how many make a quorum
 //!   keys/founding.dsse.json      entry 0, which names all keys; keys/founding.tlog-proof: it is entry 0
+//!   keys/000000000090.dsse.json  entries of kind `key` before it, and the proof of each: keys that took another's place
 //!
 //! 5d41402abc4b.exhibit.zip       the other kind: two checkpoints that one log signed and that cannot both be true
 //!   first.note, second.note      the smaller first; consistency.txt: the root that the second has at the first's size, and
@@ -16,7 +17,8 @@
 //! ```
 //! [`verify`] needs no network, no node and no clock. What it cannot know is whether this founding is the one the reader
 //! means: it reports the founding's id and the agreement's, to be compared with what both sides signed. The interval it
-//! gives is proven by these two checkpoints alone; more checkpoints might narrow it.
+//! gives is proven by these two checkpoints alone; more checkpoints might narrow it. Nor can it know what was left out: that a
+//! key had given way already, or was stolen, is in the log, and shows only in an exhibit whose maker put it there.
 use crate::archive;
 use crate::checkpoint::{Checkpoint, hash};
 use crate::cosignature;
@@ -25,7 +27,7 @@ use crate::equivocation::Equivocation;
 use crate::founding::Founding;
 use crate::instant::Instant;
 use crate::key::Vkey;
-use crate::keyring::Keyring;
+use crate::keyring::{KeyChange, Keyring};
 use crate::logs::{Entry, LoggedAt, Signer};
 use crate::merkle::{self, Hash, leaf_hash};
 use crate::note::{Note, NoteSignature};
@@ -71,6 +73,8 @@ pub struct Parts<'p> {
     pub founding_leaf: &'p [u8],
     /// Cosigned checkpoints of the log, in any order; others are passed over. See [`notes`].
     pub notes: &'p [Note],
+    /// Entries of kind `key` in the log that count, with their indexes; those after the entry are passed over.
+    pub keys: &'p [(u64, Vec<u8>)],
     /// Disclosures to show: base64url of `[salt,name,value]`.
     pub disclosures: &'p [String],
 }
@@ -358,29 +362,48 @@ pub fn write<E: fmt::Display>(
     };
 
     let mut files = BTreeMap::from([
-        (STATEMENT, parts.leaf.to_vec()),
-        (POLICY, policy_text.as_bytes().to_vec()),
-        (FOUNDING, parts.founding_leaf.to_vec()),
-        (PROOF, prove(parts.index)?),
-        (FOUNDING_PROOF, prove(0)?),
+        (STATEMENT.to_owned(), parts.leaf.to_vec()),
+        (POLICY.to_owned(), policy_text.as_bytes().to_vec()),
+        (FOUNDING.to_owned(), parts.founding_leaf.to_vec()),
+        (PROOF.to_owned(), prove(parts.index)?),
+        (FOUNDING_PROOF.to_owned(), prove(0)?),
     ]);
+    for (index, leaf) in parts.keys.iter().filter(|(index, _)| *index < parts.index) {
+        files.insert(key_file(*index), leaf.clone());
+        files.insert(key_proof_file(*index), prove(*index)?);
+    }
     if let Some(before) = before {
         let proof = merkle::prove_consistency(before.checkpoint.size, size, &mut read).map_err(hashes)?;
         let lines = proof.ok_or_else(short)?.into_iter().map(|hash| STANDARD.encode(hash) + "\n").collect::<String>();
-        files.insert(CONSISTENCY, lines.into_bytes());
-        files.insert(BEFORE, before.note(|lines| Some(lines.last_key_value()?.1)).to_text().into_bytes());
+        files.insert(CONSISTENCY.to_owned(), lines.into_bytes());
+        files.insert(BEFORE.to_owned(), before.note(|lines| Some(lines.last_key_value()?.1)).to_text().into_bytes());
     }
     if !parts.disclosures.is_empty() {
         let mut lines = parts.disclosures.to_vec();
         lines.sort_unstable();
         lines.dedup();
-        files.insert(DISCLOSURES, lines.into_iter().map(|line| line + "\n").collect::<String>().into_bytes());
+        files
+            .insert(DISCLOSURES.to_owned(), lines.into_iter().map(|line| line + "\n").collect::<String>().into_bytes());
     }
     let bytes =
         archive::write(&files).map_err(|error| WriteError::Parts(fail(Step::Archive, error, "files to archive")))?;
     // Nobody should carry an exhibit to the other side that does not hold.
     verify(&bytes).map_err(WriteError::Parts)?;
     Ok(bytes)
+}
+
+fn key_file(index: u64) -> String {
+    format!("keys/{index:012}.dsse.json")
+}
+
+fn key_proof_file(index: u64) -> String {
+    format!("keys/{index:012}.tlog-proof")
+}
+
+/// The entry whose bytes or proof a file holds.
+fn key_index(name: &str) -> Option<u64> {
+    let index = name.strip_prefix("keys/")?.split('.').next()?.parse().ok()?;
+    (name == key_file(index) || name == key_proof_file(index)).then_some(index)
 }
 
 /// The files of an exhibit's archive.
@@ -390,7 +413,7 @@ fn extract(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, ExhibitError> {
         fail(Step::Archive, format!("{place}{}", broken.found), broken.allowed)
     })?;
     let known = [STATEMENT, PROOF, BEFORE, CONSISTENCY, POLICY, DISCLOSURES, FOUNDING, FOUNDING_PROOF, FIRST, SECOND];
-    if let Some(name) = files.keys().find(|name| !known.contains(&name.as_str())) {
+    if let Some(name) = files.keys().find(|name| !known.contains(&name.as_str()) && key_index(name).is_none()) {
         return Err(fail(Step::Archive, format!("a file {name:?}"), "the files of an exhibit"));
     }
     Ok(files)
@@ -558,7 +581,8 @@ fn check_statement(files: &BTreeMap<String, Vec<u8>>) -> Result<ExhibitReport, E
     if statement.home != origin && leaf != founding_leaf {
         return Err(fail(Step::Statement, format!("a statement for log {:?}", statement.home), &origin));
     }
-    let signers = check_signers(&envelope, &statement, &founding, proof.index)?;
+    let keyring = read_keyring(files, &founding, policy, &proof)?;
+    let signers = check_signers(&envelope, &statement, &founding, &keyring, proof.index)?;
 
     let (checkpoint, with) = check_proof(&proof, &leaf_hash(leaf), &origin, &founding, policy)?;
     let founded = read_proof(file(FOUNDING_PROOF)?)?;
@@ -601,18 +625,55 @@ fn read_proof(bytes: &[u8]) -> Result<Proof, ExhibitError> {
     Ok(proof)
 }
 
+/// The keys in force at the entry, as far as the entries of kind `key` show that came with it. Each is proven to be where it
+/// says, and may be said there.
+fn read_keyring(
+    files: &BTreeMap<String, Vec<u8>>,
+    founding: &Founding,
+    policy: &Policy,
+    proof: &Proof,
+) -> Result<Keyring, ExhibitError> {
+    let mut keyring = Keyring::founded(founding);
+    // They are named by their indexes, in as many digits, so they come in order.
+    for (name, index) in files.keys().filter_map(|name| Some((name, key_index(name)?))) {
+        let (Some(leaf), Some(shown)) = (files.get(&key_file(index)), files.get(&key_proof_file(index))) else {
+            return Err(fail(Step::Archive, name, "an entry of kind `key` with its proof"));
+        };
+        if *name != key_file(index) {
+            continue; // The proof was read with the entry.
+        }
+        let shown = read_proof(shown)?;
+        if shown.index != index || index >= proof.index || shown.note != proof.note {
+            return Err(fail(Step::Proof, name, "an earlier entry under the same checkpoint"));
+        }
+        let checkpoint = shown.verify(&leaf_hash(leaf), policy);
+        let origin = checkpoint.map_err(|error| fail(Step::Proof, error, "a proof that holds"))?.origin;
+        let envelope = Envelope::parse_leaf(leaf).map_err(|error| fail(Step::Signatures, error, "an entry"))?;
+        let said = Statement::parse(&envelope.payload).map_err(|error| fail(Step::Signatures, error, "a statement"))?;
+        if said.agreement != founding.agreement() || said.home != origin || said.kind != "key" {
+            return Err(fail(Step::Signatures, name, "a statement of kind `key` for this log"));
+        }
+        let signers = check_signers(&envelope, &said, founding, &keyring, index)?;
+        keyring.follow(&said, &signers, index).map_err(|error| fail(Step::Signatures, error, "keys that follow"))?;
+    }
+    Ok(keyring)
+}
+
 /// Whose keys signed; all known must fit, and the party that speaks is among them.
 pub(crate) fn check_signers(
     envelope: &Envelope,
     statement: &Statement,
     founding: &Founding,
+    keyring: &Keyring,
     index: u64,
 ) -> Result<Vec<Signer>, ExhibitError> {
-    let keyring = Keyring::founded(founding);
+    let change = if statement.kind == "key" { KeyChange::of(statement).ok() } else { None };
+    let coming = change.and_then(|change| change.coming(&statement.party));
     let message = pae(&envelope.payload);
     let mut signers = Vec::new();
     for signature in &envelope.signatures {
-        let Some(key) = keyring.in_force(&signature.keyid, index) else { continue };
+        let comes = coming.as_ref().filter(|key| key.vkey.keyid() == signature.keyid);
+        let Some(key) = keyring.in_force(&signature.keyid, index).or(comes) else { continue };
         if !signature.sig.as_slice().try_into().is_ok_and(|sig| key.vkey.verify(&message, sig)) {
             let found = format!("a signature by {} that fails", signature.keyid);
             return Err(fail(Step::Signatures, found, "signatures over the statement"));
@@ -621,7 +682,7 @@ pub(crate) fn check_signers(
         signers.push(Signer { keyid: signature.keyid.clone(), node, role });
     }
     if signers.is_empty() {
-        return Err(fail(Step::Signatures, "none by a key of the founding", "at least one"));
+        return Err(fail(Step::Signatures, "none by a key of the founding, nor by one that followed", "at least one"));
     }
     if founding.member(&statement.party).is_some() && !signers.iter().any(|s| s.node == statement.party) {
         return Err(fail(Step::Signatures, format!("none by {}", statement.party), "one by the party that speaks"));

@@ -393,6 +393,15 @@ impl Keyring {
         }
     }
 
+    /// Takes a statement of kind `key` as entry `index`, if it may be said; for readers who hold some of the log's entries only
+    /// and cannot know what its witnesses had seen.
+    pub(crate) fn follow(&mut self, statement: &Statement, signers: &[Signer], index: u64) -> Result<(), Refusal> {
+        let change = KeyChange::of(statement)?;
+        self.check(&change, &statement.party, signers, index, u64::MAX)?;
+        self.apply(&change, index);
+        Ok(())
+    }
+
     /// Neither a key that comes, nor the one after it, was ever in use here.
     fn check_following(&self, change: &KeyChange, following: Option<&Following>) -> Result<(), Refusal> {
         if let Some(Following { new, .. }) = following

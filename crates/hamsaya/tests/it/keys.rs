@@ -173,7 +173,18 @@ fn keys_follow_one_another_whatever_is_interrupted() {
     assert!(too_much.err.contains("good_size"), "{}", too_much.err);
     let revoke = ["keys", "revoke", dir, "chair", "--good-size", &stolen.to_string()];
     let entry = format!("P1#{}", index(&ran(&revoke)));
-    assert_eq!(hamsaya(&thief).code, 0, "the desk has the new key");
+    // The desk has the new key; and whoever holds the exhibit can follow from the founding's to it.
+    let later = format!("P1#{}", index(&ran(&thief)));
+    let exhibit = scratch("keys-exhibit").join("later.exhibit.zip");
+    for node in ["p1", "g2"] {
+        until("an exhibit", || match hamsaya(&["record", "exhibit", &town.url(node), &later, "-o", text(&exhibit)]) {
+            Ran { code: 0, .. } => Ok(()),
+            Ran { err, .. } => Err(err),
+        });
+        let keyid = ran(&["keys", "show", dir, "chair"]).out.splitn(3, '+').take(2).collect::<Vec<_>>().join("+");
+        let verified = ran(&["verify", text(&exhibit)]).out;
+        assert!(verified.contains(&keyid), "{verified}");
+    }
     for node in ["g1", "g2"] {
         let home = town.home(node);
         until("the entry to be there", || match hamsaya(&["keys", "confirm", text(&home), &entry]) {

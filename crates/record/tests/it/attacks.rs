@@ -642,7 +642,15 @@ fn guessed_salts_a_disclosure_with_a_short_salt_is_refused() {
         let leaf = tiles.entry(index).unwrap().unwrap();
         let disclosures = [disclosure];
         let founding_leaf = &writer.world.founding_leaf;
-        let parts = Parts { origin: P1, index, leaf: &leaf, founding_leaf, notes: &notes, disclosures: &disclosures };
+        let parts = Parts {
+            origin: P1,
+            index,
+            leaf: &leaf,
+            founding_leaf,
+            notes: &notes,
+            keys: &[],
+            disclosures: &disclosures,
+        };
         let written = exhibit::write(&parts, |level, n| tiles.hash(level, n));
         let refused = matches!(&written, Err(WriteError::Parts(error)) if error.step == Step::Disclosures);
         assert_eq!((written.is_ok(), refused), (holds, !holds), "{salt:?}: {written:?}");

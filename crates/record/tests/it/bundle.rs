@@ -1,4 +1,5 @@
 //! Public bundles: what they show, what they say of the rest, and that nothing in one can be changed.
+use crate::keys::{self, CHAIR};
 use crate::world::{P1, START, Writer};
 use hamsaya_record::bundle::{self, Rule};
 use hamsaya_record::envelope::Envelope;
@@ -173,4 +174,29 @@ fn a_redaction_that_is_missing_or_too_many_does_not_pass() {
     fails(&|text| text.replacen("fields._sd[1]", "*", 1));
     fails(&|_| "[]\n".to_owned());
     fails(&|_| "no".to_owned());
+}
+
+/// The public can follow keys as far as it is shown how they follow; what rests on a withheld entry is withheld.
+#[test]
+fn keys_that_followed_are_known_where_it_is_shown() {
+    for (marking, shown) in [("TLP:CLEAR", vec![1, 2, 3]), ("TLP:AMBER", vec![1])] {
+        let mut writer = Writer::new(Memory::new());
+        let [k0, k1] = [0, 1].map(|n| keys::nth(&writer.world, CHAIR, n));
+        let node = writer.world.key("p1.example/node").clone();
+        let naming = (keys::naming(&writer.world, CHAIR), vec![&k0, &node], "TLP:CLEAR");
+        let replaced = (keys::replaced(&writer.world, CHAIR, 1), vec![&k0, &k1, &node], marking);
+        for (change, signers, marking) in [naming, replaced] {
+            let said = writer.statement(Act::Record, "key");
+            let said = Statement { fields: change.to_fields(), marking: marking.to_owned(), ..said };
+            writer.take(&Envelope::sign(said.to_payload(), &signers), START);
+        }
+        let notice = writer.statement(Act::Notify, "op_notice");
+        let notice = Statement { marking: "TLP:CLEAR".to_owned(), ..notice };
+        writer.take(&Envelope::sign(notice.to_payload(), &[&k1]), START);
+        let note = writer.cosigned(&[("p2", START + 10), ("g1", START + 11), ("g2", START + 12)]);
+        let case = Case { writer, notes: vec![note] };
+        let report = bundle::verify(&case.write(&case.notes).unwrap()).unwrap();
+        assert_eq!(report.logs[0].shown.iter().map(|s| s.index).collect::<Vec<_>>(), shown, "{marking}");
+        assert_eq!(report.redactions.len(), 3 - shown.len());
+    }
 }

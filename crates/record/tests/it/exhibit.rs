@@ -1,4 +1,5 @@
 //! Exhibits: what they prove, and that nothing in one can be changed.
+use crate::keys::{self, CHAIR};
 use crate::world::{P1, START, World, Writer, cosign};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -48,7 +49,7 @@ impl Case {
         let tiles = self.writer.log.tiles();
         let leaf = tiles.entry(index).unwrap().unwrap();
         let founding_leaf = &self.writer.world.founding_leaf;
-        let parts = Parts { origin: P1, index, leaf: &leaf, founding_leaf, notes, disclosures };
+        let parts = Parts { origin: P1, index, leaf: &leaf, founding_leaf, notes, keys: &[], disclosures };
         exhibit::write(&parts, |level, n| tiles.hash(level, n))
     }
 }
@@ -237,4 +238,68 @@ fn two_heads_of_one_log_are_an_exhibit() {
         let Err(WriteError::Parts(error)) = refused else { panic!("{refused:?}") };
         assert_eq!(error.step, Step::Equivocation);
     }
+}
+
+/// What a key says that took another's place comes with the entries that put it there, each proven to be where it says.
+#[test]
+fn keys_that_followed_come_with_what_says_so() {
+    let mut writer = Writer::new(Memory::new());
+    let [k0, k1, k2] = [0, 1, 2].map(|n| keys::nth(&writer.world, CHAIR, n));
+    let node = writer.world.key("p1.example/node").clone();
+    let mut entries = Vec::new();
+    let changes = [
+        (keys::naming(&writer.world, CHAIR), vec![&k0, &node]),
+        (keys::replaced(&writer.world, CHAIR, 1), vec![&k0, &k1, &node]),
+        (keys::revoked(&writer.world, CHAIR, 1, 1), vec![&k2, &node]),
+    ];
+    let mut said = Vec::new();
+    for (change, signers) in changes {
+        let change = Statement { fields: change.to_fields(), ..writer.statement(Act::Record, "key") };
+        let envelope = Envelope::sign(change.to_payload(), &signers);
+        entries.push((writer.take(&envelope, START), envelope.to_leaf()));
+        let by = signers.iter().find(|key| key.keyid() != node.keyid()).unwrap();
+        let by = if entries.len() == 2 { &k1 } else { *by };
+        let notice = Statement { source: "p1/chair".to_owned(), ..writer.statement(Act::Notify, "op_notice") };
+        let (seq, prev) = writer.acceptance.next_of("P1", "p1/chair");
+        let notice = Envelope::sign(Statement { seq, prev, ..notice }.to_payload(), &[by]);
+        said.push((writer.take(&notice, START), by.keyid()));
+    }
+    let note = writer.cosigned(&[("p2", START + 10), ("g1", START + 11), ("g2", START + 12)]);
+    let tiles = writer.log.tiles();
+    let write = |index: u64, keys: &[(u64, Vec<u8>)]| {
+        let leaf = tiles.entry(index).unwrap().unwrap();
+        let (founding_leaf, notes) = (&writer.world.founding_leaf, std::slice::from_ref(&note));
+        let parts = Parts { origin: P1, index, leaf: &leaf, founding_leaf, notes, keys, disclosures: &[] };
+        exhibit::write(&parts, |level, n| tiles.hash(level, n))
+    };
+    let step = |written: Result<Vec<u8>, WriteError>| match written {
+        Err(WriteError::Parts(error)) => error.step,
+        other => panic!("{other:?}"),
+    };
+    for (index, keyid) in &said {
+        let bytes = write(*index, &entries).unwrap();
+        let report = exhibit::verify(&bytes).unwrap();
+        assert_eq!(report.signers.iter().map(|s| &s.keyid).collect::<Vec<_>>(), [keyid]);
+        for at in (0..bytes.len()).step_by(bytes.len() / 60) {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            assert!(exhibit::verify(&changed).is_err(), "byte {at}");
+        }
+    }
+    // The entries that change keys have exhibits, too.
+    for (index, _) in &entries {
+        assert_eq!(exhibit::verify(&write(*index, &entries).unwrap()).unwrap().index, *index);
+    }
+    // Without one of them, with another in its place, or with one that is no such entry, nothing is proven.
+    let last = said[2].0;
+    for n in 0..entries.len() {
+        let mut without = entries.clone();
+        without.remove(n);
+        assert_eq!(step(write(last, &without)), Step::Signatures, "{n}");
+        let mut forged = entries.clone();
+        forged[n].1 = forged[(n + 1) % 3].1.clone();
+        assert_eq!(step(write(last, &forged)), Step::Proof, "{n}");
+    }
+    let notice = (said[0].0, tiles.entry(said[0].0).unwrap().unwrap());
+    assert_eq!(step(write(last, &[&entries[..], &[notice]].concat())), Step::Signatures);
 }
