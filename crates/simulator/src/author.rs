@@ -6,7 +6,7 @@
 //! Some say late what happened hours ago, some take back what they said, some contest or confirm what another said, and
 //! now and then one says what will be refused.
 use crate::chance::Chance;
-use crate::town::{KEEPERS, START, key, origin};
+use crate::town::{KEEPERS, START, nth, origin};
 use hamsaya_agreement::{Agreement, Speech};
 use hamsaya_record::Instant;
 use hamsaya_record::envelope::Envelope;
@@ -40,6 +40,8 @@ pub(crate) struct Said {
 pub(crate) struct Authors {
     last: BTreeMap<String, (u64, StatementId)>,
     before: BTreeMap<String, (u64, StatementId)>,
+    /// By keeper: the number of its chair's key in its own log.
+    pub(crate) chairs: BTreeMap<String, u64>,
     said: u64,
 }
 
@@ -125,8 +127,8 @@ impl Authors {
             (statement.seq, statement.prev) = (seq + 1, Some(*id));
         }
         let signers: Vec<SecretKey> = match statement.act {
-            Act::Consent | Act::Find => KEEPERS.iter().map(|n| key(n, "chair")).collect(),
-            _ => vec![key(by, "chair")],
+            Act::Consent | Act::Find => KEEPERS.iter().map(|n| self.chair(n, by)).collect(),
+            _ => vec![self.chair(by, by)],
         };
         let envelope = Envelope::sign(statement.to_payload(), &signers.iter().collect::<Vec<_>>());
         let id = envelope.statement_id();
@@ -135,6 +137,11 @@ impl Authors {
         }
         let what = format!("{}{}{}", word, if word.is_empty() { "says " } else { ": " }, statement.kind);
         Said { what, leaf: envelope.to_leaf(), statement, id }
+    }
+
+    /// The key of a chair that counts in a log: its keeper's may have given way there, the others' have not.
+    fn chair(&self, name: &str, log: &str) -> SecretKey {
+        nth(name, if name == log { self.chairs.get(name).copied().unwrap_or_default() } else { 0 })
     }
 
     /// A value for a field. Few names and numbers, so that statements meet; the values of an enumeration are those that the

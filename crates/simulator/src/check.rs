@@ -295,6 +295,7 @@ impl World {
                 found.push((Rule::NobodyIsAccusedFalsely, format!("{name} holds that {origin} shows two trees")));
             }
             found.extend(self.check_exposed(name, &accused));
+            found.extend(self.check_stolen(name, &logs, later));
         }
         for (rule, what) in found {
             self.fail(rule, what);
@@ -342,6 +343,7 @@ impl World {
             // Entries about checkpoints need no proof of their own.
             Logged::Unproven => return None,
             Logged::Within(at) => at,
+            Logged::Stolen(at) if self.has_theft(log) => at,
             Logged::Equivocated(_) | Logged::Stolen(_) => {
                 let what =
                     format!("{name} disputes entry {index} of {log}, which signed one tree with keys of its own");

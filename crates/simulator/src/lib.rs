@@ -18,6 +18,7 @@
 //! - processes and machines: a process dies before, after or half way through any of its next writes; with the machine goes
 //!   what was not durable yet; a disk is replaced by an older copy of itself;
 //! - disks: a bit rots in a tile of a log or of a copy, and is served until somebody reads it;
+//! - keys, in half of the seeds: chairs change theirs; one is stolen and used, its owner says so and others bear it out;
 //! - clocks: up to 30 s wrong, and they jump within that; a liar's is an hour wrong for a while;
 //! - liars, in two of three seeds: a party that shows two trees of its log, says two things at one number, withholds its
 //!   log, floods everybody with what is no evidence, forges what it serves; and one witness, the party itself or a guarantor
@@ -29,6 +30,7 @@
 mod author;
 mod chance;
 mod check;
+mod keys;
 mod network;
 mod plan;
 mod reading;
@@ -128,6 +130,8 @@ pub enum Rule {
     TimesAreTrue,
     /// After healing, each honest log has a quorum under its newest checkpoint within 120 s and comes to rest.
     QuorumAfterHealing,
+    /// What a stolen key signed is disputed, once its owner and enough others have said so; and nothing else is.
+    StolenKeysAreDisputed,
     /// Every honest statement is answered in the end: logged, or refused with a reason.
     EveryStatementIsAnswered,
     /// A node that no fault of its own stopped runs, and starts again after one that did.
@@ -146,6 +150,7 @@ impl Rule {
             Rule::SameVerdicts => "same_verdicts",
             Rule::TimesAreTrue => "times_are_true",
             Rule::QuorumAfterHealing => "quorum_after_healing",
+            Rule::StolenKeysAreDisputed => "stolen_keys_are_disputed",
             Rule::EveryStatementIsAnswered => "every_statement_is_answered",
             Rule::NodesRun => "nodes_run",
         }
@@ -188,6 +193,8 @@ pub struct Counts {
     pub restored: u64,
     /// Ways in which somebody lied.
     pub lies: u64,
+    /// Changes of keys that were logged.
+    pub keys: u64,
     /// Checkpoints of two trees that an honest witness was asked to cosign.
     pub forks: u64,
     /// Entries in all logs at the end.

@@ -416,10 +416,14 @@ impl World {
         match answer {
             Answer::Logged(receipt) => self.acknowledged(said, receipt),
             Answer::Refused(refusal) if posted.refusal.is_none() && posted.receipt.is_none() => {
-                let line = format!("{} refuses {}: {}", posted.by, posted.said.statement.kind, refusal.reason);
+                let (by, kind) = (posted.by, posted.said.statement.kind.clone());
+                let line = format!("{by} refuses {kind}: {}", refusal.reason);
                 posted.refusal = Some(refusal);
                 self.counts.refused += 1;
                 self.tell(line);
+                if kind == "key" {
+                    self.key_refused(by);
+                }
             }
             Answer::Refused(_) | Answer::NoLog | Answer::Paused(_) | Answer::Witness(_) => (),
         }
@@ -437,10 +441,13 @@ impl World {
             None => {
                 let index = receipt.index;
                 let heard = Heard { id: posted.said.id, by: by.into(), statement: posted.said.statement.clone() };
-                posted.receipt = Some(receipt);
-                self.heard.push(heard);
+                posted.receipt = Some(receipt.clone());
                 self.counts.logged += 1;
                 self.tell(format!("{by} has logged {kind} as entry {index}"));
+                match kind.as_str() {
+                    "key" => self.key_logged(by, &heard.statement, &receipt),
+                    _ => self.heard.push(heard),
+                }
             }
         }
     }

@@ -77,6 +77,12 @@ pub(crate) enum Deed {
     Lies(Lie),
     /// Times and trees are compared.
     Looks,
+    /// A chair's key gives way to the next.
+    Rotates,
+    /// Somebody else has a chair's key, and uses it.
+    Steals,
+    /// Its owner finds out.
+    FindsOut,
 }
 
 /// One event.
@@ -130,6 +136,15 @@ impl Plan {
             salt: chance.next(),
         });
         let mut events: Vec<Planned> = events.collect();
+        // With chance of their own: what else a seed has in store stays what it was.
+        let mut own = Chance::new(events.first().map_or(0, |event| event.salt));
+        if own.one_in(2) {
+            let (rotates, steals) = ((Deed::Rotates, 10_000, 200_000), (Deed::Steals, 150_000, HEALING_MS - 100_000));
+            for (deed, from, to) in [rotates, rotates, rotates, rotates, steals, steals] {
+                let number = events.len();
+                events.push(Planned { number, at_ms: own.between(from, to), deed, salt: own.next() });
+            }
+        }
         events.retain(|event| options.only.as_ref().is_none_or(|only| only.contains(&event.number)));
         Plan { liars, events }
     }

@@ -47,6 +47,16 @@ pub(crate) fn key(node: &str, what: &str) -> SecretKey {
     key.expect("a host and a path are a key name")
 }
 
+/// The key of a chair after so many others.
+pub(crate) fn nth(node: &str, number: u64) -> SecretKey {
+    let first = key(node, "chair");
+    match number {
+        0 => first,
+        number => SecretKey::from_seed(first.vkey().name(), version(format!("{node} {number}").as_bytes()))
+            .expect("a host and a path are a key name"),
+    }
+}
+
 /// Entry 0 of every log: each log is witnessed by the four other nodes, of whom so many make a quorum.
 pub(crate) fn founding_leaf(agreement: &Agreement, quorum: usize) -> Vec<u8> {
     let (mut members, mut keys) = (Vec::new(), Vec::new());

@@ -64,6 +64,14 @@ impl World {
             Deed::Restores => self.restores(name),
             Deed::Floods => self.floods(&mut chance),
             Deed::Lies(lie) => self.begins_to_lie(lie, &mut chance),
+            Deed::Rotates | Deed::Steals | Deed::FindsOut => {
+                let Some(by) = chance.pick(&["P1", "P2", "G1"]).copied() else { return };
+                match planned.deed {
+                    Deed::Rotates => self.rotates(by),
+                    Deed::Steals => self.steals(by, planned, &mut chance),
+                    _ => self.finds_out(by),
+                }
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 //! ```
 use crate::author::{Authors, Heard, Said};
 use crate::chance::Chance;
+use crate::keys::{Chair, Theft};
 use crate::network::Letter;
 use crate::plan::{HEALING_MS, Lie, Plan, Planned};
 use crate::shelf::Shelf;
@@ -127,6 +128,9 @@ pub(crate) struct World {
     pub(crate) authors: Authors,
     pub(crate) posted: Vec<Posted>,
     pub(crate) heard: Vec<Heard>,
+    /// By keeper.
+    pub(crate) chairs: BTreeMap<&'static str, Chair>,
+    pub(crate) thefts: Vec<Theft>,
     pub(crate) tickets: BTreeMap<Ticket, usize>,
     pub(crate) next_ticket: Ticket,
     /// By origin and size: roots that an honest log's key signed.
@@ -189,6 +193,8 @@ impl World {
             authors: Authors::default(),
             posted: Vec::new(),
             heard: Vec::new(),
+            chairs: BTreeMap::new(),
+            thefts: Vec::new(),
             tickets: BTreeMap::new(),
             next_ticket: 0,
             signed: BTreeMap::new(),

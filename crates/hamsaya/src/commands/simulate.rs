@@ -115,17 +115,19 @@ fn summary(outcome: &hamsaya_simulator::Outcome) -> String {
 }
 
 fn counted(counts: &Counts) -> String {
-    let Counts { statements, logged, refused, crashes, partitions, lost, rotten, restored, lies, forks, .. } = counts;
+    let Counts { statements, logged, refused, crashes, partitions, lost, rotten, restored, lies, keys, forks, .. } =
+        counts;
     format!(
         "{statements} statements ({logged} logged, {refused} refused), {crashes} crashes, {partitions} lines cut, {lost} \
-         messages lost, {rotten} bits rotten, {restored} disks restored, {lies} lies, {forks} forks shown, {} entries, {} \
+         messages lost, {rotten} bits rotten, {restored} disks restored, {lies} lies, {keys} changes of keys, {forks} forks shown, {} entries, {} \
          verdicts",
         counts.entries, counts.verdicts
     )
 }
 
 fn add(total: &mut Counts, counts: &Counts) {
-    let Counts { statements, logged, refused, crashes, partitions, lost, rotten, restored, lies, forks, .. } = counts;
+    let Counts { statements, logged, refused, crashes, partitions, lost, rotten, restored, lies, keys, forks, .. } =
+        counts;
     let parts = [
         (&mut total.statements, statements),
         (&mut total.logged, logged),
@@ -136,6 +138,7 @@ fn add(total: &mut Counts, counts: &Counts) {
         (&mut total.rotten, rotten),
         (&mut total.restored, restored),
         (&mut total.lies, lies),
+        (&mut total.keys, keys),
         (&mut total.forks, forks),
         (&mut total.entries, &counts.entries),
         (&mut total.verdicts, &counts.verdicts),
@@ -155,7 +158,7 @@ fn as_json(outcome: &hamsaya_simulator::Outcome, with_story: bool, again: &str) 
         "counts": {
             "statements": counts.statements, "logged": counts.logged, "refused": counts.refused,
             "crashes": counts.crashes, "partitions": counts.partitions, "lost": counts.lost,
-            "rotten": counts.rotten, "restored": counts.restored, "lies": counts.lies, "forks": counts.forks,
+            "rotten": counts.rotten, "restored": counts.restored, "lies": counts.lies, "keys": counts.keys, "forks": counts.forks,
             "entries": counts.entries, "verdicts": counts.verdicts,
             "seconds": counts.seconds, "rest_s": counts.rest_s,
         },
