@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-interop test-s3 lint unit console-unit e2e shots build-tests console console-size bless bench-monitor bench-monitor-stream bench-agreement bench-record fuzz-monitor histories docs deny clean tools chromium
+.PHONY: help demo test test-faults test-full test-link test-interop test-s3 lint unit console-unit e2e shots build-tests console console-size bless bench-monitor bench-monitor-stream bench-agreement bench-record fuzz-monitor histories docs deny clean tools chromium
 
 CARGO ?= cargo
 CASES ?= 100000
@@ -82,6 +82,14 @@ shots: ## The same, and a picture of every page in console/e2e/shots, to be look
 test-faults: ## Every system call of a commit fails once or kills the node, under strace; then kills at random moments. Skips aloud.
 	@$(CARGO) build --quiet --locked -p hamsaya
 	@torture/faults.py $(HAMSAYA) $(TARGET)/faults
+
+test-full: ## The disk of a node runs full, page by page (a small tmpfs): 503, nothing signed, and on when there is room. Skips aloud.
+	@$(CARGO) build --quiet --locked -p hamsaya
+	@mkdir -p $(TARGET)/full && torture/full.py $(HAMSAYA) $(TARGET)/full
+
+test-link: ## Five nodes in network namespaces over 2G (64 kbit/s, 800 ms, 5 % loss), and one cut off for a while: a quarter of an hour. Skips aloud. LINK_FLAGS="--kbit 9.6".
+	@$(CARGO) build --quiet --locked -p hamsaya
+	@mkdir -p $(TARGET)/link && torture/link.py $(HAMSAYA) $(TARGET)/link $(LINK_FLAGS)
 
 test-interop: console ## Programs that are not ours read our logs and agreements, cosign, and ask our witness: Go's sumdb, PyPI's aics-tlog, aics-witness, cobalt. Skips aloud.
 	@$(CARGO) build --quiet --locked -p hamsaya

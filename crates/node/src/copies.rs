@@ -272,7 +272,13 @@ impl<S: Store> Node<S> {
             // The peer sent wrong entries: that proves nothing against the log.
             Err(FollowError::Count { .. } | FollowError::Checkpoint(_)) => self.failed(origin, peer),
             Err(FollowError::Tiles(hamsaya_record::tiles::TilesError::OtherRoot { .. })) => self.failed(origin, peer),
-            Err(FollowError::Tiles(error)) => self.stop(error.to_string()),
+            Err(FollowError::Tiles(error)) => {
+                if error.is_not_written() {
+                    // What was fetched is fetched again once there is room.
+                    self.failed(origin, peer);
+                }
+                self.not_stored(&error);
+            }
         }
     }
 

@@ -24,6 +24,7 @@ pub mod node;
 pub mod own;
 mod recovery;
 pub mod refusals;
+mod room;
 mod serve;
 mod shell;
 mod state;

@@ -10,7 +10,8 @@
 //! simulator with messages and memory. The same code runs in both.
 //!
 //! Nothing is acknowledged before it is durable, nothing is signed before enough witnesses said what they last saw of this
-//! log, and after a write that failed nothing more is done at all: the process stops and reads everything again.
+//! log. A disk that is full is waited for; after any other write that failed nothing more is done at all: the process stops
+//! and reads everything again.
 use crate::bench::Bench;
 use crate::config::Pacing;
 use crate::copies::Copy;
@@ -18,6 +19,7 @@ use crate::held::{Held, Timed};
 use crate::own::{Own, SETTLE_MS};
 use crate::recovery::Recovery;
 use crate::refusals::Refusals;
+use crate::room::Full;
 use hamsaya_agreement::{Agreement, Change, JudgeError, Judgment, Misfit, Verdict};
 use hamsaya_record::Instant;
 use hamsaya_record::accept::{Acceptance, Reason, Refusal};
@@ -31,7 +33,7 @@ use hamsaya_record::logs::{Head, Logs};
 use hamsaya_record::merkle::Hash;
 use hamsaya_record::note::Note;
 use hamsaya_record::statement::StatementId;
-use hamsaya_record::store::{Store, StoreError};
+use hamsaya_record::store::Store;
 use hamsaya_record::tile::Tile;
 use hamsaya_record::tiles::TilesError;
 use hamsaya_record::witness::{Witness, WitnessAnswer};
@@ -440,6 +442,7 @@ pub struct Node<S> {
     pub(crate) seen_at: BTreeMap<String, Instant>,
     pub(crate) timed: Timed,
     pub(crate) alarms: Vec<String>,
+    pub(crate) full: Option<Full>,
     pub(crate) out: Vec<Action>,
 }
 
@@ -498,6 +501,7 @@ impl<S: Store> Node<S> {
             seen_at: BTreeMap::new(),
             timed,
             alarms: Vec::new(),
+            full: None,
             out: Vec::new(),
         };
         node.begin_recovery();
@@ -531,6 +535,9 @@ impl<S: Store> Node<S> {
         if matches!(self.status, Status::Stopped(_)) {
             return;
         }
+        if self.waits_for_room() {
+            return self.judge();
+        }
         self.ask_newest();
         self.log_founding();
         self.log_refusals();
@@ -553,19 +560,19 @@ impl<S: Store> Node<S> {
             }
             is_due
         };
-        let mut failed = None;
+        let mut failed = Vec::new();
         if let Some(own) = &mut self.own
             && is_due(&mut own.unsettled_since_ms, own.log.tiles().is_unsettled())
         {
-            failed = own.log.settle().err();
+            failed.extend(own.log.settle().err());
         }
         for copy in self.copies.values_mut() {
             if is_due(&mut copy.unsettled_since_ms, copy.follower.tiles().is_unsettled()) {
-                failed = failed.or(copy.follower.settle().err());
+                failed.extend(copy.follower.settle().err());
             }
         }
-        if let Some(error) = failed {
-            self.stop(error.to_string());
+        for error in failed {
+            self.not_stored(&error);
         }
     }
 
@@ -595,6 +602,9 @@ impl<S: Store> Node<S> {
                 let logs = self.own.iter().map(|own| own.unsettled_since_ms);
                 let unsettled = logs.chain(self.copies.values().map(|copy| copy.unsettled_since_ms)).flatten().min();
                 let settles = unsettled.map(|since| since + SETTLE_MS);
+                if let Some(full) = &self.full {
+                    return [bench, Some(full.until_ms)].into_iter().flatten().min();
+                }
                 [asking, pulls, bench, own, refusals, checkpoints, settles].into_iter().flatten().min()
             }
         }
@@ -619,6 +629,9 @@ impl<S: Store> Node<S> {
                 true => return,
                 false => Answer::Paused("too many statements wait for the witnesses".to_string()),
             },
+            (Status::Running, Some(_)) if self.full.is_some() => {
+                Answer::Paused(self.full.as_ref().map_or_else(String::new, |full| full.why.clone()))
+            }
             (Status::Running, Some(_)) => match self.take(ticket, &bytes) {
                 Ok(None) => return,
                 Ok(Some(receipt)) => Answer::Logged(receipt),
@@ -663,7 +676,7 @@ impl<S: Store> Node<S> {
                 self.out.extend(replies);
                 self.out.push(Action::Announce(hint));
             }
-            Err(error) => self.stop(error.to_string()),
+            Err(error) => self.not_logged(error),
         }
     }
 
@@ -679,8 +692,9 @@ impl<S: Store> Node<S> {
                     Answer::Witness(answer)
                 }
                 Err(error) => {
-                    self.stop(store_failed(&error));
-                    Answer::Paused(error.to_string())
+                    let paused = Answer::Paused(error.to_string());
+                    self.not_stored(&TilesError::Store(error));
+                    paused
                 }
             },
         };
@@ -834,8 +848,4 @@ pub(crate) fn head_of(note: &Note) -> Option<Head> {
 fn refused(misfit: Misfit) -> Refusal {
     let reason = Reason::ALL.into_iter().find(|r| r.name() == misfit.reason).unwrap_or(Reason::BadField);
     Refusal::new(reason, format!("predicate.{}", misfit.field), misfit.found, misfit.allowed).hint(misfit.hint)
-}
-
-fn store_failed(error: &StoreError) -> String {
-    format!("state unknown: {error}")
 }

@@ -3,11 +3,12 @@
 //! ```text
 //! batch ──► append ──► round: every witness is asked for the newest checkpoint
 //!                        │ quorum: published        │ 409: once more from the size it names
-//!                        │ no quorum in 2 s: the next round takes the newest again
+//!                        │ no quorum in 2 s: the next round takes the newest again; what is still on its way counts
 //!                        └ 422: it holds another tree: never asked again, alarm
 //! ```
 //! One request is in flight for each witness. A round aims all of them at one checkpoint, since only cosignatures on one
-//! size make a quorum.
+//! size make a quorum. On a slow line a round's answers come after the next has begun: the earlier one is kept, or a log
+//! that grows all the time would never publish.
 use crate::config::Pacing;
 use crate::held::Held;
 use crate::node::{Action, Answer, At, Cosigning, Hint, Node, Receipt, Setup, Silence, Status, Ticket, head_of};
@@ -26,7 +27,7 @@ use hamsaya_record::statement::FieldValue;
 use hamsaya_record::store::Store;
 use hamsaya_record::tiles::{Fault, TilesError};
 use hamsaya_record::witness;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// A batch closes at so many entries.
 const BATCH_ENTRIES_MAX: usize = 4_096;
@@ -38,6 +39,8 @@ const WAITING_MAX: usize = 1_024;
 pub(crate) const SETTLE_MS: u64 = 5_000;
 /// A round without quorum gives way to a newer checkpoint after so long.
 const ROUND_MS: u64 = 2_000;
+/// So many rounds that gave way may still find their quorum.
+const EARLIER_MAX: usize = 8;
 
 /// Waits that double from failure to failure.
 #[derive(Clone, Copy, Debug, Default)]
@@ -114,6 +117,8 @@ pub struct Own<S> {
     pub(crate) policy: Policy,
     pub(crate) cosigners: BTreeMap<String, Cosigner>,
     round: Option<Round>,
+    /// Rounds that gave way without a quorum, oldest first.
+    earlier: VecDeque<Round>,
     rounds: u64,
     /// The last published checkpoint before the first untimed entry: it proves that the entry was not there yet.
     before: Option<Note>,
@@ -151,6 +156,7 @@ impl<S: Store> Own<S> {
             recovery: None,
             policy,
             round: None,
+            earlier: VecDeque::new(),
             rounds: 0,
             before: None,
             checkpoints_at_ms: None,
@@ -236,6 +242,17 @@ impl<S: Store> Own<S> {
         Ok(replies)
     }
 
+    /// Everybody who waits for the batch, which itself stays.
+    pub(crate) fn tickets(&mut self) -> Vec<Ticket> {
+        self.batch.iter_mut().flat_map(|waiting| std::mem::take(&mut waiting.tickets)).collect()
+    }
+
+    /// Every witness is asked again for the newest checkpoint.
+    pub(crate) fn begin_again(&mut self) {
+        self.round = None;
+        self.earlier.clear();
+    }
+
     /// Everybody who waits, when nothing will be appended any more.
     pub(crate) fn abandon(&mut self) -> Vec<Ticket> {
         let batch = std::mem::take(&mut self.batch).into_iter().flat_map(|w| w.tickets);
@@ -282,7 +299,10 @@ impl<S: Store> Own<S> {
             self.rounds += 1;
             let round =
                 Round { number: self.rounds, note: signed.clone(), size, begun_ms: at.elapsed_ms, begun_at: at.now };
-            self.round = Some(round);
+            self.earlier.extend(self.round.replace(round).filter(|round| round.size > published));
+            if self.earlier.len() > EARLIER_MAX {
+                self.earlier.pop_front();
+            }
         }
     }
 
@@ -333,7 +353,8 @@ impl<S: Store> Own<S> {
         cosigner.size = cosigner.size.max(head.size);
         cosigner.again = false;
         cosigner.back_off = BackOff::default();
-        if let Some(round) = self.round.as_mut().filter(|r| r.note.text == asked.text) {
+        let mut rounds = self.round.iter_mut().chain(&mut self.earlier);
+        if let Some(round) = rounds.find(|r| r.note.text == asked.text) {
             cosigner.answered = round.number;
             round.note.add(signature);
             // One witness, one time in a round: the note stays as short as the policy.
@@ -343,6 +364,7 @@ impl<S: Store> Own<S> {
                 return Ok(false);
             }
             let note = round.note.clone();
+            self.earlier.retain(|round| round.size > head.size);
             return self.publish(note, head.size, published);
         }
         if head.size == published {
@@ -405,7 +427,7 @@ impl<S: Store> Node<S> {
         }
         match own.log.append(&[&self.setup.founding_leaf], now) {
             Ok(_) => own.held.replay(0, &self.setup.founding_leaf),
-            Err(error) => self.stop(error.to_string()),
+            Err(error) => self.not_logged(error),
         }
     }
 
@@ -446,7 +468,7 @@ impl<S: Store> Node<S> {
                     }
                     self.alarm(what);
                 }
-                Err(error) => self.stop(error.to_string()),
+                Err(error) => self.not_logged(error),
             },
             Ok(Cosigning::Conflict(theirs)) if !cosigner.again && theirs <= own.log.size() => {
                 cosigner.in_flight = None;

@@ -168,7 +168,7 @@ impl<S: Store> Node<S> {
             Ok(()) => (),
             // The peer sent other entries than we signed for: that is no copy, and says nothing of our disk.
             Err(LogError::Tiles(TilesError::OtherRoot { .. })) => return self.holds_no_copy(peer),
-            Err(error) => return self.stop(error.to_string()),
+            Err(error) => return self.not_logged(error),
         }
         for (index, leaf) in (from..).zip(&wanted.leaves) {
             own.held.replay(index, leaf);

@@ -83,6 +83,10 @@ impl Shell {
             now: self.inner.clock.now(),
             elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
+        // A node that was never told the time does not know what is due: a new one has its founding to log.
+        for action in node.handle(Event::Tick, at()) {
+            self.perform(action, wire);
+        }
         loop {
             let wake = node.wake_at().map_or(LOOK_MS, |wake| wake.saturating_sub(at().elapsed_ms)).min(LOOK_MS);
             let event = match messages.recv_timeout(Duration::from_millis(wake)) {

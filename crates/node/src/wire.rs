@@ -8,8 +8,9 @@
 //! GET  <peer>/peer/<hex>/tile/entries/000.p/7       200 bundle · 404: the full one stands for it
 //!        range: bytes=4213-                         206 what came after 000.p/5, which this lane fetched before
 //! ```
-//! A bundle that grows begins with what it was: over a slow line only the new entries come. Whether the parts fit is seen
-//! where the copy is hashed; if they do not, the log is asked for anew, without an etag, and nothing is kept from before.
+//! A bundle that grows begins with what it was: over a slow line only the new entries come, and what broke off on its way
+//! goes on from there. Whether the parts fit is seen where the copy is hashed; if they do not, the log is asked for anew,
+//! without an etag, and nothing is kept from before.
 //!
 //! Each witness and each log has a lane of its own, so that a silent peer holds up nobody else. At most one question is in
 //! flight in a lane: the node asks no sooner.
@@ -18,6 +19,7 @@ use crate::shell::{Message, in_thread};
 use hamsaya_record::tile::Tile;
 use hamsaya_record::witness::origin_hash;
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc::{Sender, channel};
@@ -29,6 +31,14 @@ use ureq::http::Response;
 const ANSWER_BYTES_MAX: u64 = 20 << 20;
 /// How long an answer may take, beyond the time for which a question is held.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a bundle may be on its way before the rest is asked for anew: a line of 2G carries a full one in a minute.
+const BUNDLE_PATIENCE: Duration = Duration::from_secs(60);
+/// Less than this in that time, and somebody else is asked.
+const BUNDLE_BYTES_MIN: usize = 4096;
+/// So often is the rest of one bundle asked for.
+const BUNDLE_TRIES: usize = 8;
+/// A connection at rest is kept for the next heartbeat: a new one takes a slow line two more round trips.
+const IDLE: Duration = Duration::from_secs(90);
 
 /// Lanes to the other nodes.
 pub(crate) struct Wire {
@@ -97,6 +107,8 @@ struct Said {
     /// First byte of a part.
     from: Option<usize>,
     body: Vec<u8>,
+    /// The body ends before its end.
+    broke_off: Option<Silence>,
 }
 
 impl Client {
@@ -106,6 +118,7 @@ impl Client {
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
+            .max_idle_age(IDLE)
             .user_agent("hamsaya")
             .build();
         Client { agent: config.new_agent(), begun: None }
@@ -182,14 +195,24 @@ impl Client {
     fn bundle(&mut self, base: &str, tile: Tile) -> Result<Vec<u8>, Silence> {
         let grew = |begun: &Begun| begun.base == base && begun.tile.n == tile.n && begun.tile.width < tile.width;
         let mut bytes = self.begun.take().filter(grew).map_or(Vec::new(), |begun| begun.bytes);
-        let mut said = self.rest(&format!("{base}/{tile}"), bytes.len())?;
-        if said.status == 404 && !tile.is_full() {
-            said = self.rest(&format!("{base}/{}", tile.full()), bytes.len())?;
-        }
-        match said.status {
-            200 => bytes = said.body,
-            206 if said.from == Some(bytes.len()) => bytes.extend(said.body),
-            status => return Err(Silence(format!("status {status}"))),
+        let mut url = format!("{base}/{tile}");
+        for tries in 1.. {
+            let mut said = self.rest(&url, bytes.len())?;
+            if said.status == 404 && !tile.is_full() {
+                url = format!("{base}/{}", tile.full());
+                said = self.rest(&url, bytes.len())?;
+            }
+            let came = said.body.len();
+            match said.status {
+                200 => bytes = said.body,
+                206 if said.from == Some(bytes.len()) => bytes.extend(said.body),
+                status => return Err(Silence(format!("status {status}"))),
+            }
+            match said.broke_off {
+                None => break,
+                Some(silence) if came < BUNDLE_BYTES_MIN || tries == BUNDLE_TRIES => return Err(silence),
+                Some(_) => (),
+            }
         }
         if !tile.is_full() {
             self.begun = Some(Begun { base: base.to_string(), tile, bytes: bytes.clone() });
@@ -203,7 +226,8 @@ impl Client {
         if known > 0 {
             request = request.header("range", format!("bytes={known}-"));
         }
-        read(request.config().timeout_global(Some(PATIENCE)).build().call())
+        let config = request.config().timeout_recv_response(Some(PATIENCE)).timeout_global(Some(BUNDLE_PATIENCE));
+        read_part(config.build().call())
     }
 
     fn get(&self, url: &str) -> Result<Said, Silence> {
@@ -225,16 +249,24 @@ fn log_base(url: &str, origin: &str) -> String {
 }
 
 fn read(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Said, Silence> {
+    let mut said = read_part(answer)?;
+    said.broke_off.take().map_or(Ok(said), Err)
+}
+
+/// As much of it as came.
+fn read_part(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<Said, Silence> {
     let mut answer = answer.map_err(|e| Silence(e.to_string()))?;
     let header = |name: &str| answer.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_string);
     let (etag, applied) = (header("etag"), header("preference-applied"));
     let from = header("content-range").and_then(|range| range.strip_prefix("bytes ")?.split_once('-')?.0.parse().ok());
-    let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
+    let mut body = Vec::new();
+    let read = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).reader().read_to_end(&mut body);
     Ok(Said {
         status: answer.status().as_u16(),
         held: applied.is_some_and(|a| a.starts_with("wait")),
         etag,
         from,
-        body: body.map_err(|e| Silence(e.to_string()))?,
+        body,
+        broke_off: read.err().map(|e| Silence(e.to_string())),
     })
 }

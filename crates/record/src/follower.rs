@@ -119,8 +119,11 @@ impl<S: Store> Follower<S> {
             true => Ok(note.clone()),
             false => Err(TilesError::OtherRoot { found: hex(&root), expected: hex(&checkpoint.root) }),
         })?;
-        self.tiles.publish(&note)?;
-        Ok(Follow::Grown { from, to: checkpoint.size })
+        // The lock holds the same note. If there is no room to show it to readers of the folder, the next one is shown.
+        match self.tiles.publish(&note) {
+            Err(error) if !error.is_not_written() => Err(error.into()),
+            _ => Ok(Follow::Grown { from, to: checkpoint.size }),
+        }
     }
 
     /// See [`Tiles::settle`].

@@ -257,6 +257,10 @@ impl Store for Folder {
                 true => Created::Same,
                 false => return Err(StoreError::Differs(key.to_string())),
             },
+            Err(e) if matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => {
+                // No room for one more name.
+                return Err(StoreError::NotWritten { key: key.to_string(), what: e.to_string() });
+            }
             Err(e) => return Err(io(e)),
         };
         if key.starts_with(STAGING) {
@@ -312,10 +316,12 @@ struct Bytes {
     writes: u64,
     crash: Option<(u64, Crash)>,
     crashed: bool,
+    full: Option<u64>,
 }
 
 /// A store in memory, for tests and the simulator. Clones are handles to the same bytes, as two runs of a process are to
-/// one disk. It can crash at a given write; then every call fails until [`Memory::restart`].
+/// one disk. It can crash at a given write; then every call fails until [`Memory::restart`]. It can run full at a given
+/// write; then nothing is written until [`Memory::make_room`].
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     bytes: Arc<Mutex<Bytes>>,
@@ -335,6 +341,23 @@ impl Memory {
     pub fn crash_at(&self, n: u64, crash: Crash) {
         let mut bytes = self.bytes();
         bytes.crash = Some((bytes.writes + n, crash));
+    }
+
+    /// Is full from the `n`-th write from now, counted from 0. Deleting takes no room.
+    pub fn full_at(&self, n: u64) {
+        let mut bytes = self.bytes();
+        bytes.full = Some(bytes.writes + n);
+    }
+
+    /// True if a write was refused for want of room.
+    pub fn is_full(&self) -> bool {
+        let bytes = self.bytes();
+        bytes.full.is_some_and(|at| at < bytes.writes)
+    }
+
+    /// There is room again.
+    pub fn make_room(&self) {
+        self.bytes().full = None;
     }
 
     /// True once the crash has come.
@@ -377,7 +400,7 @@ impl Memory {
     }
 
     /// One write: decides whether the crash comes now, and what is left of the write.
-    fn write(&self, key: &str, apply: impl FnOnce(&mut Bytes)) -> Result<(), StoreError> {
+    fn write(&self, key: &str, takes_room: bool, apply: impl FnOnce(&mut Bytes)) -> Result<(), StoreError> {
         let failed = || StoreError::Io { key: key.to_string(), what: "crashed".to_string() };
         let mut bytes = self.bytes();
         if bytes.crashed {
@@ -385,6 +408,9 @@ impl Memory {
         }
         let now = bytes.writes;
         bytes.writes += 1;
+        if takes_room && bytes.full.is_some_and(|at| at <= now) {
+            return Err(StoreError::NotWritten { key: key.to_string(), what: "no room".to_string() });
+        }
         match bytes.crash {
             Some((at, crash)) if at == now => {
                 let torn = crash == Crash::Torn && key.starts_with(STAGING);
@@ -426,7 +452,7 @@ impl Store for Memory {
         if let Some((found, _)) = self.read(key)? {
             return if found == bytes { Ok(Created::Same) } else { Err(StoreError::Differs(key.to_string())) };
         }
-        self.write(key, |held| {
+        self.write(key, true, |held| {
             held.keys.insert(key.to_string(), bytes.to_vec());
             match key.starts_with(STAGING) {
                 true => held.deleted.retain(|key, _| !key.starts_with(STAGING)),
@@ -440,14 +466,14 @@ impl Store for Memory {
         if self.read(key)?.map(|(_, version)| version) != old {
             return Err(StoreError::Moved(key.to_string()));
         }
-        self.write(key, |held| {
+        self.write(key, true, |held| {
             held.keys.insert(key.to_string(), bytes.to_vec());
         })?;
         Ok(version(bytes))
     }
 
     fn delete(&mut self, key: &str) -> Result<(), StoreError> {
-        self.write(key, |held| {
+        self.write(key, false, |held| {
             held.unsynced.clear();
             let old = held.keys.remove(key);
             held.deleted.extend(old.map(|old| (key.to_string(), old)));

@@ -74,6 +74,14 @@ pub enum TilesError {
     EntryTooLarge(usize),
 }
 
+impl TilesError {
+    /// True if nothing was changed, as when the disk is full: the same can be asked again once there is room. After any
+    /// other error of a write the state is unknown.
+    pub fn is_not_written(&self) -> bool {
+        matches!(self, TilesError::Store(StoreError::NotWritten { .. }))
+    }
+}
+
 impl From<Fault> for TilesError {
     fn from(fault: Fault) -> TilesError {
         TilesError::Fault(Box::new(fault))
@@ -293,7 +301,7 @@ impl<S: Store> Tiles<S> {
         match self.stage(&staging, &grown) {
             Ok(()) => {}
             Err(error) => {
-                self.unknown = !matches!(error, TilesError::Store(StoreError::NotWritten { .. }));
+                self.unknown = !error.is_not_written();
                 return Err(error.into());
             }
         }
@@ -310,11 +318,13 @@ impl<S: Store> Tiles<S> {
         let version = match self.store.swap("lock", old, note.to_text().as_bytes()) {
             Ok(version) => version,
             Err(error) => {
-                if matches!(error, StoreError::Moved(_)) {
-                    // Somebody else committed first, and this batch is on no log. A start names it if it stays.
-                    let _ = self.store.delete(&staging);
-                }
-                return Err(TilesError::from(error).into());
+                // Somebody else committed first, or there was no room for the lock: this batch is on no log. A start names
+                // what stays of it.
+                let nowhere = matches!(error, StoreError::Moved(_) | StoreError::NotWritten { .. });
+                let is_gone = nowhere && self.store.delete(&staging).is_ok();
+                let error = TilesError::from(error);
+                self.unknown = !(is_gone && error.is_not_written());
+                return Err(error.into());
             }
         };
         self.lock = Some((note, version));
@@ -381,10 +391,9 @@ impl<S: Store> Tiles<S> {
             return Err(TilesError::Unknown);
         }
         let old = self.lock.as_ref().map(|(_, version)| *version);
-        self.unknown = true;
-        let version = self.store.swap("lock", old, note.to_text().as_bytes())?;
-        self.unknown = false;
-        self.lock = Some((note, version));
+        let swapped = self.store.swap("lock", old, note.to_text().as_bytes()).map_err(TilesError::from);
+        self.unknown = swapped.as_ref().is_err_and(|error| !error.is_not_written());
+        self.lock = Some((note, swapped?));
         Ok(())
     }
 
@@ -403,10 +412,9 @@ impl<S: Store> Tiles<S> {
             return Err(TilesError::Unknown);
         }
         let old = self.store.read(key)?.map(|(_, version)| version);
-        self.unknown = true;
-        self.store.swap(key, old, note.to_text().as_bytes())?;
-        self.unknown = false;
-        Ok(())
+        let swapped = self.store.swap(key, old, note.to_text().as_bytes()).map_err(TilesError::from);
+        self.unknown = swapped.as_ref().is_err_and(|error| !error.is_not_written());
+        swapped.map(drop)
     }
 
     /// The complete hash at (tree level, n).

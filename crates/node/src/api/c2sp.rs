@@ -25,6 +25,8 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const OCTETS: &str = "application/octet-stream";
 /// So often is a tile looked for that moves.
 const TRIES: usize = 4;
+/// News of further cosignatures alone waits so long for more of them: a heartbeat brings one from each witness.
+const GATHER: Duration = Duration::from_secs(5);
 /// No question is held longer.
 const HOLD_S_MAX: u64 = 60;
 
@@ -77,10 +79,12 @@ async fn checkpoint(api: &Api, origin: String, headers: &HeaderMap) -> Result<Re
     let wait_s = hold_s(headers);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(wait_s);
     let (mut hints, mut stopping) = (api.shell.hints(), api.shell.stopping());
+    let (mut size_known, mut gathered_at) = (None, None);
     loop {
         hints.borrow_and_update();
         let wanted = origin.clone();
         let note = api.shell.ask(move |node| node.published(&wanted).map(|n| n.newest().to_text())).await?;
+        let size = note.as_deref().and_then(|note| note.lines().nth(1)).map(str::to_string);
         let etag = note.as_ref().map(|note| format!("\"{}\"", hex(&StatementId::of(note.as_bytes()).0)));
         let is_news = etag.is_some() && etag != known;
         let news = async {
@@ -90,8 +94,16 @@ async fn checkpoint(api: &Api, origin: String, headers: &HeaderMap) -> Result<Re
                 _ = stopping.wait_for(|stop| *stop) => false,
             }
         };
-        if is_news || wait_s == 0 || !matches!(tokio::time::timeout_at(deadline, news).await, Ok(true)) {
+        let waits = !is_news || (size.is_some() && size == size_known);
+        let until = match is_news {
+            true => deadline.min(*gathered_at.get_or_insert(tokio::time::Instant::now() + GATHER)),
+            false => deadline,
+        };
+        if !waits || wait_s == 0 || !matches!(tokio::time::timeout_at(until, news).await, Ok(true)) {
             return Ok(told(note, etag, is_news, wait_s));
+        }
+        if !is_news {
+            size_known = size;
         }
     }
 }

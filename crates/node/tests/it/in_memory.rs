@@ -1,5 +1,5 @@
 //! The core in memory: a post office carries what nodes ask of each other, in order and at once.
-use crate::town::{NAMES, START, accord, founding_leaf, key, origin, setup};
+use crate::town::{NAMES, START, accord, founding_leaf, key, origin, outage, setup};
 use hamsaya_agreement::{Agreement, State};
 use hamsaya_node::docket::Docket;
 use hamsaya_node::node::{Action, Answer, At, Cosigning, Event, Explain, Hint, News, Node, Silence, Status, Stores};
@@ -48,6 +48,9 @@ struct World {
     answers: BTreeMap<u64, Answer>,
     hints: Vec<(String, Hint)>,
     tickets: u64,
+    /// So long are a witness's answers on their way.
+    slow_ms: u64,
+    on_the_way: VecDeque<(u64, String, Event)>,
     /// What a node wants done besides answering a question.
     left: Vec<(String, Action)>,
 }
@@ -76,6 +79,8 @@ impl World {
             answers: BTreeMap::new(),
             hints: Vec::new(),
             tickets: 0,
+            slow_ms: 0,
+            on_the_way: VecDeque::new(),
             left: Vec::new(),
         };
         for name in NAMES {
@@ -148,7 +153,12 @@ impl World {
             }
             Action::AskWitness { peer, size, body } => {
                 let answer = if is_withheld(&peer) { Err(silence()) } else { self.cosign(&peer, body) };
-                Event::WitnessAnswered { peer, size, answer }
+                let answered = Event::WitnessAnswered { peer, size, answer };
+                if self.slow_ms > 0 {
+                    self.on_the_way.push_back((self.elapsed_ms + self.slow_ms, name.to_string(), answered));
+                    return None;
+                }
+                answered
             }
             Action::AskNewest { peer, origin } => {
                 let key = format!("{}/checkpoint", origin_hash(&origin));
@@ -227,7 +237,11 @@ impl World {
             for name in NAMES {
                 self.tell(name, Event::Tick);
             }
-            let due = self.nodes.values().filter_map(|n| n.wake_at()).min().unwrap_or(end);
+            while let Some((_, name, event)) = self.on_the_way.pop_front_if(|(due, _, _)| *due <= self.elapsed_ms) {
+                self.tell(&name, event);
+            }
+            let arrives = self.on_the_way.front().map(|(due, _, _)| *due);
+            let due = self.nodes.values().filter_map(|n| n.wake_at()).chain(arrives).min().unwrap_or(end);
             if self.elapsed_ms >= end {
                 return;
             }
@@ -370,6 +384,30 @@ fn veto_by_silence_three_of_four_witnesses_are_enough_and_two_are_not() {
 
 /// Honest clocks are 30 s off at most: those at both ends of that take each other's cosignatures, and all times are within
 /// 30 s of the truth. Whoever is further off is dropped by those who are too far from him, and heard of.
+/// A line on which every answer comes after the next round has begun: what it says of the earlier one counts.
+#[test]
+fn a_log_that_grows_all_the_time_publishes_over_a_slow_line() {
+    let mut world = World::new();
+    world.slow_ms = 2_500;
+    let device = key("P1", "post-07");
+    let mut prev = None;
+    for seq in 0..12 {
+        let mut statement = world.said(1000 + seq);
+        statement.source = "p1/post-07".into();
+        (statement.act, statement.kind) = (Act::Notify, "outage_notice".into());
+        outage(&world.agreement, &mut statement);
+        (statement.seq, statement.prev) = (seq, prev);
+        let envelope = Envelope::sign(statement.to_payload(), &[&device]);
+        prev = Some(envelope.statement_id());
+        let ticket = world.submit("P1", envelope.to_leaf());
+        world.pass(1_000);
+        let answer = &world.answers[&ticket];
+        assert!(matches!(answer, Answer::Logged(_)), "{answer:?}");
+    }
+    let published = world.sizes("P1")[&origin("P1")];
+    assert!(published > 8, "while it grows: {published}");
+}
+
 #[test]
 fn honest_clocks_take_each_others_word_and_others_are_named() {
     let mut world = World::with_clocks([("P1", -30), ("P2", 30), ("G1", -30), ("G2", 30), ("O1", 40)]);
@@ -775,6 +813,83 @@ fn a_crash_at_any_write_loses_nothing_that_was_answered() {
             assert_eq!(world.digest("P1"), world.digest("P2"), "write {write} {crash:?}");
         }
     }
+}
+
+/// At every write of a commit and of what follows it: no room. Nothing is signed, whoever sends something is told so, and
+/// once there is room everything is taken, in the same process.
+#[test]
+fn a_full_disk_signs_nothing_and_goes_on_when_there_is_room() {
+    for write in 0.. {
+        let mut world = World::new();
+        let disk = world.disks["P2"].log.clone();
+        disk.full_at(write);
+        let first = lodged(&world).to_leaf();
+        let ticket = world.submit("P2", first.clone());
+        // Beyond the moment at which tiles are put in their places.
+        world.pass(10_000);
+        let signed = world.disks["P2"].log.read("lock").unwrap();
+        let was_full = disk.is_full();
+        if was_full {
+            let told = world.submit("P2", first.clone());
+            let is_there = matches!(world.answers[&ticket], Answer::Logged(_));
+            let paused = matches!(world.answers[&told], Answer::Paused(_));
+            assert!(is_there || paused, "write {write}: {:?}", world.answers[&told]);
+            assert_eq!(world.nodes["P2"].status(), &Status::Running, "write {write}");
+            // Late cosignatures that found no room come again with a heartbeat; nothing waits then.
+            let told = world.nodes["P2"].alarms().iter().any(|a| a.contains("no room"));
+            assert!(is_there || told, "write {write}");
+            world.pass(5_000);
+            assert_eq!(world.disks["P2"].log.read("lock").unwrap(), signed, "write {write}: nothing is signed");
+            world.digest("P2");
+            disk.make_room();
+            world.pass(10_000);
+            assert_eq!(world.nodes["P2"].alarms(), [""; 0], "write {write}");
+        }
+        let answered = world.answers[&ticket].clone();
+        let again = world.submit("P2", first);
+        let Answer::Logged(receipt) = world.answers[&again].clone() else {
+            panic!("write {write}: {:?} {:?}", world.answers[&again], world.nodes["P2"].status())
+        };
+        assert!(receipt.already, "write {write}: what waited is logged, once");
+        if let Answer::Logged(first) = answered {
+            assert_eq!(first.index, receipt.index, "write {write}");
+        }
+        world.pass(10_000);
+        for name in ["P1", "G1", "G2"] {
+            assert_eq!(world.sizes(name), world.sizes("P2"), "write {write}");
+            assert_eq!(world.digest(name), world.digest("P2"), "write {write}");
+        }
+        assert!(world.sizes("P2")[&origin("P2")] > receipt.index, "write {write}: it is published");
+        // Every byte that is there fits.
+        world.stop("P2");
+        world.start("P2");
+        world.settle();
+        assert_eq!(world.nodes["P2"].status(), &Status::Running, "write {write}");
+        if !was_full {
+            assert!(write > 8, "a commit and what follows it are more than {write} writes");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_holds_up_no_other_node() {
+    let mut world = World::new();
+    let disk = world.disks["P1"].clone();
+    disk.witness.full_at(0);
+    disk.copies.values().for_each(|copy| copy.full_at(0));
+    let ticket = world.submit("P2", lodged(&world).to_leaf());
+    world.pass(5_000);
+    assert!(matches!(world.answers[&ticket], Answer::Logged(_)), "{:?}", world.answers[&ticket]);
+    assert_eq!(world.sizes("G1")[&origin("P2")], 4, "three witnesses are a quorum");
+    assert_eq!((world.sizes("P1")[&origin("P2")], world.nodes["P1"].status()), (2, &Status::Running));
+    disk.witness.make_room();
+    disk.copies.values().for_each(Memory::make_room);
+    world.pass(60_000);
+    assert_eq!(world.sizes("P1"), world.sizes("P2"));
+    assert_eq!(world.digest("P1"), world.digest("P2"));
+    let note = Note::parse(&world.published("P1", &origin("P2")).unwrap().unwrap()).unwrap();
+    assert_eq!(note.text.lines().nth(1), Some("4"), "readers of the folder are shown it too");
 }
 
 #[test]

@@ -291,7 +291,13 @@ pub fn notice(town: &Town) -> Statement {
     let id = "0193a1b2-c3d4-7e5f-8a9b-000000000001";
     let digest = town.agreement.digest();
     let mut statement = Statement::new(digest, Act::Notify, "outage_notice", id, "P1", &origin("P1"), START);
-    let kind = town.agreement.kinds().iter().find(|k| k.name == "outage_notice").unwrap();
+    outage(&town.agreement, &mut statement);
+    statement
+}
+
+/// All that the kind asks for.
+pub fn outage(agreement: &Agreement, statement: &mut Statement) {
+    let kind = agreement.kinds().iter().find(|k| k.name == "outage_notice").unwrap();
     statement.act = Act::from_name(&kind.act).unwrap();
     for (name, wanted) in kind.fields.iter().filter(|(_, wanted)| !wanted.ends_with('?')) {
         let value = match wanted.as_str() {
@@ -303,7 +309,6 @@ pub fn notice(town: &Town) -> Statement {
         };
         statement.fields.insert(name.clone(), value);
     }
-    statement
 }
 
 /// Looks at a condition until it holds.
