@@ -184,6 +184,7 @@ refusal-bad_ref = bad reference
 refusal-not_author = not the author
 refusal-source_equivocates = the source says two things
 refusal-red_in_clear = red content in clear text
+refusal-second_signature_required = a second person's signature is missing
 entries = Entries
 entry = Entry
 entries-earlier = Earlier

@@ -176,6 +176,7 @@ refusal-bad_ref = ارجاع نادرست
 refusal-not_author = نویسندهٔ آن نیست
 refusal-source_equivocates = منبع دو سخن می‌گوید
 refusal-red_in_clear = محتوای سرخ در متن آشکار
+refusal-second_signature_required = امضای شخص دوم نیست
 entries = ثبت‌ها
 entry = ثبت
 entries-earlier = پیشین

@@ -176,6 +176,7 @@ refusal-bad_ref = ناسمه حواله
 refusal-not_author = لیکوال نه دی
 refusal-source_equivocates = سرچینه دوه خبرې کوي
 refusal-red_in_clear = سره محتوا په ښکاره متن کې
+refusal-second_signature_required = د دوهم کس لاسلیک نشته
 entries = ثبتونه
 entry = ثبت
 entries-earlier = مخکیني

@@ -176,6 +176,7 @@ refusal-bad_ref = غلط حوالہ
 refusal-not_author = مصنف نہیں
 refusal-source_equivocates = ماخذ دو باتیں کہتا ہے
 refusal-red_in_clear = سرخ مواد کھلے متن میں
+refusal-second_signature_required = دوسرے شخص کے دستخط نہیں
 entries = اندراجات
 entry = اندراج
 entries-earlier = پہلے کے

@@ -34,6 +34,7 @@ mod keywords;
 mod lower;
 mod moves;
 mod places;
+pub mod rights;
 mod source;
 mod standing;
 mod terms;

@@ -16,6 +16,7 @@ use crate::facts;
 use crate::keywords;
 use crate::lower::{self, Program};
 use crate::places::Named;
+use crate::rights::{self, Rights};
 use hamsaya_monitor::Value;
 use hamsaya_record::instant::Instant;
 use hamsaya_record::statement::{Act, FieldValue, Statement};
@@ -35,6 +36,7 @@ pub struct Agreement {
     tables: Vec<Table>,
     items: Vec<lower::Source>,
     program: Program,
+    rights: Rights,
 }
 
 /// A node that the agreement names.
@@ -224,6 +226,12 @@ impl Agreement {
             .map(|text| annex::kinds("annexes/kinds.toml", text, &mut problems))
             .unwrap_or_default();
         let (tables, lines) = read_annexes(files, &charter, &rules, &mut problems);
+        let rights = match files.get(rights::ROLES) {
+            None => Rights::default(),
+            Some(_) => text_of(files, rights::ROLES, &mut problems)
+                .map(|text| rights::read(text, &rules, &mut problems))
+                .unwrap_or_default(),
+        };
         let (articles, blocks) = read_articles(files, &charter, &mut problems);
         let mut commitments = Vec::new();
         let mut items = Vec::new();
@@ -249,7 +257,18 @@ impl Agreement {
             return Err(Diagnostics(problems));
         }
         let kinds = rules.kinds.values().map(KindRule::public).collect();
-        Ok(Agreement { digest: digest(files), charter, articles, commitments, kinds, rules, tables, items, program })
+        Ok(Agreement {
+            digest: digest(files),
+            charter,
+            articles,
+            commitments,
+            kinds,
+            rules,
+            tables,
+            items,
+            program,
+            rights,
+        })
     }
     /// SHA-256 over the lines `<hex sha256>  <path>\n` of all files, sorted by path: names the agreement.
     pub fn digest(&self) -> [u8; 32] {
@@ -313,6 +332,10 @@ impl Agreement {
     pub fn in_place_of(&self, other: &Agreement) -> Agreement {
         Agreement { digest: other.digest, ..self.clone() }
     }
+    /// Who may state and read what; without roles.toml nobody reads anything, and whoever may sign may state.
+    pub fn rights(&self) -> &Rights {
+        &self.rights
+    }
     /// Whether a statement's kind, act and fields fit the annexes. Asked at intake and again when judging.
     pub fn fits(&self, statement: &Statement) -> Result<(), Misfit> {
         let misfit = |reason, field: &str, found: String, allowed: String, hint: &str| {
@@ -344,6 +367,13 @@ impl Agreement {
         for (name, value) in &statement.fields {
             let path = format!("fields.{name}");
             let Some((_, wanted, _)) = kind.fields.iter().find(|(f, ..)| f == name) else {
+                match rights::common_field(name, value) {
+                    Some(Ok(())) => continue,
+                    Some(Err(allowed)) => {
+                        return misfit("bad_field", &path, shown(value), allowed, "a field that every kind may have");
+                    }
+                    None => {}
+                }
                 let allowed = kind.fields.iter().map(|(f, ..)| f.as_str()).collect::<Vec<_>>().join(", ");
                 return misfit(
                     "unknown_field",

@@ -27,9 +27,11 @@ impl Author {
         Author { agreement, home: home.into(), chains: BTreeMap::new() }
     }
 
-    /// The last statement of a source that the log already holds.
-    pub fn goes_on(&mut self, source: &str, seq: u64, id: StatementId) {
-        self.chains.insert(source.into(), (seq, id));
+    /// Where the chain of a source stands: the next number, and the id of the last statement that the log holds.
+    pub fn goes_on(&mut self, source: &str, (next, last): (u64, Option<StatementId>)) {
+        if let Some(last) = last {
+            self.chains.insert(source.into(), (next.saturating_sub(1), last));
+        }
     }
 
     /// Fills agreement, home, `seq` and `prev`, and signs: the envelope as it will lie in the log.

@@ -4,14 +4,19 @@
 //! NodeClient::new("http://127.0.0.1:7411").get("/api/state")   -> JSON
 //! ```
 //!
+//! Whoever holds the key of an office signs what it asks, and sees what the office may: `--as p1/keys/liaison.key`. Without
+//! a key one is the public.
+//!
 //! What a node refuses comes back as a [`Complaint`] with its reason.
 use crate::complaint::Complaint;
+use crate::folder;
 use anyhow::Result;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use hamsaya_record::envelope::Envelope;
-use hamsaya_record::statement::{Statement, StatementId};
+use clap::Args;
+use hamsaya_node::signed;
+use hamsaya_record::key::SecretKey;
+use hamsaya_record::statement::{StatementId, unhex};
 use serde_json::Value;
+use std::path::PathBuf;
 use std::time::Duration;
 use ureq::Agent;
 
@@ -20,6 +25,29 @@ use ureq::Agent;
 pub struct NodeClient {
     agent: Agent,
     base: String,
+    office: Option<(SecretKey, String)>,
+}
+
+/// As whom a node is asked.
+#[derive(Args, Clone, Debug, Default)]
+pub struct As {
+    /// Of a running node: the key file of the office that asks, e.g. p1/keys/liaison.key; without it, the public asks
+    #[arg(long = "as", value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Of a running node: why it is read; the agreement's roles.toml lists the words
+    #[arg(long, value_name = "WORD", default_value = "duty")]
+    purpose: String,
+}
+
+impl As {
+    /// The node at a URL, asked so.
+    pub fn client(&self, url: &str) -> Result<NodeClient> {
+        let client = NodeClient::new(url);
+        Ok(match &self.key {
+            Some(path) => client.acting_as(folder::read_key(path)?, &self.purpose),
+            None => client,
+        })
+    }
 }
 
 /// An answer: status and body.
@@ -62,7 +90,12 @@ impl NodeClient {
             .http_status_as_error(false)
             .proxy(None)
             .build();
-        NodeClient { agent: config.new_agent(), base: url.trim_end_matches('/').to_string() }
+        NodeClient { agent: config.new_agent(), base: url.trim_end_matches('/').to_string(), office: None }
+    }
+
+    /// The same, asked by the office that holds this key.
+    pub fn acting_as(self, key: SecretKey, purpose: &str) -> NodeClient {
+        NodeClient { office: Some((key, purpose.to_string())), ..self }
     }
 
     /// Where the node is.
@@ -112,16 +145,28 @@ impl NodeClient {
         Ok(each.collect())
     }
 
-    /// The statement at a place, with its id.
-    pub fn statement(&self, origin: &str, index: u64) -> Result<(StatementId, Statement)> {
+    /// Id of the statement at a place, in hex.
+    pub fn statement_id(&self, origin: &str, index: u64) -> Result<String> {
         let item = self.get(&format!("/api/entries/item?origin={}&index={index}", escaped(origin)))?;
-        let leaf = STANDARD.decode(item["leaf"].as_str().unwrap_or_default())?;
-        let envelope = Envelope::parse_leaf(&leaf)?;
-        Ok((envelope.statement_id(), Statement::parse(&envelope.payload)?))
+        Ok(item["statement_id"].as_str().unwrap_or_default().to_string())
+    }
+
+    /// Number of the next statement of a source of this node's member, and id of its last.
+    pub fn next_of(&self, source: &str) -> Result<(u64, Option<StatementId>)> {
+        let next = self.get(&format!("/api/source?source={}", escaped(source)))?;
+        let prev = next["prev"].as_str().map(|id| unhex(id).map(StatementId)).transpose()?;
+        Ok((next["seq"].as_u64().unwrap_or_default(), prev))
     }
 
     fn ask(&self, path: &str) -> Result<Answer> {
-        self.answer(self.agent.get(format!("{}{path}", self.base)).call())
+        let url = format!("{}{path}", self.base);
+        let mut request = self.agent.get(&url);
+        if let Some((key, purpose)) = &self.office {
+            let headers = signed::sign(signed::Request::to("GET", &url), key, signed::now_s());
+            request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+            request = request.header("hamsaya-purpose", purpose);
+        }
+        self.answer(request.call())
     }
 
     fn answer(&self, sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer> {

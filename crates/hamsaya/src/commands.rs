@@ -1,4 +1,5 @@
 //! What can be asked of the command; a module each.
+pub mod accounts;
 mod agreement;
 mod completions;
 mod demo;
@@ -35,6 +36,7 @@ enum Command {
     Demo(demo::Demo),
     Init(init::Init),
     Keys(keys::Keys),
+    Accounts(accounts::Accounts),
     Serve(serve::Serve),
     Agreement(agreement::Agreement),
     Record(record::Record),
@@ -75,6 +77,7 @@ impl Hamsaya {
             Command::Demo(c) => c.run(out),
             Command::Init(c) => c.run(out),
             Command::Keys(c) => c.run(out),
+            Command::Accounts(c) => c.run(out),
             Command::Serve(c) => c.run(out),
             Command::Agreement(c) => c.run(out),
             Command::Record(c) => c.run(out),

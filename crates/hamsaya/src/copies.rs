@@ -64,7 +64,7 @@ impl Copies {
     pub fn list(&self, origin: Option<&str>, kind: Option<&str>) -> Vec<Value> {
         let wanted = |e: &Entry| origin.is_none_or(|o| *e.origin == *o) && kind.is_none_or(|k| e.statement.kind == k);
         let entries = self.logs.entries().iter().enumerate().filter(|(_, e)| wanted(e));
-        entries.map(|(n, e)| shapes::entry(e, self.logs.logged(n, EVER))).collect()
+        entries.map(|(n, e)| shapes::entry(e, self.logs.logged(n, EVER), 0)).collect()
     }
 
     /// One entry.

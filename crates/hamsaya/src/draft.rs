@@ -67,9 +67,14 @@ pub struct By<'a> {
 }
 
 impl Draft {
+    /// The kind, from the flag or the document.
+    pub fn kind<'a>(&'a self, document: &'a Value) -> &'a str {
+        self.kind.as_deref().or(document["kind"].as_str()).unwrap_or_default()
+    }
+
     /// Puts flags before the document's fields, and checks both against the kinds.
     pub fn statement(&self, document: &Value, by: &By, kinds: &[Kind], now: Instant) -> Result<Statement> {
-        let kind = self.kind.as_deref().or(document["kind"].as_str()).unwrap_or_default();
+        let kind = self.kind(document);
         let known = kinds.iter().find(|k| k.name == kind).ok_or_else(|| {
             Complaint::new(format!("the agreement has no kind `{kind}`"))
                 .at("--kind")

@@ -107,7 +107,8 @@ impl Folder {
     }
 }
 
-fn read_key(path: &Path) -> Result<SecretKey> {
+/// The key in a file.
+pub fn read_key(path: &Path) -> Result<SecretKey> {
     let text = fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
     SecretKey::parse(&text).with_context(|| format!("{} holds no key", path.display()))
 }

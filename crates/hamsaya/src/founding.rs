@@ -17,8 +17,7 @@ use std::collections::BTreeMap;
 /// rest are offices.
 pub fn role_of(file: &str) -> Role {
     match file {
-        "station" => Role::Device,
-        file if file.starts_with("post-") => Role::Device,
+        file if file.starts_with("post-") || file.starts_with("station") => Role::Device,
         file => file.parse().unwrap_or(Role::Office),
     }
 }

@@ -17,29 +17,44 @@ mod judgments;
 mod openapi;
 mod problem;
 mod record;
+mod session;
 pub mod shapes;
 mod statements;
+mod who;
 
 pub use console::typeface;
 
 use crate::folder::Folder;
+use crate::readers::Sessions;
+use crate::reads::Reads;
 use crate::shell::Shell;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use hamsaya_agreement::Agreement;
-use std::sync::Arc;
+use hamsaya_record::founding::Founding;
+use std::sync::{Arc, Mutex};
 
 pub use openapi::OPENAPI;
+
+/// Passwords that are hashed at once.
+const HASHING_MAX: usize = 2;
 
 /// What every answer is made from.
 #[derive(Clone)]
 pub(crate) struct Api {
     shell: Shell,
     folder: Arc<Folder>,
+    founding: Arc<Founding>,
+    sessions: Arc<Sessions>,
+    reads: Arc<Mutex<Reads>>,
+    /// Hashing a password takes 19 MiB: so many at once.
+    hashing: Arc<tokio::sync::Semaphore>,
+    /// Whether a browser reaches this node over TLS only.
+    is_tls: bool,
 }
 
 impl Api {
@@ -59,11 +74,16 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
         ("GET", "/api/digest/compare", get(judgments::compare)),
         ("GET", "/api/changes", get(judgments::changes)),
         ("GET", "/api/events", get(events::events)),
+        ("GET", "/api/session", get(session::session)),
+        ("POST", "/api/session", post(session::sign_in)),
+        ("DELETE", "/api/session", delete(session::sign_out)),
+        ("GET", "/api/reads", get(session::reads)),
         ("GET", "/api/agreement", get(agreement::agreement)),
         ("GET", "/api/entries", get(record::entries)),
         ("GET", "/api/entries/item", get(record::item)),
         ("GET", "/api/exhibit", get(record::exhibit)),
         ("GET", "/api/bundle", get(record::bundle)),
+        ("GET", "/api/source", get(record::source)),
         ("GET", "/api/lines", get(agreement::lines)),
         ("GET", "/api/crossings", get(agreement::crossings)),
         ("GET", "/api/refusals", get(record::refusals)),
@@ -84,8 +104,17 @@ pub fn paths() -> Vec<(&'static str, &'static str)> {
 }
 
 /// The router of one node.
-pub(crate) fn router(shell: Shell, folder: Folder) -> Router {
-    let api = Api { shell, folder: Arc::new(folder) };
+pub(crate) fn router(shell: Shell, folder: Folder, founding: Arc<Founding>, reads: Reads, is_tls: bool) -> Router {
+    let api = Api {
+        shell,
+        folder: Arc::new(folder),
+        founding,
+        sessions: Arc::default(),
+        reads: Arc::new(Mutex::new(reads)),
+        hashing: Arc::new(tokio::sync::Semaphore::new(HASHING_MAX)),
+        is_tls,
+    };
+    tokio::spawn(session::state_days(api.clone()));
     let router = routes().into_iter().fold(Router::new(), |router, (_, path, handler)| router.route(path, handler));
     router.fallback(console::page).layer(from_fn(guard)).with_state(api)
 }

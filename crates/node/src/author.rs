@@ -10,7 +10,7 @@ use hamsaya_record::accept::Acceptance;
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::key::SecretKey;
 use hamsaya_record::logs::Head;
-use hamsaya_record::statement::{Act, FieldValue, Statement, StatementId};
+use hamsaya_record::statement::{Act, FieldValue, Occurred, Precision, Statement, StatementId};
 use std::collections::BTreeMap;
 
 pub(crate) struct Author<'a> {
@@ -22,11 +22,34 @@ pub(crate) struct Author<'a> {
 
 impl Author<'_> {
     pub(crate) fn state(self, kind: &str, fields: BTreeMap<String, FieldValue>, now: Instant) -> Envelope {
+        let statement = self.draft(Act::Record, kind, "node", now);
+        self.sign(statement, fields, now)
+    }
+
+    /// What is observed of a day, by its end, from a source of its own.
+    pub(crate) fn state_day(
+        self,
+        kind: &str,
+        source: &str,
+        end: Instant,
+        fields: BTreeMap<String, FieldValue>,
+        now: Instant,
+    ) -> Envelope {
+        let mut statement = self.draft(Act::Observe, kind, source, now);
+        let (from, to) = (Instant(end.0 - 86_400), Instant(end.0 - 1));
+        statement.occurred_at = Some(Occurred { from, to, precision: Precision::Day, edtf: None });
+        self.sign(statement, fields, now)
+    }
+
+    fn draft(&self, act: Act, kind: &str, source: &str, now: Instant) -> Statement {
         let (agreement, origin) = (self.acceptance.founding().agreement(), self.acceptance.origin());
-        let source = format!("{}/node", self.name.to_lowercase());
-        let mut statement = Statement::new(agreement, Act::Record, kind, "", self.name, origin, now);
-        (statement.seq, statement.prev) = self.acceptance.next_of(self.name, &source);
-        statement.source = source;
+        let mut statement = Statement::new(agreement, act, kind, "", self.name, origin, now);
+        statement.source = format!("{}/{source}", self.name.to_lowercase());
+        (statement.seq, statement.prev) = self.acceptance.next_of(self.name, &statement.source);
+        statement
+    }
+
+    fn sign(self, mut statement: Statement, fields: BTreeMap<String, FieldValue>, now: Instant) -> Envelope {
         statement.seen = self.seen;
         statement.fields = fields;
         statement.id = uuid_v7(now, &StatementId::of(&statement.to_payload()).0);

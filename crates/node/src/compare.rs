@@ -13,6 +13,7 @@
 use crate::wire::Client;
 use hamsaya_agreement::{Child, Judgment, Verdict};
 use hamsaya_record::Instant;
+use hamsaya_record::key::SecretKey;
 use hamsaya_record::logs::Head;
 use hamsaya_record::statement::{hex, unhex};
 use serde_json::Value;
@@ -112,9 +113,9 @@ pub(crate) struct Theirs {
 }
 
 impl Theirs {
-    pub(crate) async fn ask(url: &str) -> Result<Theirs, String> {
+    pub(crate) async fn ask(url: &str, key: SecretKey) -> Result<Theirs, String> {
         let url = format!("{url}/api/digest");
-        let answer = away(move || Client::new().json(&url).map_err(|e| e.0)).await?;
+        let answer = away(move || Client::new(key).json(&url).map_err(|e| e.0)).await?;
         let head = |value: &Value| {
             let root = unhex(value["root"].as_str()?).ok()?;
             Some(Head { origin: value["origin"].as_str()?.to_string(), size: value["size"].as_u64()?, root })
@@ -129,14 +130,14 @@ impl Theirs {
 pub(crate) async fn compare(
     judgment: Arc<Judgment>,
     explain: impl FnOnce(&str) -> Result<Arc<Judgment>, String> + Send + 'static,
-    url: &str,
+    (url, key): (&str, SecretKey),
     heads: &Heads,
     as_of: Instant,
 ) -> Result<Compared, String> {
     let at = format!("as_of={as_of}&known_by={as_of}&heads={}", escaped(&heads.to_string()));
     let url = url.to_string();
     away(move || {
-        let client = Client::new();
+        let client = Client::new(key);
         locate(&judgment, explain, |path| client.json(&format!("{url}{path}{at}")).map_err(|e| e.0))
     })
     .await

@@ -150,8 +150,14 @@ impl Folder {
             pacing: self.config.pacing,
             peers: self.config.peers.iter().map(|p| p.name.clone()).collect(),
             skew_s_max: (!scenario).then_some(SKEW_S_MAX),
+            rights: true,
         };
         Ok(Node::open(setup, stores)?)
+    }
+
+    /// What the node signs with, for itself.
+    pub(crate) fn node_key(&self) -> &SecretKey {
+        &self.keys.node
     }
 
     /// A log's tiles, the own one's or a copy's, for readers beside the node.

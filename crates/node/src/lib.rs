@@ -22,11 +22,15 @@ pub mod folder;
 pub mod held;
 pub mod node;
 pub mod own;
+pub mod readers;
+pub mod reads;
 mod recovery;
 pub mod refusals;
 mod room;
 mod serve;
 mod shell;
+mod sight;
+pub mod signed;
 mod state;
 mod wire;
 

@@ -375,6 +375,9 @@ pub struct Setup {
     pub peers: Vec<String>,
     /// A cosignature this far from our clock is dropped; `None`: none is.
     pub skew_s_max: Option<i64>,
+    /// Whether the agreement's roles.toml is asked who may state what. A world of whose offices only the chair has a key
+    /// does without.
+    pub rights: bool,
 }
 
 /// Where a node keeps its bytes.
@@ -658,6 +661,10 @@ impl<S: Store> Node<S> {
         let accepted = own.held.acceptance.check(&envelope)?;
         if let Some(agreement) = &self.setup.agreement {
             agreement.fits(&accepted.statement).map_err(refused)?;
+            if self.setup.rights {
+                let member = |name: &str| member_role(&self.founding, name);
+                agreement.rights().may_state(&accepted.statement, &accepted.signers, member).map_err(refused)?;
+            }
         }
         own.join(accepted, envelope.to_leaf(), Some(ticket), self.at)
             .map_err(|error| Refusal::new(Reason::BadField, "", error, "an entry that can be read again"))
@@ -847,5 +854,15 @@ pub(crate) fn head_of(note: &Note) -> Option<Head> {
 
 fn refused(misfit: Misfit) -> Refusal {
     let reason = Reason::ALL.into_iter().find(|r| r.name() == misfit.reason).unwrap_or(Reason::BadField);
-    Refusal::new(reason, format!("predicate.{}", misfit.field), misfit.found, misfit.allowed).hint(misfit.hint)
+    let within = if misfit.field == "signatures" { "" } else { "predicate." };
+    Refusal::new(reason, format!("{within}{}", misfit.field), misfit.found, misfit.allowed).hint(misfit.hint)
+}
+
+/// What a node of the founding is to the agreement.
+pub fn member_role(founding: &Founding, name: &str) -> Option<hamsaya_agreement::MemberRole> {
+    Some(match founding.member(name)?.role {
+        MemberRole::Party => hamsaya_agreement::MemberRole::Party,
+        MemberRole::Guarantor => hamsaya_agreement::MemberRole::Guarantor,
+        MemberRole::Witness => hamsaya_agreement::MemberRole::Witness,
+    })
 }

@@ -9,25 +9,29 @@
 //! One request is in flight for each witness. A round aims all of them at one checkpoint, since only cosignatures on one
 //! size make a quorum. On a slow line a round's answers come after the next has begun: the earlier one is kept, or a log
 //! that grows all the time would never publish.
+use crate::author::Author;
 use crate::config::Pacing;
 use crate::held::Held;
 use crate::node::{Action, Answer, At, Cosigning, Hint, Node, Receipt, Setup, Silence, Status, Ticket, head_of};
+use crate::reads::Day;
 use crate::recovery::Recovery;
 use hamsaya_record::Instant;
 use hamsaya_record::accept::Accepted;
 use hamsaya_record::cosignature;
 use hamsaya_record::envelope::Envelope;
-use hamsaya_record::founding::{Founding, MemberRole};
-use hamsaya_record::key::{Role, Vkey};
+use hamsaya_record::founding::{Founding, MemberKey, MemberRole};
+use hamsaya_record::key::{Role, SecretKey, Vkey};
 use hamsaya_record::log::{Log, LogError};
+use hamsaya_record::logs::{Entry, Head};
 use hamsaya_record::merkle::{self, Hash};
 use hamsaya_record::note::{Note, NoteSignature};
 use hamsaya_record::policy::Policy;
-use hamsaya_record::statement::FieldValue;
+use hamsaya_record::statement::{FieldValue, StatementId};
 use hamsaya_record::store::Store;
 use hamsaya_record::tiles::{Fault, TilesError};
 use hamsaya_record::witness;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// A batch closes at so many entries.
 const BATCH_ENTRIES_MAX: usize = 4_096;
@@ -41,6 +45,16 @@ pub(crate) const SETTLE_MS: u64 = 5_000;
 const ROUND_MS: u64 = 2_000;
 /// So many rounds that gave way may still find their quorum.
 const EARLIER_MAX: usize = 8;
+
+/// Whether a day of the read log is in our log.
+pub(crate) enum Digested {
+    /// It is.
+    Stated,
+    /// Not, and nothing can be stated now.
+    NotYet,
+    /// Not: this says it.
+    Make(Envelope),
+}
 
 /// Waits that double from failure to failure.
 #[derive(Clone, Copy, Debug, Default)]
@@ -557,15 +571,55 @@ impl<S: Store> Node<S> {
     pub fn stated(&self, kind: &str, fields: BTreeMap<String, FieldValue>) -> Option<Envelope> {
         let (now, own) = (self.at.now?, self.own.as_ref()?);
         let seen = self.copies.values().filter_map(|copy| copy.follower.checkpoint()).filter_map(head_of).collect();
-        let acceptance = &own.held.acceptance;
-        let author = crate::author::Author {
-            acceptance,
-            // If none counts, the statement is refused, and the refusal says which was found.
-            key: self.setup.keys.node_for(acceptance).unwrap_or(&self.setup.keys.node),
-            name: &self.setup.name,
-            seen,
-        };
-        Some(author.state(kind, fields, now))
+        Some(self.author(own, seen).state(kind, fields, now))
+    }
+
+    /// The statement that ends a day of the read log, to be submitted; what a day was is stated once.
+    pub(crate) fn read_digest(&self, day: &Day) -> Digested {
+        let (Some(now), Some(own)) = (self.at.now, self.own.as_ref()) else { return Digested::NotYet };
+        let end = FieldValue::Text(day.end.to_string());
+        let same = |e: &&Arc<Entry>| e.statement.kind == "read_digest" && e.statement.fields.get("day") == Some(&end);
+        if own.held.entries().iter().rev().any(|e| same(&e)) {
+            return Digested::Stated;
+        }
+        if self.status != Status::Running {
+            return Digested::NotYet;
+        }
+        let reads = FieldValue::Int(i64::try_from(day.reads).unwrap_or(i64::MAX));
+        let fields = [("day", end), ("reads", reads), ("head", FieldValue::Text(day.head.clone()))];
+        let author = self.author(own, Vec::new());
+        let fields = fields.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
+        Digested::Make(author.state_day("read_digest", "reads", day.end, fields, now))
+    }
+
+    /// The key with which it states something, and signs what it asks of others.
+    pub(crate) fn node_key(&self) -> &SecretKey {
+        let counts = self.own.as_ref().and_then(|own| self.setup.keys.node_for(&own.held.acceptance));
+        // If none counts, a statement is refused, and the refusal says which was found.
+        counts.unwrap_or(&self.setup.keys.node)
+    }
+
+    /// A key that a member's log, or the founding for who keeps none, says is in force.
+    pub(crate) fn key_in_force(&self, keyid: &str) -> Option<MemberKey> {
+        for held in self.all_held().values() {
+            let acceptance = &held.acceptance;
+            let keeper = self.founding.keeper(acceptance.origin()).map(|m| m.name.as_str());
+            let key = acceptance.keyring().in_force(keyid, acceptance.size());
+            if let Some(key) = key.filter(|key| Some(key.node.as_str()) == keeper) {
+                return Some(key.clone());
+            }
+        }
+        let keeps_none = |key: &&MemberKey| self.founding.member(&key.node).is_some_and(|m| m.origin.is_none());
+        self.founding.keys().iter().filter(keeps_none).find(|key| key.vkey.keyid() == keyid).cloned()
+    }
+
+    fn author<'a>(&'a self, own: &'a Own<S>, seen: Vec<Head>) -> Author<'a> {
+        Author { acceptance: &own.held.acceptance, key: self.node_key(), name: &self.setup.name, seen }
+    }
+
+    /// Number of the next statement of a source of this member, and the last one's id.
+    pub(crate) fn next_of(&self, source: &str) -> Option<(u64, Option<StatementId>)> {
+        Some(self.own.as_ref()?.held.acceptance.next_of(&self.setup.name, source))
     }
 
     /// Whether it keeps no log.

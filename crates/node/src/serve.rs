@@ -9,6 +9,7 @@
 use crate::api;
 use crate::clock::Clock;
 use crate::folder::{Folder, FolderError};
+use crate::reads::{Reads, ReadsError};
 use crate::shell::Shell;
 use std::io;
 use std::net::SocketAddr;
@@ -35,6 +36,9 @@ pub enum ServeError {
     /// Its folder.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// Its read log.
+    #[error(transparent)]
+    Reads(#[from] ReadsError),
     /// The address.
     #[error("{address}: {error}\nhint: is another process listening there? `listen` in node.toml names the address")]
     Listen {
@@ -93,9 +97,10 @@ pub async fn serve(dir: &Path, options: Options) -> Result<Running, ServeError> 
         let mut folder = Folder::read(&dir)?;
         folder.verify()?;
         let node = folder.open(options.scenario_clock)?;
-        Ok::<_, FolderError>((folder, node))
+        let reads = Reads::open(&folder.dir)?;
+        Ok::<_, ServeError>((folder, node, reads))
     });
-    let (folder, node) = match opened.await {
+    let (folder, node, reads) = match opened.await {
         Ok(opened) => opened?,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     };
@@ -108,8 +113,10 @@ pub async fn serve(dir: &Path, options: Options) -> Result<Running, ServeError> 
     let address = listener.local_addr().map_err(failed)?;
     let clock = if options.scenario_clock { Clock::scenario() } else { Clock::System };
     let peers: Vec<(String, String)> = folder.config.peers.iter().map(|p| (p.name.clone(), p.url.clone())).collect();
+    let founding = node.founding().clone();
     let (shell, thread) = Shell::start(node, clock, &peers);
-    let service = api::router(shell.clone(), folder).into_make_service_with_connect_info::<SocketAddr>();
+    let service =
+        api::router(shell.clone(), folder, founding, reads, false).into_make_service_with_connect_info::<SocketAddr>();
     let mut stopping = shell.stopping();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
         let _ = stopping.wait_for(|stop| *stop).await;

@@ -71,7 +71,7 @@ impl Shell {
             stopping: watch::Sender::new(false),
         };
         let shell = Shell { inner: Arc::new(inner) };
-        let wire = Wire::new(peers, shell.inner.inbox.clone());
+        let wire = Wire::new(peers, node.setup.keys.node.clone(), shell.inner.inbox.clone());
         let driver = shell.clone();
         let thread = in_thread("node", move || driver.drive(node, &messages, &wire));
         (shell, thread)

@@ -1,11 +1,13 @@
 //! How a node stands, for people and programs: heads, witnesses, peers, entries.
 use crate::held::Held;
 use crate::node::{Node, Status, head_of};
+use hamsaya_agreement::rights::Denied;
 use hamsaya_record::Instant;
 use hamsaya_record::cosignature;
 use hamsaya_record::exhibit::{self, Parts, WriteError};
 use hamsaya_record::logs::{Entry, Head, Logged, Logs};
 use hamsaya_record::note::Note;
+use hamsaya_record::statement::Statement;
 use hamsaya_record::store::Store;
 use hamsaya_record::tile::Tile;
 use hamsaya_record::tiles::{Place, Tiles, TilesError};
@@ -61,6 +63,8 @@ pub(crate) struct Timed {
 pub(crate) struct Page {
     pub(crate) entries: Vec<Timed>,
     pub(crate) next: Option<u64>,
+    /// What is not shown on this page, by marking or column; of what is hidden nothing is said.
+    pub(crate) withheld: BTreeMap<String, u64>,
 }
 
 impl<S: Store> Node<S> {
@@ -141,10 +145,17 @@ impl<S: Store> Node<S> {
         Logs::verified(&self.founding, own.chain(copies).map(under).collect())
     }
 
-    /// Entries of one log from an index on, or of all logs from an ordinal on.
-    pub(crate) fn entries(&self, origin: Option<&str>, kind: Option<&str>, from: u64, limit: usize) -> Page {
+    /// Entries that `may_read` lets through, of one log from an index on, or of all logs from an ordinal on.
+    pub(crate) fn entries(
+        &self,
+        origin: Option<&str>,
+        kind: Option<&str>,
+        from: u64,
+        limit: usize,
+        may_read: impl Fn(&Statement) -> Result<(), Denied>,
+    ) -> Page {
         let logs = self.all_logs();
-        let mut page = Page { entries: Vec::new(), next: None };
+        let mut page = Page { entries: Vec::new(), next: None, withheld: BTreeMap::new() };
         for (n, entry) in logs.entries().iter().enumerate() {
             let place = if origin.is_some() { entry.index } else { n as u64 };
             let wanted = origin.is_none_or(|o| *entry.origin == *o)
@@ -152,6 +163,14 @@ impl<S: Store> Node<S> {
                 && place >= from;
             if !wanted {
                 continue;
+            }
+            match may_read(&entry.statement) {
+                Ok(()) => {}
+                Err(Denied::Hidden) => continue,
+                Err(denied) => {
+                    *page.withheld.entry(denied.to_string()).or_default() += 1;
+                    continue;
+                }
             }
             if page.entries.len() == limit {
                 page.next = Some(place);

@@ -16,6 +16,8 @@
 //! flight in a lane: the node asks no sooner.
 use crate::node::{Action, Cosigning, Event, News, Silence};
 use crate::shell::{Message, in_thread};
+use crate::signed;
+use hamsaya_record::key::SecretKey;
 use hamsaya_record::tile::Tile;
 use hamsaya_record::witness::origin_hash;
 use std::collections::BTreeMap;
@@ -24,8 +26,9 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
-use ureq::Agent;
 use ureq::http::Response;
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, RequestBuilder};
 
 /// No answer is longer, in bytes: a bundle holds 256 entries of 64 KiB.
 const ANSWER_BYTES_MAX: u64 = 20 << 20;
@@ -43,15 +46,17 @@ const IDLE: Duration = Duration::from_secs(90);
 /// Lanes to the other nodes.
 pub(crate) struct Wire {
     urls: BTreeMap<String, String>,
+    /// Signs what is asked for entries.
+    key: SecretKey,
     inbox: Sender<Message>,
     lanes: Mutex<BTreeMap<String, Sender<(Action, String)>>>,
 }
 
 impl Wire {
     /// To these peers: name and URL.
-    pub(crate) fn new(peers: &[(String, String)], inbox: Sender<Message>) -> Wire {
+    pub(crate) fn new(peers: &[(String, String)], key: SecretKey, inbox: Sender<Message>) -> Wire {
         let urls = peers.iter().map(|(name, url)| (name.clone(), url.trim_end_matches('/').to_string())).collect();
-        Wire { urls, inbox, lanes: Mutex::new(BTreeMap::new()) }
+        Wire { urls, key, inbox, lanes: Mutex::new(BTreeMap::new()) }
     }
 
     /// Asks; the answer comes back as an event.
@@ -65,16 +70,17 @@ impl Wire {
         };
         let Some(url) = self.urls.get(peer) else { return };
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let sender = lanes.entry(lane.clone()).or_insert_with(|| open_lane(&lane, self.inbox.clone()));
+        let sender =
+            lanes.entry(lane.clone()).or_insert_with(|| open_lane(&lane, self.key.clone(), self.inbox.clone()));
         // A lane ends only when the node has.
         let _ = sender.send((action, url.clone()));
     }
 }
 
-fn open_lane(name: &str, inbox: Sender<Message>) -> Sender<(Action, String)> {
+fn open_lane(name: &str, key: SecretKey, inbox: Sender<Message>) -> Sender<(Action, String)> {
     let (send, receive) = channel::<(Action, String)>();
     in_thread(name, move || {
-        let mut client = Client::new();
+        let mut client = Client::new(key);
         for (action, url) in receive {
             let Some(event) = client.perform(action, &url) else { continue };
             if inbox.send(Message::Event(event)).is_err() {
@@ -88,6 +94,7 @@ fn open_lane(name: &str, inbox: Sender<Message>) -> Sender<(Action, String)> {
 /// Asks one thing after the other.
 pub(crate) struct Client {
     agent: Agent,
+    key: SecretKey,
     /// The last bundle that was fetched before it was full.
     begun: Option<Begun>,
 }
@@ -112,7 +119,7 @@ struct Said {
 }
 
 impl Client {
-    pub(crate) fn new() -> Client {
+    pub(crate) fn new(key: SecretKey) -> Client {
         let config = Agent::config_builder()
             .timeout_connect(Some(Duration::from_secs(5)))
             .http_status_as_error(false)
@@ -121,7 +128,7 @@ impl Client {
             .max_idle_age(IDLE)
             .user_agent("hamsaya")
             .build();
-        Client { agent: config.new_agent(), begun: None }
+        Client { agent: config.new_agent(), key, begun: None }
     }
 
     fn perform(&mut self, action: Action, url: &str) -> Option<Event> {
@@ -222,12 +229,18 @@ impl Client {
 
     /// What follows these first bytes, or, from a server that knows no ranges, all of it.
     fn rest(&self, url: &str, known: usize) -> Result<Said, Silence> {
-        let mut request = self.agent.get(url);
+        let mut request = self.signed(url);
         if known > 0 {
             request = request.header("range", format!("bytes={known}-"));
         }
         let config = request.config().timeout_recv_response(Some(PATIENCE)).timeout_global(Some(BUNDLE_PATIENCE));
         read_part(config.build().call())
+    }
+
+    /// A question that is answered to nodes of the founding only.
+    fn signed(&self, url: &str) -> RequestBuilder<WithoutBody> {
+        let headers = signed::sign(signed::Request::to("GET", url), &self.key, signed::now_s());
+        headers.into_iter().fold(self.agent.get(url), |request, (name, value)| request.header(name, value))
     }
 
     fn get(&self, url: &str) -> Result<Said, Silence> {
@@ -236,7 +249,7 @@ impl Client {
 
     /// `GET`, JSON; for questions between nodes that are no part of the record.
     pub(crate) fn json(&self, url: &str) -> Result<serde_json::Value, Silence> {
-        let request = self.agent.get(url).config().timeout_global(Some(Duration::from_secs(60))).build();
+        let request = self.signed(url).config().timeout_global(Some(Duration::from_secs(60))).build();
         let said = read(request.call())?;
         let value = serde_json::from_slice(&said.body).map_err(|e| Silence(format!("{url}: {e}")))?;
         if said.status == 200 { Ok(value) } else { Err(Silence(format!("{url}: status {}: {value}", said.status))) }

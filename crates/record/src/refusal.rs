@@ -50,11 +50,13 @@ pub enum Reason {
     SourceEquivocates,
     /// Marked `TLP:RED` with clear text that should have been salted.
     RedInClear,
+    /// The agreement asks for a second person's signature, and there is none.
+    SecondSignatureRequired,
 }
 
 impl Reason {
     /// All, in the order of record.md.
-    pub const ALL: [Reason; 20] = [
+    pub const ALL: [Reason; 21] = [
         Reason::TooLarge,
         Reason::NotUtf8,
         Reason::BadBase64,
@@ -75,6 +77,7 @@ impl Reason {
         Reason::NotAuthor,
         Reason::SourceEquivocates,
         Reason::RedInClear,
+        Reason::SecondSignatureRequired,
     ];
 
     /// The word for it in statements, problem documents and messages.
@@ -100,6 +103,7 @@ impl Reason {
             Reason::NotAuthor => "not_author",
             Reason::SourceEquivocates => "source_equivocates",
             Reason::RedInClear => "red_in_clear",
+            Reason::SecondSignatureRequired => "second_signature_required",
         }
     }
 }

@@ -103,6 +103,7 @@ pub(crate) fn setup(name: &str, agreement: &Arc<Agreement>, founding_leaf: &[u8]
         pacing: Pacing::default(),
         peers: NAMES.iter().filter(|n| **n != name).map(|n| n.to_string()).collect(),
         skew_s_max: Some(SKEW_S_MAX),
+        rights: false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `hamsaya demo`: five nodes on loopback play the golden scenario.
 use super::Outcome;
 use super::import::Desk;
-use super::init::demo_place;
+use super::init::{DemoNode, NodeRole, demo_place};
 use crate::agreements;
 use crate::client::NodeClient;
 use crate::complaint::Complaint;
@@ -14,6 +14,7 @@ use crate::words::{Language, Words};
 use anyhow::{Context, Result};
 use clap::Args;
 use hamsaya_agreement::case::{Case, Expected, Row as Step};
+use hamsaya_node::readers;
 use hamsaya_record::Instant;
 use indicatif::ProgressBar;
 use std::fs::{self, File};
@@ -79,6 +80,7 @@ impl Demo {
         }
         let agreement = agreements::read(&nodes[0].folder.path("agreement"))?;
         let mut town = Town::start(&nodes, &agreement)?;
+        let doors = doors(&nodes)?;
         for node in &nodes {
             writeln!(out, "{:3} {}  {}", node.name, node.url, node.folder.dir().display())?;
         }
@@ -93,7 +95,7 @@ impl Demo {
         for fault in &play.faults {
             writeln!(play.out, "error: {fault}")?;
         }
-        self.leave(out, &mut town, &place)?;
+        self.leave(out, &mut town, &doors, &place)?;
         Ok(outcome)
     }
 
@@ -107,11 +109,15 @@ impl Demo {
     }
 
     /// Stops the nodes: at once, or when somebody presses Ctrl-C.
-    fn leave(&self, out: &mut dyn Write, town: &mut Town, place: &Path) -> Result<()> {
+    fn leave(&self, out: &mut dyn Write, town: &mut Town, doors: &[Door], place: &Path) -> Result<()> {
         if !self.once {
             writeln!(out, "\nconsole")?;
             for process in &town.processes {
-                writeln!(out, "  {:3} {}/", process.name, process.client.url())?;
+                write!(out, "  {:3} {}/", process.name, process.client.url())?;
+                match doors.iter().find(|door| door.node == process.name) {
+                    Some(door) => writeln!(out, "  sign in as {} with {}", door.office, door.password)?,
+                    None => writeln!(out)?,
+                }
             }
             writeln!(out, "Ctrl-C stops the nodes")?;
             out.flush()?;
@@ -126,6 +132,25 @@ impl Demo {
         }
         Ok(())
     }
+}
+
+/// How people get into one node's console.
+struct Door {
+    node: String,
+    office: String,
+    password: String,
+}
+
+/// An account for the chair or the observer of each member, with a password of its own that is printed and kept nowhere.
+fn doors(nodes: &[DemoNode]) -> Result<Vec<Door>> {
+    let mut doors = Vec::new();
+    for node in nodes.iter().filter(|node| node.keeps_a_log()) {
+        let office = if node.role == NodeRole::Party { "chair" } else { "observer" };
+        let password = super::accounts::password()?;
+        readers::set(node.folder.dir(), office, Some(&password))?;
+        doors.push(Door { node: node.name.clone(), office: office.into(), password });
+    }
+    Ok(doors)
 }
 
 const SCENARIO: &str = "cases/good/golden-scenario.md";

@@ -1,5 +1,5 @@
 //! `hamsaya import ged FILE`: open data as background, said by an open-source desk.
-use super::record::{last_of, list};
+use super::record::list;
 use super::{Format, Outcome};
 use crate::author::{Author, uuid_v7};
 use crate::client::NodeClient;
@@ -146,6 +146,7 @@ pub struct Desk {
 impl Desk {
     /// Asks the node who it is and which incidents it holds.
     pub fn open(node: NodeClient, key: SecretKey, office: &str, dataset: &str) -> Result<Desk> {
+        let node = node.acting_as(key.clone(), "duty");
         let state = node.get("/api/state")?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
         let (party, home) = (text(&state["node"]), text(&state["origin"]));
@@ -172,9 +173,7 @@ impl Desk {
         for fields in entries.iter().map(|e| &e["fields"]).filter(|f| f["source"] == self.dataset.as_str()) {
             self.known.extend(fields["source_id"].as_str().map(str::to_string));
         }
-        if let Some((seq, id)) = last_of(&entries, &self.source)? {
-            self.author.goes_on(&self.source, seq, id);
-        }
+        self.author.goes_on(&self.source, self.node.next_of(&self.source)?);
         Ok(())
     }
 

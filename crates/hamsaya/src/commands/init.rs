@@ -6,6 +6,7 @@ use crate::founding::{self, role_of};
 use crate::{agreements, clock};
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
+use hamsaya_agreement::{Agreement, MemberRole};
 use hamsaya_record::Instant;
 use hamsaya_record::founding::Founding;
 use std::fs;
@@ -84,13 +85,27 @@ impl NodeRole {
         }
     }
 
-    /// Files of the keys that such a node holds.
-    fn keys(self) -> &'static [&'static str] {
-        match self {
-            NodeRole::Party => &["log", "witness", "node", "chair", "post-07"],
-            NodeRole::Guarantor => &["log", "witness", "node", "chair", "station", "open-source-desk"],
-            NodeRole::Witness => &["witness", "node"],
+    /// Files of the keys that such a node holds: its own, and one for each office that the agreement's roles name.
+    fn keys(self, agreement: &Agreement) -> Vec<String> {
+        let (own, member): (&[&str], _) = match self {
+            NodeRole::Party => (&["log", "witness", "node"], MemberRole::Party),
+            NodeRole::Guarantor => (&["log", "witness", "node"], MemberRole::Guarantor),
+            NodeRole::Witness => (&["witness", "node"], MemberRole::Witness),
+        };
+        let mut keys: Vec<String> = own.iter().map(|key| key.to_string()).collect();
+        let roles = agreement.rights().roles().iter().filter(|r| r.of.contains(&member) && r.circle.is_some());
+        for role in roles {
+            let named: Vec<&String> = role.keys().iter().filter(|k| !k.ends_with('*')).collect();
+            match named.is_empty() {
+                // Of posts there are many: this is the first.
+                true => keys.extend(role.keys().iter().map(|k| k.replace('*', "07"))),
+                false => keys.extend(named.into_iter().cloned()),
+            }
         }
+        if agreement.rights().roles().is_empty() && self != NodeRole::Witness {
+            keys.push("chair".to_string());
+        }
+        keys
     }
 }
 
@@ -205,8 +220,9 @@ fn make(dir: &Path, settings: &Settings, agreement: &agreements::Files) -> Resul
     let folder = Folder::at(dir);
     let origin = settings.origin();
     let host = origin.split('/').next().unwrap_or_default().to_string();
-    for file in settings.role.keys() {
-        let name = if *file == "log" { origin.clone() } else { format!("{host}/{file}") };
+    let parsed = Agreement::parse(agreement)?;
+    for file in &settings.role.keys(&parsed) {
+        let name = if file == "log" { origin.clone() } else { format!("{host}/{file}") };
         folder.make_key(file, &name, role_of(file))?;
     }
     agreements::write(agreement, &folder.path("agreement"))?;

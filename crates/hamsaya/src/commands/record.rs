@@ -2,7 +2,7 @@
 use super::{Format, Outcome};
 use crate::agreements;
 use crate::author::{Author, uuid_v7};
-use crate::client::{NodeClient, escaped, is_url};
+use crate::client::{As, NodeClient, escaped, is_url};
 use crate::clock;
 use crate::complaint::Complaint;
 use crate::copies::Copies;
@@ -16,7 +16,6 @@ use hamsaya_node::bucket::{Bucket, Raced, race};
 use hamsaya_node::folder;
 use hamsaya_record::key::SecretKey;
 use hamsaya_record::note::Note;
-use hamsaya_record::statement::{StatementId, unhex};
 use hamsaya_record::store::Store as _;
 use hamsaya_record::verify;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -41,6 +40,8 @@ enum Verb {
         /// Folder or URL of the node
         #[arg(value_name = "DIR|URL")]
         node: String,
+        #[command(flatten)]
+        office: As,
         /// Only of this log, e.g. p1.example/hamsaya/1
         #[arg(long)]
         origin: Option<String>,
@@ -56,6 +57,8 @@ enum Verb {
         /// Folder or URL of the node
         #[arg(value_name = "DIR|URL")]
         node: String,
+        #[command(flatten)]
+        office: As,
         /// Log and index, e.g. p1.example/hamsaya/1#12, or P1#12
         entry: String,
     },
@@ -65,6 +68,8 @@ enum Verb {
         /// Folder or URL of the node
         #[arg(value_name = "DIR|URL")]
         node: String,
+        #[command(flatten)]
+        office: As,
         /// Log and index, e.g. P1#12
         entry: String,
         /// File to write; default: named after the statement
@@ -79,6 +84,8 @@ enum Verb {
         /// Folder or URL of the node
         #[arg(value_name = "DIR|URL")]
         node: String,
+        #[command(flatten)]
+        office: As,
         /// File to write
         #[arg(long, short, default_value = "bundle.zip")]
         output: PathBuf,
@@ -126,8 +133,9 @@ pub struct Append {
     /// URL of the node; default: where its settings say it listens
     #[arg(long, value_name = "URL")]
     node: Option<String>,
-    /// Key that signs, a file in `keys/`; give it again for more
-    #[arg(long, default_value = "chair")]
+    /// Key that signs, a file in `keys/`; give it again for more. Default: the first that may state this kind by the
+    /// agreement's roles.toml, and a second one where it takes two persons
+    #[arg(long)]
     key: Vec<String>,
     /// A file with one field a key, in JSON, as in docs/reference/statements.md; flags go before it
     #[arg(long, value_name = "FILE")]
@@ -142,19 +150,19 @@ pub struct Append {
 impl Record {
     pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
         match &self.verb {
-            Verb::List { node, origin, kind, format } => {
-                let entries = Source::of(node)?.list(origin.as_deref(), kind.as_deref())?;
+            Verb::List { node, office, origin, kind, format } => {
+                let entries = Source::of(node, office)?.list(origin.as_deref(), kind.as_deref())?;
                 match format {
                     Format::Json => writeln!(out, "{:#}", json!(entries))?,
                     Format::Text => out.write_all(columns(entries.iter().map(line).collect()).as_bytes())?,
                 }
             }
-            Verb::Show { node, entry } => writeln!(out, "{:#}", Source::of(node)?.item(entry)?)?,
+            Verb::Show { node, office, entry } => writeln!(out, "{:#}", Source::of(node, office)?.item(entry)?)?,
             Verb::Append(append) => append.run(out)?,
             Verb::Fetch { dir, copy } => return fetch(dir, copy, out),
             Verb::CheckStore { dir, writers, swaps } => return check_store(dir, *writers, *swaps, out),
-            Verb::Exhibit { node, entry, output } => {
-                let source = Source::of(node)?;
+            Verb::Exhibit { node, office, entry, output } => {
+                let source = Source::of(node, office)?;
                 let bytes = source.exhibit(entry)?;
                 let path = match output {
                     Some(path) => path.clone(),
@@ -169,8 +177,8 @@ impl Record {
                 let bytes = Copies::open(dir)?.equivocation([note(first)?, note(second)?])?;
                 exported(output, &bytes, "two heads of one log", out)?;
             }
-            Verb::Bundle { node, output } => {
-                let bytes = Source::of(node)?.bundle()?;
+            Verb::Bundle { node, office, output } => {
+                let bytes = Source::of(node, office)?.bundle()?;
                 fs::write(output, &bytes).with_context(|| format!("{} cannot be written", output.display()))?;
                 writeln!(out, "{}  {} bytes", output.display(), bytes.len())?;
                 writeln!(out, "hint: `hamsaya verify {}` needs no network and no node", output.display())?;
@@ -246,9 +254,6 @@ impl Append {
         let agreement = agreements::read(&folder.path("agreement"))?;
         let party = folder.setting("name")?;
         let home = folder.setting("origin")?;
-        let keys = self.key.iter().map(|k| folder.key(k)).collect::<Result<Vec<SecretKey>>>()?;
-        let key = self.key.first().map(String::as_str).unwrap_or_default();
-        let source = format!("{}/{key}", party.to_lowercase());
         let mut seed = [0; 16];
         getrandom::fill(&mut seed).map_err(|e| Complaint::new(format!("the system gives no randomness: {e}")))?;
         let now = clock::now();
@@ -258,6 +263,9 @@ impl Append {
             None => b"{}".to_vec(),
         };
         let document: Value = serde_json::from_slice(&document).context("--from: the file is no JSON")?;
+        let files = self.signers(&folder, &agreement, &party, self.draft.kind(&document))?;
+        let keys = files.iter().map(|k| folder.key(k)).collect::<Result<Vec<SecretKey>>>()?;
+        let source = format!("{}/{}", party.to_lowercase(), files.first().map(String::as_str).unwrap_or_default());
         let author = draft::By { agreement: agreement.digest(), party: &party, home: &home, source: &source, id: &id };
         let statement = self.draft.statement(&document, &author, agreement.kinds(), now)?;
         let url = match &self.node {
@@ -266,10 +274,8 @@ impl Append {
         };
         let node = NodeClient::new(&url);
         let mut author = Author::new(agreement.digest(), &home);
-        if !self.dry_run
-            && let Some((seq, id)) = last_of(&list(&node, Some(&home), None)?, &source)?
-        {
-            author.goes_on(&source, seq, id);
+        if let (false, Some(key)) = (self.dry_run, keys.first()) {
+            author.goes_on(&source, node.clone().acting_as(key.clone(), "duty").next_of(&source)?);
         }
         let leaf = author.sign(statement, &keys.iter().collect::<Vec<_>>());
         if self.dry_run {
@@ -277,6 +283,31 @@ impl Append {
         }
         let receipt = node.post_statement(&leaf)?;
         Ok(writeln!(out, "{} #{}  statement {}", receipt.origin, receipt.index, receipt.statement_id)?)
+    }
+}
+
+impl Append {
+    /// Files of the keys that sign.
+    fn signers(
+        &self,
+        folder: &Folder,
+        agreement: &hamsaya_agreement::Agreement,
+        party: &str,
+        kind: &str,
+    ) -> Result<Vec<String>> {
+        if !self.key.is_empty() {
+            return Ok(self.key.clone());
+        }
+        let held = folder.keys()?;
+        let files: Vec<&str> = held.iter().map(|h| h.file.as_str()).collect();
+        let member = agreement.members().iter().find(|m| m.name == party).map(|m| m.role);
+        let signers = member.and_then(|member| agreement.rights().signers(kind, member, &files));
+        let signers = signers.ok_or_else(|| {
+            Complaint::new(format!("no key of {party} here may state `{kind}`"))
+                .at(folder.path("keys").display())
+                .hint("roles.toml of the agreement says who may; --key names a key")
+        })?;
+        Ok(signers.into_iter().map(str::to_string).collect())
     }
 }
 
@@ -298,9 +329,9 @@ enum Source {
 }
 
 impl Source {
-    fn of(text: &str) -> Result<Source> {
+    fn of(text: &str, office: &As) -> Result<Source> {
         if is_url(text) {
-            return Ok(Source::Node(NodeClient::new(text)));
+            return Ok(Source::Node(office.client(text)?));
         }
         Ok(Source::Folder(Copies::open(text.as_ref())?))
     }
@@ -365,14 +396,6 @@ pub fn list(node: &NodeClient, origin: Option<&str>, kind: Option<&str>) -> Resu
             None => return Ok(entries),
         }
     }
-}
-
-/// The last statement of a source among entries: its `seq` and id.
-pub fn last_of(entries: &[Value], source: &str) -> Result<Option<(u64, StatementId)>> {
-    let of_source = entries.iter().filter(|e| e["source"] == source);
-    let Some(last) = of_source.max_by_key(|e| e["seq"].as_u64()) else { return Ok(None) };
-    let id = StatementId(unhex(last["statement_id"].as_str().unwrap_or_default())?);
-    Ok(Some((last["seq"].as_u64().unwrap_or_default(), id)))
 }
 
 fn line(entry: &Value) -> Vec<String> {

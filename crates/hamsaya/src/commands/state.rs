@@ -1,7 +1,7 @@
 //! `hamsaya state DIR|URL`: how a node stands.
 use super::{Format, Outcome};
 use crate::agreements;
-use crate::client::{NodeClient, is_url};
+use crate::client::{As, is_url};
 use crate::copies::Copies;
 use crate::folder::Folder;
 use crate::verdicts::{columns, hex};
@@ -18,6 +18,8 @@ pub struct State {
     /// URL of a running node, or a node's folder, read offline
     #[arg(value_name = "DIR|URL")]
     node: String,
+    #[command(flatten)]
+    office: As,
     /// For people or for scripts
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -26,7 +28,7 @@ pub struct State {
 impl State {
     pub fn run(&self, out: &mut dyn Write) -> Result<Outcome> {
         let state = if is_url(&self.node) {
-            NodeClient::new(&self.node).get("/api/state")?
+            self.office.client(&self.node)?.get("/api/state")?
         } else {
             offline(self.node.as_ref())?
         };

@@ -14,8 +14,7 @@ use hamsaya_agreement::Agreement;
 use hamsaya_agreement::case::{Author, Row as Step, origins};
 use hamsaya_record::Instant;
 use hamsaya_record::envelope::Envelope;
-use hamsaya_record::key::SecretKey;
-use hamsaya_record::statement::{Act, Rel};
+use hamsaya_record::statement::Rel;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,6 +32,7 @@ pub struct Town<'a> {
     pub acknowledged: Vec<Receipt>,
     folders: BTreeMap<String, Folder>,
     judging: Vec<String>,
+    agreement: &'a Agreement,
     author: Author<'a>,
 }
 
@@ -45,10 +45,11 @@ impl<'a> Town<'a> {
             acknowledged: Vec::new(),
             folders: nodes.iter().map(|n| (n.name.clone(), n.folder.clone())).collect(),
             judging: nodes.iter().filter(|n| n.keeps_a_log()).map(|n| n.name.clone()).collect(),
+            agreement,
             author: Author::new(agreement, &origins(agreement)),
         };
         for node in nodes {
-            town.processes.push(Process::start(&node.name, node.folder.dir(), &node.url)?);
+            town.processes.push(Process::start(&node.name, node.folder.dir(), reader(node)?)?);
         }
         Ok(town)
     }
@@ -78,8 +79,15 @@ impl<'a> Town<'a> {
         let Some(said) = &step.said else { return Ok(None) };
         let place = || format!("golden-scenario.md:{}", step.line);
         let statement = self.author.statement(step).map_err(|what| Complaint::new(what).at(place()))?;
-        let key = |name: &String| self.folder(name)?.key(&self.key_file(name, statement.act)?);
-        let keys = said.by.iter().map(key).collect::<Result<Vec<SecretKey>>>()?;
+        let mut keys = Vec::new();
+        for name in &said.by {
+            let files = self.signers(name, &statement.kind)?;
+            // Several members sign for each other: one person of each is enough.
+            let many = if said.by.len() > 1 { 1 } else { files.len() };
+            for file in &files[..many] {
+                keys.push(self.folder(name)?.key(file)?);
+            }
+        }
         let envelope = Envelope::sign(statement.to_payload(), &keys.iter().collect::<Vec<_>>());
         let receipt = self.node(&said.log)?.post_statement(&envelope.to_leaf())?;
         let id = envelope.statement_id();
@@ -93,14 +101,14 @@ impl<'a> Town<'a> {
         Ok(self.folders.get(name).ok_or_else(|| Complaint::new(format!("there is no node {name}")))?)
     }
 
-    /// What is seen is signed by a post's or station's own key, all else by the chair.
-    fn key_file(&self, name: &str, act: Act) -> Result<String> {
+    /// Whose keys a member needs to state a kind, by the agreement's roles.
+    fn signers(&self, name: &str, kind: &str) -> Result<Vec<String>> {
+        let member = self.agreement.members().iter().find(|m| m.name == name).map(|m| m.role);
         let held = self.folder(name)?.keys()?;
-        let device = held.iter().map(|h| h.file.as_str()).find(|f| f.starts_with("post-") || *f == "station");
-        Ok(match (act, device) {
-            (Act::Observe, Some(device)) => device.to_string(),
-            _ => "chair".to_string(),
-        })
+        let files: Vec<&str> = held.iter().map(|h| h.file.as_str()).collect();
+        let signers = member.and_then(|member| self.agreement.rights().signers(kind, member, &files));
+        let complaint = || Complaint::new(format!("{name} holds no keys that may state `{kind}`"));
+        Ok(signers.ok_or_else(complaint)?.into_iter().map(str::to_string).collect())
     }
 
     /// Waits until every judging node proves the entry's time to be `now` and all reach one digest.
@@ -170,7 +178,7 @@ impl<'a> Town<'a> {
         for name in &self.judging {
             let node = self.node(name)?;
             for receipt in &self.acknowledged {
-                let id = node.statement(&receipt.origin, receipt.index).map(|(id, _)| id.to_string());
+                let id = node.statement_id(&receipt.origin, receipt.index);
                 if id.ok().as_deref() != Some(receipt.statement_id.as_str()) {
                     lost.push(format!("{name} lacks {} #{}", receipt.origin, receipt.index));
                 }
@@ -193,6 +201,17 @@ impl<'a> Town<'a> {
     pub fn stop(&mut self) -> Result<()> {
         self.processes.iter_mut().try_for_each(Process::stop)
     }
+}
+
+/// A member's node is read by its chair or observer.
+fn reader(node: &DemoNode) -> Result<NodeClient> {
+    let client = NodeClient::new(&node.url);
+    let held = node.folder.keys()?;
+    let office = held.into_iter().find(|h| ["chair", "observer"].contains(&h.file.as_str()));
+    Ok(match office {
+        Some(office) => client.acting_as(office.key, "review"),
+        None => client,
+    })
 }
 
 /// Log and published size of every log that a node holds, as `GET /api/state` says it.

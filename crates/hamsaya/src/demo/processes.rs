@@ -23,9 +23,9 @@ pub struct Process {
 
 impl Process {
     /// Starts `hamsaya serve` on a folder and waits until it answers.
-    pub fn start(name: &str, dir: &Path, url: &str) -> Result<Process> {
+    pub fn start(name: &str, dir: &Path, client: NodeClient) -> Result<Process> {
         let child = spawn(dir)?;
-        let mut process = Process { name: name.into(), dir: dir.to_path_buf(), client: NodeClient::new(url), child };
+        let mut process = Process { name: name.into(), dir: dir.to_path_buf(), client, child };
         process.wait_until_it_answers()?;
         Ok(process)
     }

@@ -8,6 +8,7 @@
 //! A checkpoint is shown with one line of each key, its latest: readers elsewhere refuse two. Holding a question for news (RFC 7240) is ours; who does not ask for it never meets it.
 use super::Api;
 use super::problem::Problem;
+use super::who::Who;
 use crate::node::Answer;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
@@ -50,20 +51,22 @@ pub(super) async fn copy_checkpoint(
 pub(super) async fn own_tile(
     State(api): State<Api>,
     Path(tile): Path<String>,
+    who: Who,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let origin = api.folder.config.origin.clone().ok_or_else(Problem::no_log)?;
-    self::tile(&api, &origin, &tile, &headers).await
+    self::tile(&api, &who, &origin, &tile, &headers).await
 }
 
 /// `GET /peer/<hash>/tile/…`
 pub(super) async fn copy_tile(
     State(api): State<Api>,
     Path((hash, tile)): Path<(String, String)>,
+    who: Who,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let origin = origin_of(&api, &hash).await?;
-    self::tile(&api, &origin, &tile, &headers).await
+    self::tile(&api, &who, &origin, &tile, &headers).await
 }
 
 /// The log of this hash, if this node serves it.
@@ -132,9 +135,14 @@ fn told(note: Option<String>, etag: Option<String>, is_news: bool, wait_s: u64) 
     response
 }
 
-async fn tile(api: &Api, origin: &str, path: &str, headers: &HeaderMap) -> Result<Response, Problem> {
+async fn tile(api: &Api, who: &Who, origin: &str, path: &str, headers: &HeaderMap) -> Result<Response, Problem> {
     let name = format!("tile/{path}");
     let tile = Tile::parse(&name).map_err(|e| Problem::not_found(format!("{name}: {e}")))?;
+    // Hashes are for everybody; a bundle holds entries of every marking, and only those who mirror the log need it whole.
+    if tile.level == Level::Entries && *who != Who::Node {
+        return Err(Problem::right("bundles of entries are for nodes of the founding, which sign their requests")
+            .hint("GET /api/entries shows the entries that may be read, GET /api/bundle what is public, with proof"));
+    }
     let bytes = tile_bytes(api, origin, tile).await?;
     let bytes = bytes.ok_or_else(|| Problem::not_found(format!("{origin} has no {name}")))?;
     let cache = "max-age=31536000, immutable";

@@ -2,17 +2,20 @@
 use super::Api;
 use super::problem::Problem;
 use super::shapes;
+use super::who::Who;
 use crate::compare::{self, Heads, path_of};
 use crate::node::{Case, Explain};
+use crate::sight::Sight;
 use axum::Json;
 use axum::extract::{Query, State};
-use hamsaya_agreement::{JudgeError, Judgment, Reasons};
+use hamsaya_agreement::rights::{Denied, Verb};
+use hamsaya_agreement::{JudgeError, Judgment, Reasons, Verdict};
 use hamsaya_record::Instant;
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::statement::{FieldValue, hex};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What to judge.
@@ -80,8 +83,17 @@ fn other_agreement(error: JudgeError) -> Problem {
     Problem::conflict("other_agreement", "The record belongs to another agreement", error.to_string())
 }
 
+/// So many verdicts are explained only to see whether they may be shown; what is beyond is withheld.
+const LOOKED_INTO_MAX: usize = 200;
+
 /// `GET /api/judgment`
-pub(super) async fn judgment(State(api): State<Api>, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
+pub(super) async fn judgment(
+    State(api): State<Api>,
+    who: Who,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Value>, Problem> {
+    who.needs(&api, "finding", Verb::Read)?;
+    let sight = who.sight(&api).await?;
     let explain = match asked.explain.as_deref() {
         None | Some("all") => Explain::All,
         Some("none") => Explain::None,
@@ -93,12 +105,68 @@ pub(super) async fn judgment(State(api): State<Api>, Query(asked): Query<Asked>)
         let disputed = std::mem::take(&mut verdict.reasons.disputed);
         verdict.reasons = Reasons { disputed, ..Reasons::default() };
     }
+    let withheld = withhold(&api, &asked, &sight, &mut judgment).await?;
+    let cited: BTreeSet<String> = judgment.verdicts.iter().flat_map(restricted).collect();
+    who.reads_places(&api, cited.into_iter().collect())?;
     let commitments = api.agreement().map(|a| a.commitments()).unwrap_or_default();
-    Ok(Json(shapes::judgment(&judgment, commitments)))
+    let mut answer = shapes::judgment(&judgment, commitments);
+    answer["withheld"] = json!(withheld);
+    Ok(Json(answer))
+}
+
+/// Takes out what rests on entries marked beyond the reader, and out of reasons what the reader does not see. By marking,
+/// how many verdicts are withheld; of those that rest on `TLP:RED` nothing is said.
+async fn withhold(
+    api: &Api,
+    asked: &Asked,
+    sight: &Sight,
+    judgment: &mut Judgment,
+) -> Result<BTreeMap<String, u64>, Problem> {
+    let mut withheld = BTreeMap::new();
+    let doubtful = judgment.verdicts.iter().filter(|v| sight.may_hide(&v.valuation));
+    let labels: BTreeSet<String> = doubtful.map(|v| v.label.clone()).take(LOOKED_INTO_MAX).collect();
+    let explained = match labels.is_empty() {
+        true => None,
+        false => Some(asked.judgment(api, Explain::Only(labels.clone())).await?),
+    };
+    let rests_on = |label: &str| -> Option<Denied> {
+        let reasons = explained.as_ref()?.verdicts.iter().find(|v| v.label == label)?;
+        sight.beyond(reasons).cloned()
+    };
+    judgment.verdicts.retain(|v| {
+        let denied = match (sight.may_hide(&v.valuation), labels.contains(&v.label)) {
+            (false, _) => sight.beyond(v).cloned(),
+            (true, true) => rests_on(&v.label),
+            (true, false) => Some(Denied::Hidden),
+        };
+        if let Some(denied) = denied.as_ref().filter(|denied| **denied != Denied::Hidden) {
+            *withheld.entry(denied.to_string()).or_default() += 1;
+        }
+        denied.is_none()
+    });
+    judgment.verdicts.iter_mut().for_each(|v| sight.redact(&mut v.reasons));
+    Ok(withheld)
+}
+
+/// What a verdict names, for the read log.
+fn restricted(verdict: &Verdict) -> impl Iterator<Item = String> + '_ {
+    let reasons = &verdict.reasons;
+    let cites = reasons.opened_by.iter().chain(&reasons.because).chain(&reasons.disputed);
+    cites.map(|cite| format!("{}#{}", cite.origin, cite.index))
+}
+
+/// Nodes compare what they judge; of people, whoever reads findings.
+fn compares(api: &Api, who: &Who) -> Result<(), Problem> {
+    if *who == Who::Node { Ok(()) } else { who.needs(api, "finding", Verb::Read) }
 }
 
 /// `GET /api/digest`: signed by the node, and appended nowhere, or the record would never come to rest.
-pub(super) async fn digest(State(api): State<Api>, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
+pub(super) async fn digest(
+    State(api): State<Api>,
+    who: Who,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Value>, Problem> {
+    compares(&api, &who)?;
     let judgment = asked.judgment(&api, Explain::None).await?;
     let digest = hex(&judgment.digest());
     let fields = verdict_fields(&judgment, &digest);
@@ -136,7 +204,16 @@ fn envelope(envelope: &Envelope) -> Value {
 }
 
 /// `GET /api/digest/node`: a branch of the digest's tree.
-pub(super) async fn branch(State(api): State<Api>, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
+pub(super) async fn branch(
+    State(api): State<Api>,
+    who: Who,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Value>, Problem> {
+    compares(&api, &who)?;
+    // The tree names every instance that there is, whoever looks.
+    if who != Who::Node && who.sight(&api).await?.hides() {
+        return Err(Problem::right("the digest's tree names verdicts that you may not see"));
+    }
     let judgment = asked.judgment(&api, Explain::None).await?;
     let path = asked.path.clone().unwrap_or_default();
     let names = path_of(&path);
@@ -149,12 +226,19 @@ pub(super) async fn branch(State(api): State<Api>, Query(asked): Query<Asked>) -
 
 /// `GET /api/digest/compare`: asks another node at the heads and the instant that both have reached, and names the first
 /// instance and the entry in which they differ.
-pub(super) async fn compare(State(api): State<Api>, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
+pub(super) async fn compare(
+    State(api): State<Api>,
+    who: Who,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Value>, Problem> {
+    who.needs(&api, "finding", Verb::Read)?;
+    let sight = who.sight(&api).await?;
+    let key = api.folder.node_key().clone();
     let name = asked.peer.clone().unwrap_or_default();
     let peer = api.folder.config.peers.iter().find(|p| p.name == name);
     let known: Vec<&str> = api.folder.config.peers.iter().map(|p| p.name.as_str()).collect();
     let url = peer.ok_or_else(|| Problem::bad_parameter("peer", &name, &known.join(", ")))?.url.clone();
-    let theirs = compare::Theirs::ask(&url).await.map_err(Problem::peer)?;
+    let theirs = compare::Theirs::ask(&url, key.clone()).await.map_err(Problem::peer)?;
     let now = api.shell.clock().now().unwrap_or(theirs.as_of);
     let mine = api.shell.ask(|node| node.heads()).await?;
     let common = compare::common(&mine, &theirs.heads);
@@ -172,7 +256,7 @@ pub(super) async fn compare(State(api): State<Api>, Query(asked): Query<Asked>) 
         let explain = Explain::Only([label.to_string()].into());
         shell.judge_here(&case, &explain).map_err(|error| error.to_string())
     };
-    let compared = compare::compare(judgment, explain, &url, &common, as_of).await.map_err(Problem::peer)?;
+    let compared = compare::compare(judgment, explain, (&url, key), &common, as_of).await.map_err(Problem::peer)?;
     Ok(Json(json!({
         "equal": compared.equal,
         "mine": compared.mine,
@@ -180,7 +264,7 @@ pub(super) async fn compare(State(api): State<Api>, Query(asked): Query<Asked>) 
         "as_of": as_of.to_string(),
         "known_by": as_of.to_string(),
         "heads": common.0.iter().map(|(origin, size)| json!({"origin": origin, "size": size})).collect::<Vec<_>>(),
-        "first_difference": compared.difference.as_ref().map(|d| json!({
+        "first_difference": compared.difference.as_ref().filter(|_| !sight.hides()).map(|d| json!({
             "label": d.label, "origin": d.entry.as_ref().map(|e| &e.0), "index": d.entry.as_ref().map(|e| e.1),
         })),
         "behind": compare::behind(&mine, &theirs.heads).iter().map(|b| json!({
@@ -191,7 +275,12 @@ pub(super) async fn compare(State(api): State<Api>, Query(asked): Query<Asked>) 
 }
 
 /// `GET /api/changes`: recent changes of verdicts, newest last.
-pub(super) async fn changes(State(api): State<Api>) -> Result<Json<Value>, Problem> {
-    let changes = api.shell.ask(|node| node.changes().map(shapes::change).collect::<Vec<_>>()).await?;
-    Ok(Json(Value::Array(changes)))
+pub(super) async fn changes(State(api): State<Api>, who: Who) -> Result<Json<Value>, Problem> {
+    who.needs(&api, "finding", Verb::Read)?;
+    let sight = who.sight(&api).await?;
+    let changes = api.shell.ask(move |node| {
+        let seen = node.changes().filter(|changed| sight.shows(&changed.change));
+        seen.map(|changed| shapes::change(changed, |cite| sight.sees(cite))).collect::<Vec<_>>()
+    });
+    Ok(Json(Value::Array(changes.await?)))
 }

@@ -52,6 +52,52 @@ impl Problem {
         Problem::new(StatusCode::FORBIDDEN, "forbidden", "This node does not do that", detail)
     }
 
+    /// A right that the role lacks.
+    pub(crate) fn right(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::FORBIDDEN, "right", "The role does not have this right", detail)
+            .hint("roles.toml of the agreement says who may do what; sign in, or ask whose matter it is")
+    }
+
+    /// A marking that does not mean the reader.
+    pub(crate) fn marking(needed: &str) -> Problem {
+        let detail = format!("it is marked {needed}, which does not mean this reader");
+        let problem = Problem::new(StatusCode::FORBIDDEN, "marking", "Its marking does not let you read it", detail);
+        Problem { allowed: needed.to_string(), ..problem }
+    }
+
+    /// What may be read and not be taken away.
+    pub(crate) fn handling(why: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::FORBIDDEN, "handling", "It may be read here and not be exported", why)
+    }
+
+    /// Nobody said why something restricted is read.
+    pub(crate) fn purpose(allowed: &str) -> Problem {
+        let detail = "what is TLP:AMBER or above is read for a purpose, which is written down";
+        let problem = Problem::new(StatusCode::BAD_REQUEST, "purpose", "No purpose was named", detail);
+        Problem { field: "hamsaya-purpose".to_string(), allowed: allowed.to_string(), ..problem }
+    }
+
+    /// A signature over the request that does not hold.
+    pub(crate) fn unsigned(detail: impl Into<String>) -> Problem {
+        Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "signed_request",
+            "The request's signature does not say who asks",
+            detail,
+        )
+    }
+
+    /// Office or password is wrong.
+    pub(crate) fn sign_in() -> Problem {
+        Problem::new(StatusCode::UNAUTHORIZED, "sign_in", "No office with this password", "office or password is wrong")
+    }
+
+    /// Too often wrong.
+    pub(crate) fn too_many(seconds: u64) -> Problem {
+        let detail = format!("too many wrong passwords; try again in {seconds} s");
+        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", "This office waits", detail)
+    }
+
     pub(crate) fn conflict(name: &str, title: &str, detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::CONFLICT, name, title, detail)
     }
@@ -132,7 +178,8 @@ fn status(reason: Reason) -> StatusCode {
         | Reason::BadSignature
         | Reason::MissingSignature
         | Reason::NotAuthor
-        | Reason::RedInClear => StatusCode::FORBIDDEN,
+        | Reason::RedInClear
+        | Reason::SecondSignatureRequired => StatusCode::FORBIDDEN,
         Reason::WrongHome | Reason::WrongAgreement | Reason::SourceEquivocates => StatusCode::CONFLICT,
         _ => StatusCode::BAD_REQUEST,
     }
@@ -160,5 +207,6 @@ fn title(reason: Reason) -> &'static str {
         Reason::NotAuthor => "Not by the party that may say this",
         Reason::SourceEquivocates => "The source has said something else before or after this",
         Reason::RedInClear => "Marked red, with clear text that should be salted",
+        Reason::SecondSignatureRequired => "A second person's signature is missing",
     }
 }

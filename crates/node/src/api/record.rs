@@ -2,17 +2,22 @@
 use super::Api;
 use super::problem::Problem;
 use super::shapes;
+use super::who::Who;
+use crate::state::Timed;
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use hamsaya_agreement::rights::{self, Verb};
 use hamsaya_record::bundle;
 use hamsaya_record::exhibit::WriteError;
+use hamsaya_record::logs::Entry;
 use hamsaya_record::statement::hex;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Longest page.
 const LIMIT_MAX: usize = 1_000;
@@ -34,7 +39,7 @@ impl Asked {
 }
 
 /// `GET /api/state`
-pub(super) async fn state(State(api): State<Api>) -> Result<Json<Value>, Problem> {
+pub(super) async fn state(State(api): State<Api>, who: Who) -> Result<Json<Value>, Problem> {
     let state = api.shell.ask(|node| node.state()).await?;
     let mut answer = shapes::state(&state);
     answer["clock"] = json!(api.shell.clock().name());
@@ -51,35 +56,73 @@ pub(super) async fn state(State(api): State<Api>) -> Result<Json<Value>, Problem
     };
     let peers = api.folder.config.peers.iter().map(|peer| {
         let seen_at = shapes::instant(state.seen_at.get(&peer.name).copied());
-        json!({"name": peer.name, "url": peer.url, "role": peer.role, "seen_at": seen_at})
+        // Where other nodes are reached is nobody's matter who is not of them.
+        let url = (who != Who::Public).then_some(&peer.url);
+        json!({"name": peer.name, "url": url, "role": peer.role, "seen_at": seen_at})
     });
     answer["peers"] = peers.collect();
     Ok(Json(answer))
 }
 
 /// `GET /api/entries`
-pub(super) async fn entries(State(api): State<Api>, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
+pub(super) async fn entries(
+    State(api): State<Api>,
+    who: Who,
+    Query(asked): Query<Asked>,
+) -> Result<Json<Value>, Problem> {
     let limit = asked.limit.unwrap_or(100).clamp(1, LIMIT_MAX);
+    let (reader, agreement) = (who.clone(), api.agreement().cloned());
     let page = api.shell.ask(move |node| {
         let (origin, kind) = (asked.origin.as_deref(), asked.kind.as_deref());
-        node.entries(origin, kind, asked.from.unwrap_or(0), limit)
+        let rights = agreement.as_ref().map(|agreement| agreement.rights());
+        node.entries(origin, kind, asked.from.unwrap_or(0), limit, |statement| reader.may_read(rights, statement))
     });
-    Ok(Json(shapes::page(&page.await?)))
+    let page = page.await?;
+    who.reads(&api, page.entries.iter().map(|timed| timed.entry.as_ref()))?;
+    Ok(Json(shapes::page(&page, api.rights())))
 }
 
 /// `GET /api/entries/item`
-pub(super) async fn item(State(api): State<Api>, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
-    let (origin, index) = asked.place()?;
-    let place = format!("{origin} #{index}");
-    let item = api.shell.ask(move |node| node.item(&origin, index)).await?;
-    let (timed, leaf) = item.ok_or_else(|| Problem::not_found(format!("this node holds no entry {place}")))?;
-    let mut answer = shapes::entry(&timed.entry, timed.logged);
-    answer["leaf"] = json!(STANDARD.encode(leaf));
+pub(super) async fn item(State(api): State<Api>, who: Who, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
+    let (timed, leaf) = read_item(&api, &who, asked).await?;
+    let mut answer = shapes::entry(&timed.entry, timed.logged, shapes::finest_m(&timed.entry.statement, api.rights()));
+    // The bytes are signed and cannot be made coarser: they are given where they may leave, as an exhibit is.
+    let leaf = exportable(&api, &timed.entry).is_ok().then(|| STANDARD.encode(leaf));
+    answer["leaf"] = json!(leaf);
     Ok(Json(answer))
 }
 
+/// An entry that may be read, written down as read. What is hidden is answered as what is not there.
+async fn read_item(api: &Api, who: &Who, asked: Asked) -> Result<(Timed, Vec<u8>), Problem> {
+    let (origin, index) = asked.place()?;
+    let nothing = Problem::not_found(format!("this node holds no entry {origin} #{index}"));
+    let item = api.shell.ask(move |node| node.item(&origin, index)).await?;
+    let Some((timed, leaf)) = item else { return Err(nothing) };
+    who.may_read(api.rights(), &timed.entry.statement).map_err(|denied| who.denied(denied, || nothing))?;
+    who.reads(api, std::iter::once(timed.entry.as_ref()))?;
+    Ok((timed, leaf))
+}
+
+/// Whether an entry's signed bytes may leave the node with whoever reads it.
+fn exportable(api: &Api, entry: &Entry) -> Result<(), Problem> {
+    let statement = &entry.statement;
+    if statement.marking == "TLP:RED" || rights::handling(statement) == "PAP:RED" {
+        return Err(Problem::handling("TLP:RED and PAP:RED are read on the node and not taken away"));
+    }
+    let finest_m = shapes::finest_m(statement, api.rights());
+    if statement.place.as_ref().is_some_and(|place| place.precision_m < finest_m) {
+        return Err(Problem::handling(format!(
+            "it names a place more finely than {} allows: {finest_m} m",
+            statement.marking
+        )));
+    }
+    Ok(())
+}
+
 /// `GET /api/exhibit`
-pub(super) async fn exhibit(State(api): State<Api>, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+pub(super) async fn exhibit(State(api): State<Api>, who: Who, Query(asked): Query<Asked>) -> Result<Response, Problem> {
+    let (timed, _) = read_item(&api, &who, asked.clone()).await?;
+    exportable(&api, &timed.entry)?;
     let (origin, index) = asked.place()?;
     let place = format!("{origin} #{index}");
     let made = api.shell.ask(move |node| {
@@ -113,8 +156,27 @@ pub(super) async fn bundle(State(api): State<Api>) -> Result<Response, Problem> 
     Ok(([(header::CONTENT_TYPE, "application/zip"), (header::CONTENT_DISPOSITION, name)], bytes).into_response())
 }
 
+/// `GET /api/source`: what the next statement of a source is numbered, for the offices of this node's member.
+pub(super) async fn source(
+    State(api): State<Api>,
+    who: Who,
+    Query(asked): Query<BTreeMap<String, String>>,
+) -> Result<Json<Value>, Problem> {
+    let ours = matches!(&who, Who::Office(office) if office.node == api.folder.config.name);
+    if !ours {
+        return Err(Problem::right("only an office of this node's member asks where its own chain stands"));
+    }
+    let source = asked.get("source").cloned().unwrap_or_default();
+    let wanted = source.clone();
+    let next = api.shell.ask(move |node| node.next_of(&wanted)).await?;
+    let (seq, prev) = next.ok_or_else(Problem::no_log)?;
+    Ok(Json(json!({"source": source, "seq": seq, "prev": prev.map(|id| id.to_string())})))
+}
+
 /// `GET /api/refusals`: what was refused lately, newest last.
-pub(super) async fn refusals(State(api): State<Api>) -> Result<Json<Value>, Problem> {
+pub(super) async fn refusals(State(api): State<Api>, who: Who) -> Result<Json<Value>, Problem> {
+    // What was refused was never marked; what was found in it is told to the sender alone.
+    who.needs(&api, "incident", Verb::Read)?;
     let (total, recent) = api
         .shell
         .ask(|node| {

@@ -3,10 +3,11 @@ use crate::bench::Changed;
 use crate::node::{Receipt, Status};
 use crate::refusals::Refused;
 use crate::state::{HeadState, NodeState, Page};
+use hamsaya_agreement::rights::{self, Rights};
 use hamsaya_agreement::{Because, Cite, Commitment, Judgment, Reason, State, Verdict};
 use hamsaya_record::Instant;
 use hamsaya_record::logs::{Entry, Head, Logged, LoggedAt};
-use hamsaya_record::statement::{FieldValue, Place, StatementId, hex};
+use hamsaya_record::statement::{FieldValue, Place, Statement, StatementId, hex};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -183,11 +184,14 @@ pub(super) fn cites(cites: &[Cite]) -> Vec<Value> {
         .collect()
 }
 
-pub(super) fn change(changed: &Changed) -> Value {
+pub(super) fn change(changed: &Changed, sees: impl Fn(&Cite) -> bool) -> Value {
     let word = |v: &Option<Verdict>| v.as_ref().map(|v| state_word(v.state));
     let because = match &changed.change.because {
         Because::Clock => json!("clock"),
-        Because::Entries(entries) => json!(cites(entries)),
+        Because::Entries(entries) => {
+            let seen: Vec<Cite> = entries.iter().filter(|cite| sees(cite)).cloned().collect();
+            json!(cites(&seen))
+        }
     };
     json!({
         "at": changed.at.to_string(),
@@ -198,12 +202,30 @@ pub(super) fn change(changed: &Changed) -> Value {
     })
 }
 
-pub(super) fn page(page: &Page) -> Value {
-    json!({"entries": page.entries.iter().map(|timed| entry(&timed.entry, timed.logged)).collect::<Vec<_>>(), "next": page.next})
+pub(super) fn page(page: &Page, rights: Option<&Rights>) -> Value {
+    let entries =
+        page.entries.iter().map(|timed| entry(&timed.entry, timed.logged, finest_m(&timed.entry.statement, rights)));
+    json!({"entries": entries.collect::<Vec<_>>(), "next": page.next, "withheld": page.withheld})
+}
+
+/// How finely a statement's place is shown, in metres; 0: as it was stated.
+pub(super) fn finest_m(statement: &Statement, rights: Option<&Rights>) -> i64 {
+    // What happens at a crossing happens where everybody knows that the crossing is.
+    let is_crossing = rights.and_then(|r| r.column(&statement.kind)).is_some_and(|(column, _)| column == "gate");
+    if is_crossing { 0 } else { rights::finest_m(&statement.marking) }
+}
+
+/// A coordinate on a grid of so many metres of latitude, to the nearest line.
+fn on_grid(e7: i64, finest_m: i64) -> i64 {
+    // 100 m are a thousandth of a degree, and a little less.
+    let step = finest_m * 100;
+    if step == 0 { e7 } else { (e7 + step / 2).div_euclid(step) * step }
 }
 
 /// An entry, as `GET /api/entries` gives it.
-pub fn entry(e: &Entry, logged: Logged) -> Value {
+///
+/// Its place is no finer than `finest_m` metres; 0: as it was stated.
+pub fn entry(e: &Entry, logged: Logged, finest_m: i64) -> Value {
     let s = &e.statement;
     let mut fields: Map<String, Value> = s.fields.iter().map(|(k, v)| (k.clone(), field(v))).collect();
     if !s.salted.is_empty() {
@@ -241,7 +263,7 @@ pub fn entry(e: &Entry, logged: Logged) -> Value {
         "logged_at": logged_at(logged.within()),
         "disputed": disputed(logged),
         "sector": s.sector,
-        "place": s.place.as_ref().map(place),
+        "place": s.place.as_ref().map(|p| place(p, finest_m)),
         "marking": s.marking,
         "source_grade": s.source_grade,
         "info_grade": s.info_grade,
@@ -253,14 +275,17 @@ pub fn entry(e: &Entry, logged: Logged) -> Value {
     })
 }
 
-fn place(place: &Place) -> Value {
+fn place(place: &Place, finest_m: i64) -> Value {
+    let e7 = |e7| on_grid(i64::from(e7), finest_m);
+    let is_coarse = place.precision_m >= finest_m;
     json!({
-        "s_e7": place.s_e7,
-        "w_e7": place.w_e7,
-        "n_e7": place.n_e7,
-        "e_e7": place.e_e7,
-        "precision_m": place.precision_m,
-        "gazetteer_id": place.gazetteer_id,
+        "s_e7": e7(place.s_e7),
+        "w_e7": e7(place.w_e7),
+        "n_e7": e7(place.n_e7),
+        "e_e7": e7(place.e_e7),
+        "precision_m": place.precision_m.max(finest_m),
+        // A name in a gazetteer is as fine as the place itself.
+        "gazetteer_id": place.gazetteer_id.as_ref().filter(|_| is_coarse),
     })
 }
 
@@ -280,7 +305,6 @@ pub(super) fn refused(refused: &Refused) -> Value {
         "reason": refused.refusal.reason.name(),
         "sha256": refused.sha256,
         "field": refused.refusal.field,
-        "found": refused.refusal.found,
         "allowed": refused.refusal.allowed,
         "hint": refused.refusal.hint,
     })

@@ -98,6 +98,7 @@ pub fn setup(name: &str, agreement: &Arc<Agreement>, founding_leaf: &[u8]) -> Se
         pacing: pacing(),
         peers: NAMES.iter().filter(|n| **n != name).map(|n| n.to_string()).collect(),
         skew_s_max: None,
+        rights: false,
     }
 }
 

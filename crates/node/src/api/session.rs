@@ -1,0 +1,143 @@
+//! Signing in and out, who is signed in, and the read log for those who audit it.
+use super::Api;
+use super::problem::Problem;
+use super::who::{COOKIE_NAME, Office, Who, token};
+use crate::readers::{LIFE, NotSignedIn, SignedIn};
+use crate::reads::Day;
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hamsaya_agreement::rights::{COLUMNS, Verb};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::PoisonError;
+
+/// What a form may hold, in bytes.
+const FORM_BYTES_MAX: usize = 4_096;
+/// Lines of the read log in one answer.
+const LINES_MAX: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    office: String,
+    password: String,
+    purpose: String,
+}
+
+/// `GET /api/session`: who asks, and what signing in takes.
+pub(super) async fn session(State(api): State<Api>, who: Who) -> Json<Value> {
+    Json(said(&api, &who))
+}
+
+fn said(api: &Api, who: &Who) -> Value {
+    let purposes = api.rights().map(|rights| rights.purposes().to_vec()).unwrap_or_default();
+    let reads = |role: &str| -> Vec<String> {
+        let role = api.rights().and_then(|rights| rights.role(role));
+        let reads = |column: &&str| role.is_some_and(|r| r.grant(column, Verb::Read).is_some());
+        COLUMNS.into_iter().filter(reads).map(str::to_string).collect()
+    };
+    let (office, role) = match who {
+        Who::Office(Office { office, role, .. }) => (Some(office), role.as_str()),
+        Who::Node => (None, "node"),
+        Who::Public => (None, "public"),
+    };
+    json!({"office": office, "role": role, "reads": reads(role), "purposes": purposes})
+}
+
+/// `POST /api/session`: an office signs in, with its password and why it reads.
+pub(super) async fn sign_in(State(api): State<Api>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    // A page of another site cannot send JSON here without being asked first, and is not.
+    let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
+    if !is_json {
+        return Err(Problem::bad_parameter("content-type", "another", "application/json"));
+    }
+    let form = to_bytes(body, FORM_BYTES_MAX).await.ok().and_then(|bytes| serde_json::from_slice::<Form>(&bytes).ok());
+    let form = form.ok_or_else(|| Problem::bad_parameter("body", "something else", "office, password and purpose"))?;
+    api.check_purpose(&form.purpose)?;
+    let (sessions, dir) = (api.sessions.clone(), api.folder.dir.clone());
+    let who = SignedIn { office: form.office.clone(), purpose: form.purpose.clone() };
+    let _turn = api.hashing.acquire().await.map_err(|e| Problem::internal(e.to_string()))?;
+    let signed = tokio::task::spawn_blocking(move || sessions.sign_in(&dir, who, &form.password)).await;
+    let token = signed.map_err(|e| Problem::internal(e.to_string()))?.map_err(|error| match error {
+        NotSignedIn::Wrong => Problem::sign_in(),
+        NotSignedIn::Wait(wait) => Problem::too_many(wait.as_secs() + 1),
+        NotSignedIn::Failed(error) => Problem::internal(error.to_string()),
+    })?;
+    // An office that lost its role since has an account and no right.
+    let role = api.role_of(&api.folder.config.name, &form.office).map(|role| role.name.clone());
+    let Some(role) = role else {
+        api.sessions.sign_out(&token);
+        return Err(Problem::right(format!("roles.toml of the agreement gives the office `{}` no role", form.office)));
+    };
+    let cookie = cookie(&token, LIFE.as_secs(), api.is_tls);
+    Ok(([(header::SET_COOKIE, cookie)], Json(json!({"office": form.office, "role": role}))).into_response())
+}
+
+/// `DELETE /api/session`
+pub(super) async fn sign_out(State(api): State<Api>, headers: HeaderMap) -> impl IntoResponse {
+    if let Some(token) = token(&headers) {
+        api.sessions.sign_out(token);
+    }
+    (StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie("", 0, api.is_tls))])
+}
+
+fn cookie(token: &str, seconds: u64, is_tls: bool) -> String {
+    let secure = if is_tls { "; Secure" } else { "" };
+    format!("{COOKIE_NAME}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age={seconds}{secure}")
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct From {
+    from: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// `GET /api/reads`: the read log, for whoever audits it.
+pub(super) async fn reads(State(api): State<Api>, who: Who, Query(asked): Query<From>) -> Result<Json<Value>, Problem> {
+    who.needs(&api, "read_log", Verb::Read)?;
+    let limit = asked.limit.unwrap_or(100).clamp(1, LINES_MAX);
+    let mut reads = api.reads.lock().unwrap_or_else(PoisonError::into_inner);
+    let lines = reads.lines(asked.from.unwrap_or(0), limit).map_err(|e| Problem::internal(e.to_string()))?;
+    let (total, head) = reads.head();
+    Ok(Json(json!({"total": total, "head": head, "reads": lines})))
+}
+
+/// States the head of each day that is over, once.
+pub(super) async fn state_days(api: Api) {
+    let (mut hints, mut stopping) = (api.shell.hints(), api.shell.stopping());
+    loop {
+        if let Some(now) = api.shell.clock().now() {
+            let days = api.reads.lock().unwrap_or_else(PoisonError::into_inner).days(now);
+            for day in days {
+                if !state_day(&api, &day).await {
+                    break;
+                }
+                api.reads.lock().unwrap_or_else(PoisonError::into_inner).stated(&day);
+            }
+        }
+        let goes_on = tokio::select! {
+            changed = hints.changed() => changed.is_ok(),
+            () = tokio::time::sleep(std::time::Duration::from_secs(60)) => true,
+            _ = stopping.wait_for(|stop| *stop) => false,
+        };
+        if !goes_on {
+            return;
+        }
+    }
+}
+
+/// True once the day stands in the log; else it is tried again.
+async fn state_day(api: &Api, day: &Day) -> bool {
+    let wanted = day.clone();
+    let statement = api.shell.ask(move |node| node.read_digest(&wanted)).await;
+    match statement {
+        Ok(crate::own::Digested::Stated) => true,
+        Ok(crate::own::Digested::NotYet) | Err(_) => false,
+        Ok(crate::own::Digested::Make(envelope)) => {
+            matches!(api.shell.submit(envelope.to_leaf()).await, Ok(crate::node::Answer::Logged(_)))
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Who asks, what that lets them see, and the read log that it is written to.
+//!
+//! ```text
+//! cookie: hamsaya=<token>                      an office that signed in (POST /api/session)
+//! signature-input: …  signature: …             a key of the founding: an office's, or another node's
+//! hamsaya-purpose: duty                        why, where no session says it
+//! ```
+//! Neither: the public. Whoever asks is seen here once, so that every path asks the same table.
+use super::Api;
+use super::problem::Problem;
+use crate::node::member_role;
+use crate::readers::SignedIn;
+use crate::reads::Read;
+use crate::sight::Sight;
+use crate::signed::{self, Request};
+use axum::extract::FromRequestParts;
+use axum::http::header::{COOKIE, HOST};
+use axum::http::request::Parts;
+use hamsaya_agreement::rights::{Denied, Reader, Rights, Role, Verb, is_restricted};
+use hamsaya_record::Instant;
+use hamsaya_record::founding::MemberRole;
+use hamsaya_record::key;
+use hamsaya_record::logs::Entry;
+use hamsaya_record::statement::Statement;
+
+/// Name of the session's cookie.
+pub(super) const COOKIE_NAME: &str = "hamsaya";
+const PURPOSE: &str = "hamsaya-purpose";
+
+/// Who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// Nobody that is known.
+    Public,
+    /// Another node that keeps a log.
+    Node,
+    /// An office.
+    Office(Office),
+}
+
+/// An office that asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Office {
+    /// Its member.
+    pub(super) node: String,
+    /// `liaison`.
+    pub(super) office: String,
+    /// `sector_liaison`.
+    pub(super) role: String,
+    purpose: Option<String>,
+    asked: String,
+}
+
+impl FromRequestParts<Api> for Who {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Who, Problem> {
+        let text = |name: &str| parts.headers.get(name).map(|v| v.to_str().unwrap_or("?"));
+        let asked = parts.uri.path().to_string();
+        if let Some(input) = text(signed::INPUT) {
+            let request = Request {
+                method: parts.method.as_str(),
+                authority: text(HOST.as_str()).or(parts.uri.authority().map(|a| a.as_str())).unwrap_or_default(),
+                path: parts.uri.path(),
+                query: parts.uri.query().unwrap_or_default(),
+            };
+            let founding = &api.founding;
+            let find = |id: &str| founding.keys().iter().find(|k| k.vkey.keyid() == id).map(|k| (k, &k.vkey));
+            let signature = text(signed::SIGNATURE).unwrap_or_default();
+            let found = signed::verify(request, input, signature, signed::now_s(), find);
+            let key = found.map_err(|error| Problem::unsigned(error.to_string()))?;
+            let keeps_a_log = founding.member(&key.node).is_some_and(|m| m.role != MemberRole::Witness);
+            return match key.role {
+                key::Role::Node if keeps_a_log => Ok(Who::Node),
+                key::Role::Office | key::Role::Device => {
+                    let office = key.vkey.name().rsplit('/').next().unwrap_or_default();
+                    api.office(&key.node, office, text(PURPOSE), asked)
+                }
+                _ => Ok(Who::Public),
+            };
+        }
+        let cookies = text(COOKIE.as_str()).unwrap_or_default().split("; ");
+        let token = cookies.filter_map(|c| c.split_once('=')).find(|(name, _)| *name == COOKIE_NAME);
+        match token.and_then(|(_, token)| api.sessions.of(token)) {
+            Some(SignedIn { office, purpose }) => {
+                let purpose = text(PURPOSE).unwrap_or(&purpose);
+                api.office(&api.folder.config.name, &office, Some(purpose), asked)
+            }
+            None => Ok(Who::Public),
+        }
+    }
+}
+
+/// The token in a request's cookie.
+pub(super) fn token(headers: &axum::http::HeaderMap) -> Option<&str> {
+    let cookies = headers.get(COOKIE)?.to_str().ok()?.split("; ");
+    cookies.filter_map(|c| c.split_once('=')).find(|(name, _)| *name == COOKIE_NAME).map(|(_, token)| token)
+}
+
+impl Api {
+    /// An office of a member, with the role that the agreement gives it.
+    fn office(&self, node: &str, office: &str, purpose: Option<&str>, asked: String) -> Result<Who, Problem> {
+        let role = self.role_of(node, office).ok_or_else(|| {
+            Problem::right(format!("roles.toml of the agreement gives the office `{office}` of {node} no role"))
+        })?;
+        if let Some(purpose) = purpose {
+            self.check_purpose(purpose)?;
+        }
+        let (node, office, role) = (node.to_string(), office.to_string(), role.name.clone());
+        Ok(Who::Office(Office { node, office, role, purpose: purpose.map(str::to_string), asked }))
+    }
+
+    /// The role of an office, if it is one that reads.
+    pub(super) fn role_of(&self, node: &str, office: &str) -> Option<&Role> {
+        let member = member_role(&self.founding, node)?;
+        self.rights()?.role_of_key(member, office).filter(|role| role.circle.is_some())
+    }
+
+    pub(super) fn check_purpose(&self, purpose: &str) -> Result<(), Problem> {
+        let purposes = self.rights().map(Rights::purposes).unwrap_or_default();
+        if purposes.iter().any(|p| p == purpose) {
+            return Ok(());
+        }
+        Err(Problem::bad_parameter("purpose", purpose, &purposes.join(", ")))
+    }
+
+    pub(super) fn rights(&self) -> Option<&Rights> {
+        self.agreement().map(|agreement| agreement.rights())
+    }
+}
+
+impl Who {
+    /// The reader that the table knows; `None`: it shows nothing.
+    fn reader<'a>(&'a self, rights: &'a Rights) -> Option<Reader<'a>> {
+        match self {
+            Who::Office(office) => Some(Reader { role: rights.role(&office.role)?, member: &office.node }),
+            Who::Public | Who::Node => Some(Reader { role: rights.public()?, member: "" }),
+        }
+    }
+
+    /// Whether a statement is shown.
+    pub(super) fn may_read(&self, rights: Option<&Rights>, statement: &Statement) -> Result<(), Denied> {
+        match rights.and_then(|rights| Some((rights, self.reader(rights)?))) {
+            Some((rights, reader)) => rights.may_read(reader, statement),
+            None => Err(Denied::Right { column: "any".to_string() }),
+        }
+    }
+
+    /// What is seen of all that the node holds.
+    pub(super) async fn sight(&self, api: &Api) -> Result<Sight, Problem> {
+        let (who, agreement) = (self.clone(), api.agreement().cloned());
+        let agreement = agreement.ok_or_else(|| Problem::forbidden("this node only witnesses, it shows no entries"))?;
+        let sight = api.shell.ask(move |node| {
+            let reader = who.reader(agreement.rights())?;
+            Some(Sight::of(node, agreement.rights(), reader))
+        });
+        sight.await?.ok_or_else(|| Problem::right("the agreement has no roles.toml: nobody reads here".to_string()))
+    }
+
+    /// Refused unless this column is read, or whatever the verb is.
+    pub(super) fn needs(&self, api: &Api, column: &str, verb: Verb) -> Result<(), Problem> {
+        let grant = api.rights().and_then(|rights| self.reader(rights)?.role.grant(column, verb));
+        match grant {
+            Some(_) => Ok(()),
+            None => Err(self.lacks(column, verb)),
+        }
+    }
+
+    fn lacks(&self, column: &str, verb: Verb) -> Problem {
+        let who = match self {
+            Who::Office(office) => format!("role {}", office.role),
+            Who::Public | Who::Node => "who is not signed in".to_string(),
+        };
+        Problem::right(format!("{who} may not {} the column `{column}`", verb.word()))
+    }
+
+    /// The answer to somebody who may not see something; `nothing`: what is said where there is nothing.
+    pub(super) fn denied(&self, denied: Denied, nothing: impl FnOnce() -> Problem) -> Problem {
+        match denied {
+            Denied::Right { column } => self.lacks(&column, Verb::Read),
+            Denied::Marking { marking } => Problem::marking(&marking),
+            Denied::Hidden => nothing(),
+        }
+    }
+
+    /// Writes down that restricted entries are read; refused where nobody says why. It is durable when this returns.
+    pub(super) fn reads<'e>(&self, api: &Api, shown: impl Iterator<Item = &'e Entry>) -> Result<(), Problem> {
+        let restricted = shown.filter(|entry| is_restricted(&entry.statement.marking));
+        self.reads_places(api, restricted.map(|e| format!("{}#{}", e.origin, e.index)).collect())
+    }
+
+    /// The same for something derived, which names what it rests on.
+    pub(super) fn reads_places(&self, api: &Api, entries: Vec<String>) -> Result<(), Problem> {
+        let Who::Office(office) = self else { return Ok(()) };
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let purposes = api.rights().map(|r| r.purposes().join(", ")).unwrap_or_default();
+        let purpose = office.purpose.as_deref().ok_or_else(|| Problem::purpose(&purposes))?;
+        let at = api.shell.clock().now().unwrap_or_else(|| Instant(i64::try_from(signed::now_s()).unwrap_or(i64::MAX)));
+        let read = Read {
+            at,
+            node: &office.node,
+            office: &office.office,
+            role: &office.role,
+            purpose,
+            asked: &office.asked,
+            entries: &entries,
+        };
+        let mut reads = api.reads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        reads.write(&read).map_err(|e| Problem::paused(format!("the read cannot be written down: {e}")))
+    }
+}
