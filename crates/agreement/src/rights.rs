@@ -301,15 +301,13 @@ impl Rights {
         let own = statement.party == reader.member;
         let concerned = own || statement.to.iter().any(|to| to == reader.member);
         let grant = reader.role.grant(column, Verb::Read);
-        // A marking that hides is looked at first: a refusal by column would tell that there is something.
-        let marked = marked_for(reader, statement, own);
-        if marked == Err(Denied::Hidden) {
-            return marked;
-        }
+        // The marking is looked at first: what it forbids is forbidden to what is derived, too, whatever the column; and where
+        // it hides, a refusal by column would tell that there is something.
+        marked_for(reader, statement, own)?;
         if !grant.is_some_and(|grant| !grant.own || concerned) {
             return Err(Denied::Right { column: column.to_owned() });
         }
-        marked
+        Ok(())
     }
 }
 

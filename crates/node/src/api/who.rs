@@ -157,12 +157,12 @@ impl Who {
         sight.await?.ok_or_else(|| Problem::right("the agreement has no roles.toml: nobody reads here".to_string()))
     }
 
-    /// Refused unless this column is read, or whatever the verb is.
+    /// Refused unless the role may do this in the whole column: what is derived is no single party's matter.
     pub(super) fn needs(&self, api: &Api, column: &str, verb: Verb) -> Result<(), Problem> {
         let grant = api.rights().and_then(|rights| self.reader(rights)?.role.grant(column, verb));
         match grant {
-            Some(_) => Ok(()),
-            None => Err(self.lacks(column, verb)),
+            Some(grant) if !grant.own => Ok(()),
+            _ => Err(self.lacks(column, verb)),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The golden scenario, stated on five nodes over loopback HTTP: every node judges as the case says, and all the same.
 use crate::town::{Town, key, until};
+use hamsaya_agreement::MemberRole;
 use hamsaya_agreement::case::{Author, Case, Expected, Row, origins};
 use hamsaya_record::envelope::Envelope;
 use std::fs;
@@ -52,7 +53,16 @@ fn state(town: &Town, author: &mut Author<'_>, row: &Row) -> Option<(String, u64
     let said = row.said.as_ref()?;
     let statement = author.statement(row).unwrap();
     let by = if said.by.is_empty() { vec![said.log.clone()] } else { said.by.clone() };
-    let keys: Vec<_> = by.iter().map(|name| key(name, "chair")).collect();
+    let offices: Vec<&str> = crate::town::OFFICES.into_iter().chain(["post-07"]).collect();
+    let signers = |name: &String| {
+        let member = if name.starts_with('P') { MemberRole::Party } else { MemberRole::Guarantor };
+        let mut files = town.agreement.rights().signers(&statement.kind, member, &offices).unwrap();
+        if by.len() > 1 {
+            files.truncate(1);
+        }
+        files.into_iter().map(|file| key(name, file)).collect::<Vec<_>>()
+    };
+    let keys: Vec<_> = by.iter().flat_map(signers).collect();
     let envelope = Envelope::sign(statement.to_payload(), &keys.iter().collect::<Vec<_>>());
     let receipt = town.state_statement(&said.log, &envelope);
     assert_eq!(receipt.status, 200, "{:?}: {}", row.label, String::from_utf8_lossy(&receipt.body));

@@ -9,7 +9,7 @@ use serde_json::Value;
 fn a_statement_goes_round_and_what_is_refused_says_why() {
     let mut town = Town::start("http");
     // Without a clock nothing is stamped.
-    let envelope = Envelope::sign(notice(&town).to_payload(), &[&key("P1", "chair")]);
+    let envelope = Envelope::sign(notice(&town).to_payload(), &[&key("P1", "liaison")]);
     assert_eq!(town.state_statement("P1", &envelope).status, 503);
     town.set_clock(START);
     let receipt = town.state_statement("P1", &envelope);
@@ -42,7 +42,7 @@ fn a_statement_goes_round_and_what_is_refused_says_why() {
 }
 
 fn refusals(town: &Town, good: &Envelope) {
-    let chair = key("P1", "chair");
+    let chair = key("P1", "liaison");
     let with = |change: &dyn Fn(&mut Statement)| {
         let mut statement = notice(town);
         statement.id = "0193a1b2-c3d4-7e5f-8a9b-000000000009".into();
@@ -92,7 +92,7 @@ fn refusals(town: &Town, good: &Envelope) {
 
 /// Many in one request: each is taken or refused for itself.
 fn many(town: &Town) {
-    let chair = key("P1", "chair");
+    let chair = key("P1", "liaison");
     let mut lines = Vec::new();
     for n in 0..300u64 {
         let mut statement = notice(town);

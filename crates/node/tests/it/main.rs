@@ -7,4 +7,5 @@ mod golden;
 mod http;
 mod in_memory;
 mod openapi;
+mod rights;
 mod town;
