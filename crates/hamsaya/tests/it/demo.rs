@@ -256,7 +256,10 @@ fn entries_are_listed_and_shown_from_a_folder() {
     let g2 = played().place.join("g2");
     let ran = hamsaya(&["record", "list", text(&g2), "--kind", "incident"]);
     assert_eq!((ran.code, ran.out.lines().count()), (0, 11), "{}", ran.err);
-    let ran = hamsaya(&["record", "show", text(&g2), "P2#2"]);
+    // Where it stands depends on how many cosignatures P2 logged before.
+    let listed = hamsaya(&["record", "list", text(&g2), "--kind", "lodged"]);
+    let index = listed.out.split('#').nth(1).and_then(|rest| rest.split_whitespace().next()).unwrap_or_default();
+    let ran = hamsaya(&["record", "show", text(&g2), &format!("P2#{index}")]);
     assert!(
         ran.out.contains("\"kind\": \"lodged\"") && ran.out.contains("\"hi\": \"2026-11-24T20:00:00Z\""),
         "{}",
