@@ -11,10 +11,13 @@
 use crate::complaint::Complaint;
 use crate::folder;
 use anyhow::Result;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use hamsaya_node::signed;
+use hamsaya_record::envelope::Envelope;
 use hamsaya_record::key::SecretKey;
-use hamsaya_record::statement::{StatementId, unhex};
+use hamsaya_record::statement::{Statement, StatementId, unhex};
 use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -143,6 +146,14 @@ impl NodeClient {
             _ => Err(Complaint::from_problem(answer.status, line)),
         });
         Ok(each.collect())
+    }
+
+    /// The statement at a place, with its id; of one whose bytes may leave the node.
+    pub fn statement(&self, origin: &str, index: u64) -> Result<(StatementId, Statement)> {
+        let item = self.get(&format!("/api/entries/item?origin={}&index={index}", escaped(origin)))?;
+        let leaf = STANDARD.decode(item["leaf"].as_str().unwrap_or_default())?;
+        let envelope = Envelope::parse_leaf(&leaf)?;
+        Ok((envelope.statement_id(), Statement::parse(&envelope.payload)?))
     }
 
     /// Id of the statement at a place, in hex.

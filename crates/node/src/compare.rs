@@ -113,7 +113,7 @@ pub(crate) struct Theirs {
 }
 
 impl Theirs {
-    pub(crate) async fn ask(url: &str, key: SecretKey) -> Result<Theirs, String> {
+    pub(crate) async fn ask(url: &str, key: Arc<SecretKey>) -> Result<Theirs, String> {
         let url = format!("{url}/api/digest");
         let answer = away(move || Client::new(key).json(&url).map_err(|e| e.0)).await?;
         let head = |value: &Value| {
@@ -130,7 +130,7 @@ impl Theirs {
 pub(crate) async fn compare(
     judgment: Arc<Judgment>,
     explain: impl FnOnce(&str) -> Result<Arc<Judgment>, String> + Send + 'static,
-    (url, key): (&str, SecretKey),
+    (url, key): (&str, Arc<SecretKey>),
     heads: &Heads,
     as_of: Instant,
 ) -> Result<Compared, String> {

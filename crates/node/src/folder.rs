@@ -155,11 +155,6 @@ impl Folder {
         Ok(Node::open(setup, stores)?)
     }
 
-    /// What the node signs with, for itself.
-    pub(crate) fn node_key(&self) -> &SecretKey {
-        &self.keys.node
-    }
-
     /// A log's tiles, the own one's or a copy's, for readers beside the node.
     pub fn reader(&self, origin: &str) -> Place {
         let name = match self.config.origin.as_deref() == Some(origin) {

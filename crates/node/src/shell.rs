@@ -14,6 +14,7 @@ use crate::node::{Action, Answer, At, Case, Event, Explain, Hint, Node, Ticket};
 use crate::wire::Wire;
 use hamsaya_agreement::{JudgeError, Judgment};
 use hamsaya_record::Instant;
+use hamsaya_record::key::SecretKey;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -71,7 +72,7 @@ impl Shell {
             stopping: watch::Sender::new(false),
         };
         let shell = Shell { inner: Arc::new(inner) };
-        let wire = Wire::new(peers, node.setup.keys.node.clone(), shell.inner.inbox.clone());
+        let wire = Wire::new(peers, shell.inner.inbox.clone());
         let driver = shell.clone();
         let thread = in_thread("node", move || driver.drive(node, &messages, &wire));
         (shell, thread)
@@ -83,9 +84,10 @@ impl Shell {
             now: self.inner.clock.now(),
             elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
+        let mut key = Arc::new(node.node_key().clone());
         // A node that was never told the time does not know what is due: a new one has its founding to log.
         for action in node.handle(Event::Tick, at()) {
-            self.perform(action, wire);
+            self.perform(action, wire, &key);
         }
         loop {
             let wake = node.wake_at().map_or(LOOK_MS, |wake| wake.saturating_sub(at().elapsed_ms)).min(LOOK_MS);
@@ -98,13 +100,18 @@ impl Shell {
                 Err(RecvTimeoutError::Timeout) => Event::Tick,
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return node.close(),
             };
-            for action in node.handle(event, at()) {
-                self.perform(action, wire);
+            let actions = node.handle(event, at());
+            // A key gives way while the node runs.
+            if key.vkey() != node.node_key().vkey() {
+                key = Arc::new(node.node_key().clone());
+            }
+            for action in actions {
+                self.perform(action, wire, &key);
             }
         }
     }
 
-    fn perform(&self, action: Action, wire: &Wire) {
+    fn perform(&self, action: Action, wire: &Wire, key: &Arc<SecretKey>) {
         match action {
             Action::Reply { ticket, answer } => {
                 if let Some(waiting) = lock(&self.inner.waiting).remove(&ticket) {
@@ -121,7 +128,7 @@ impl Shell {
                     let _ = shell.inner.inbox.send(Message::Event(Event::Judged(Box::new(judged))));
                 });
             }
-            outgoing => wire.send(outgoing),
+            outgoing => wire.send(outgoing, key),
         }
     }
 

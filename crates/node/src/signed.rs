@@ -88,14 +88,20 @@ pub enum Unsigned {
     Signature,
 }
 
-/// Whose key signed a request: `find` gives the key of an id.
-pub fn verify<'k, K>(
+/// Id of the key that a request names.
+pub fn keyid(input: &str) -> Option<&str> {
+    let (_, rest) = input.split_once(";keyid=\"")?;
+    Some(rest.split_once('"')?.0)
+}
+
+/// Whether this key signed a request.
+pub fn verify(
     request: Request<'_>,
     input: &str,
     signature: &str,
     now_s: u64,
-    find: impl FnOnce(&str) -> Option<(K, &'k Vkey)>,
-) -> Result<K, Unsigned> {
+    key: Option<&Vkey>,
+) -> Result<(), Unsigned> {
     if input.len() > INPUT_BYTES_MAX {
         return Err(Unsigned::Form);
     }
@@ -117,8 +123,8 @@ pub fn verify<'k, K>(
     if created.abs_diff(now_s) > FRESH_S {
         return Err(Unsigned::Stale);
     }
-    let (whose, vkey) = find(keyid).ok_or(Unsigned::Key)?;
-    if vkey.verify(request.base(parameters).as_bytes(), &bytes) { Ok(whose) } else { Err(Unsigned::Signature) }
+    let vkey = key.filter(|key| key.keyid() == keyid).ok_or(Unsigned::Key)?;
+    if vkey.verify(request.base(parameters).as_bytes(), &bytes) { Ok(()) } else { Err(Unsigned::Signature) }
 }
 
 #[cfg(test)]
@@ -136,7 +142,7 @@ mod tests {
         let (key, other) = (key(), SecretKey::from_seed("p1.example/liaison", [8; 32]).unwrap());
         let [(_, input), (_, signature)] = sign(Request::to("GET", URL), &key, 1_000);
         let ask = |request: Request<'_>, input: &str, now_s: u64, vkey: &Vkey| {
-            verify(request, input, &signature, now_s, |id| (id == key.keyid()).then_some(((), vkey)))
+            verify(request, input, &signature, now_s, Some(vkey))
         };
         let asked = Request::to("GET", URL);
         assert_eq!(ask(asked, &input, 1_000, key.vkey()), Ok(()));
@@ -149,7 +155,8 @@ mod tests {
         ] {
             assert_eq!(ask(changed, &input, 1_000, key.vkey()), Err(Unsigned::Signature), "{changed:?}");
         }
-        assert_eq!(ask(asked, &input, 1_000, other.vkey()), Err(Unsigned::Signature));
+        assert_eq!(ask(asked, &input, 1_000, other.vkey()), Err(Unsigned::Key));
+        assert_eq!(keyid(&input), Some(key.keyid().as_str()));
         assert_eq!(ask(asked, &input, 1_301, key.vkey()), Err(Unsigned::Stale));
         assert_eq!(ask(asked, &input, 699, key.vkey()), Err(Unsigned::Stale));
         let later = input.replace("created=1000", "created=1200");

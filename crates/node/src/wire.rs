@@ -22,9 +22,8 @@ use hamsaya_record::tile::Tile;
 use hamsaya_record::witness::origin_hash;
 use std::collections::BTreeMap;
 use std::io::Read as _;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ureq::http::Response;
 use ureq::typestate::WithoutBody;
@@ -46,21 +45,19 @@ const IDLE: Duration = Duration::from_secs(90);
 /// Lanes to the other nodes.
 pub(crate) struct Wire {
     urls: BTreeMap<String, String>,
-    /// Signs what is asked for entries.
-    key: SecretKey,
     inbox: Sender<Message>,
-    lanes: Mutex<BTreeMap<String, Sender<(Action, String)>>>,
+    lanes: Mutex<BTreeMap<String, Sender<Asked>>>,
 }
 
 impl Wire {
     /// To these peers: name and URL.
-    pub(crate) fn new(peers: &[(String, String)], key: SecretKey, inbox: Sender<Message>) -> Wire {
+    pub(crate) fn new(peers: &[(String, String)], inbox: Sender<Message>) -> Wire {
         let urls = peers.iter().map(|(name, url)| (name.clone(), url.trim_end_matches('/').to_string())).collect();
-        Wire { urls, key, inbox, lanes: Mutex::new(BTreeMap::new()) }
+        Wire { urls, inbox, lanes: Mutex::new(BTreeMap::new()) }
     }
 
-    /// Asks; the answer comes back as an event.
-    pub(crate) fn send(&self, action: Action) {
+    /// Asks, signed by the node's key of the moment; the answer comes back as an event.
+    pub(crate) fn send(&self, action: Action, key: &Arc<SecretKey>) {
         let (lane, peer) = match &action {
             Action::AskWitness { peer, .. } | Action::AskNewest { peer, .. } => (format!("witness {peer}"), peer),
             Action::FetchCheckpoint { origin, peer, .. } | Action::FetchEntries { origin, peer, .. } => {
@@ -70,18 +67,18 @@ impl Wire {
         };
         let Some(url) = self.urls.get(peer) else { return };
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let sender =
-            lanes.entry(lane.clone()).or_insert_with(|| open_lane(&lane, self.key.clone(), self.inbox.clone()));
+        let sender = lanes.entry(lane.clone()).or_insert_with(|| open_lane(&lane, key.clone(), self.inbox.clone()));
         // A lane ends only when the node has.
-        let _ = sender.send((action, url.clone()));
+        let _ = sender.send(Asked { action, url: url.clone(), key: key.clone() });
     }
 }
 
-fn open_lane(name: &str, key: SecretKey, inbox: Sender<Message>) -> Sender<(Action, String)> {
-    let (send, receive) = channel::<(Action, String)>();
+fn open_lane(name: &str, key: Arc<SecretKey>, inbox: Sender<Message>) -> Sender<Asked> {
+    let (send, receive) = channel::<Asked>();
     in_thread(name, move || {
         let mut client = Client::new(key);
-        for (action, url) in receive {
+        for Asked { action, url, key } in receive {
+            client.key = key;
             let Some(event) = client.perform(action, &url) else { continue };
             if inbox.send(Message::Event(event)).is_err() {
                 return;
@@ -91,10 +88,17 @@ fn open_lane(name: &str, key: SecretKey, inbox: Sender<Message>) -> Sender<(Acti
     send
 }
 
+/// One question, where it goes, and whose key says who asks.
+struct Asked {
+    action: Action,
+    url: String,
+    key: Arc<SecretKey>,
+}
+
 /// Asks one thing after the other.
 pub(crate) struct Client {
     agent: Agent,
-    key: SecretKey,
+    key: Arc<SecretKey>,
     /// The last bundle that was fetched before it was full.
     begun: Option<Begun>,
 }
@@ -119,7 +123,7 @@ struct Said {
 }
 
 impl Client {
-    pub(crate) fn new(key: SecretKey) -> Client {
+    pub(crate) fn new(key: Arc<SecretKey>) -> Client {
         let config = Agent::config_builder()
             .timeout_connect(Some(Duration::from_secs(5)))
             .http_status_as_error(false)

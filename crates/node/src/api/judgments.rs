@@ -233,7 +233,7 @@ pub(super) async fn compare(
 ) -> Result<Json<Value>, Problem> {
     who.needs(&api, "finding", Verb::Read)?;
     let sight = who.sight(&api).await?;
-    let key = api.folder.node_key().clone();
+    let key = Arc::new(api.shell.ask(|node| node.node_key().clone()).await?);
     let name = asked.peer.clone().unwrap_or_default();
     let peer = api.folder.config.peers.iter().find(|p| p.name == name);
     let known: Vec<&str> = api.folder.config.peers.iter().map(|p| p.name.as_str()).collect();

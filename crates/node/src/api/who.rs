@@ -64,12 +64,14 @@ impl FromRequestParts<Api> for Who {
                 path: parts.uri.path(),
                 query: parts.uri.query().unwrap_or_default(),
             };
-            let founding = &api.founding;
-            let find = |id: &str| founding.keys().iter().find(|k| k.vkey.keyid() == id).map(|k| (k, &k.vkey));
+            let keyid = signed::keyid(input).unwrap_or_default().to_string();
+            let key = api.shell.ask(move |node| node.key_in_force(&keyid)).await?;
             let signature = text(signed::SIGNATURE).unwrap_or_default();
-            let found = signed::verify(request, input, signature, signed::now_s(), find);
-            let key = found.map_err(|error| Problem::unsigned(error.to_string()))?;
-            let keeps_a_log = founding.member(&key.node).is_some_and(|m| m.role != MemberRole::Witness);
+            let vkey = key.as_ref().map(|key| &key.vkey);
+            let unsigned = |error: signed::Unsigned| Problem::unsigned(error.to_string());
+            signed::verify(request, input, signature, signed::now_s(), vkey).map_err(unsigned)?;
+            let key = key.ok_or_else(|| unsigned(signed::Unsigned::Key))?;
+            let keeps_a_log = api.founding.member(&key.node).is_some_and(|m| m.role != MemberRole::Witness);
             return match key.role {
                 key::Role::Node if keeps_a_log => Ok(Who::Node),
                 key::Role::Office | key::Role::Device => {
