@@ -120,6 +120,24 @@ export interface paths {
                         "application/json": components["schemas"]["State"];
                     };
                 };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The role may not (`right`). */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
             };
         };
         put?: never;
@@ -137,7 +155,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How every commitment stands */
+        /**
+         * How every commitment stands
+         * @description For whoever reads the column `finding`. Verdicts that rest on entries marked beyond the reader are left out and counted in `withheld`, those on `TLP:RED` without a word; cited entries that are not seen are left out of reasons.
+         */
         get: {
             parameters: {
                 query?: {
@@ -165,7 +186,7 @@ export interface paths {
                         "application/json": components["schemas"]["Judgment"];
                     };
                 };
-                /** @description A parameter or statement does not read. */
+                /** @description A parameter does not read; or, in a signed request, nobody says why it is read (`purpose`). */
                 400: {
                     headers: {
                         [name: string]: unknown;
@@ -174,7 +195,16 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description Not by who may, or not on this node. */
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `right`: the role may not; `forbidden`: this node does not do that. */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -218,7 +248,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The judgment's digest, signed */
+        /**
+         * The judgment's digest, signed
+         * @description For nodes, and for whoever reads the column `finding`.
+         */
         get: {
             parameters: {
                 query?: {
@@ -253,7 +286,16 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description Not by who may, or not on this node. */
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `right`: the role may not; `forbidden`: this node does not do that. */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -297,7 +339,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A branch of the digest's tree */
+        /**
+         * A branch of the digest's tree
+         * @description For nodes, and for whoever reads the column `finding` and everything else: the tree names every instance.
+         */
         get: {
             parameters: {
                 query?: {
@@ -334,7 +379,16 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description Not by who may, or not on this node. */
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `right`: the role may not; `forbidden`: this node does not do that. */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -378,7 +432,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Where another node's verdicts differ */
+        /**
+         * Where another node's verdicts differ
+         * @description For whoever reads the column `finding`; `first_difference` only for whoever sees everything.
+         */
         get: {
             parameters: {
                 query: {
@@ -409,7 +466,16 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description Not by who may, or not on this node. */
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `right`: the role may not; `forbidden`: this node does not do that. */
                 403: {
                     headers: {
                         [name: string]: unknown;
@@ -453,7 +519,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Recent changes of verdicts, newest last */
+        /**
+         * Recent changes of verdicts, newest last
+         * @description For whoever reads the column `finding`.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -470,6 +539,42 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["Change"][];
+                    };
+                };
+                /** @description A parameter does not read; or, in a signed request, nobody says why it is read (`purpose`). */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `right`: the role may not; `forbidden`: this node does not do that. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not now; send it again later. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -509,6 +614,238 @@ export interface paths {
                     };
                     content: {
                         "text/event-stream": string;
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The role may not (`right`). */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who is signed in, and what signing in takes */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As asked. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Session"];
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The role may not (`right`). */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Sign in as an office
+         * @description Sets the cookie `hamsaya`, which lasts a watch of 12 h and 30 min of silence.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["SignIn"];
+                };
+            };
+            responses: {
+                /** @description Signed in; the cookie is HttpOnly. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            office: string;
+                            role: string;
+                        };
+                    };
+                };
+                /** @description A parameter or statement does not read. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Office or password is wrong (`sign_in`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The agreement gives the office no role (`right`). */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Too often wrong: the office waits (`too_many_tries`). */
+                429: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        /** Sign out */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Nobody is signed in any more. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/reads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The read log, oldest first
+         * @description For whoever reads the column `read_log`.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Number of the first line; default 0. */
+                    from?: number;
+                    /** @description At most 1000; default 100. */
+                    limit?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As asked. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            total: number;
+                            /** @description SHA-256 of the last line, in hex; empty where there is none. */
+                            head: string;
+                            reads: components["schemas"]["Read"][];
+                        };
+                    };
+                };
+                /** @description A parameter or statement does not read. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `right`: the role may not; `forbidden`: this node does not do that. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -585,7 +922,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Entries of one log or of all */
+        /**
+         * Entries of one log or of all
+         * @description What whoever asks may see; the rest is counted in `withheld`, and of `TLP:RED` nothing is said.
+         */
         get: {
             parameters: {
                 query?: {
@@ -613,8 +953,35 @@ export interface paths {
                         "application/json": components["schemas"]["Page"];
                     };
                 };
-                /** @description A parameter or statement does not read. */
+                /** @description A parameter does not read; or, in a signed request, nobody says why it is read (`purpose`). */
                 400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The role may not (`right`). */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not now; send it again later. */
+                503: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -639,7 +1006,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One entry with its bytes */
+        /**
+         * One entry with its bytes
+         * @description What is `TLP:RED` for others is answered as what is not there.
+         */
         get: {
             parameters: {
                 query: {
@@ -663,8 +1033,26 @@ export interface paths {
                         "application/json": components["schemas"]["Entry"];
                     };
                 };
-                /** @description A parameter or statement does not read. */
+                /** @description A parameter does not read; or, in a signed request, nobody says why it is read (`purpose`). */
                 400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `right`: the role does not read this column; `marking`: the marking does not mean the reader. */
+                403: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -674,6 +1062,15 @@ export interface paths {
                 };
                 /** @description There is nothing of this name. */
                 404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not now; send it again later. */
+                503: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -736,6 +1133,89 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/source": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the next statement of a source is numbered
+         * @description For offices of this node's member.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /** @description `p1/liaison` */
+                    source: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As asked. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            source: string;
+                            seq: number;
+                            /** @description Id of the statement before; null: there is none. */
+                            prev: string | null;
+                        };
+                    };
+                };
+                /** @description A parameter or statement does not read. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `right`: not an office of this node's member; `no_log`: this node only witnesses. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not now; send it again later. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/exhibit": {
         parameters: {
             query?: never;
@@ -767,8 +1247,26 @@ export interface paths {
                         "application/zip": string;
                     };
                 };
-                /** @description A parameter or statement does not read. */
+                /** @description A parameter does not read; or, in a signed request, nobody says why it is read (`purpose`). */
                 400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `right`: the role does not read this column; `marking`: the marking does not mean the reader; `handling`: it is read here and not taken away. */
+                403: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -787,6 +1285,15 @@ export interface paths {
                 };
                 /** @description It does not fit what is there. */
                 409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not now; send it again later. */
+                503: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -903,7 +1410,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What was refused lately, newest last */
+        /**
+         * What was refused lately, newest last
+         * @description For whoever reads the column `incident`. What was found is told to the sender alone.
+         */
         get: {
             parameters: {
                 query?: never;
@@ -923,6 +1433,42 @@ export interface paths {
                             total: number;
                             refusals: components["schemas"]["Refusal"][];
                         };
+                    };
+                };
+                /** @description A parameter does not read; or, in a signed request, nobody says why it is read (`purpose`). */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `right`: the role may not; `forbidden`: this node does not do that. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not now; send it again later. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -1478,7 +2024,8 @@ export interface components {
         };
         Peer: {
             name: string;
-            url: string;
+            /** @description Null for the public. */
+            url: string | null;
             role: string;
             seen_at: components["schemas"]["Instant"] | null;
         };
@@ -1576,6 +2123,7 @@ export interface components {
                 disputed: number;
             };
             verdicts: components["schemas"]["Verdict"][];
+            withheld: components["schemas"]["Withheld"];
         };
         /** @description DSSE v1; the payload is an in-toto Statement v1, see statements.md. */
         Envelope: {
@@ -1698,12 +2246,13 @@ export interface components {
                 role: string;
             }[];
             drill: boolean;
-            /** @description the entry's bytes, base64; only of one entry */
-            leaf?: string;
+            /** @description The entry's bytes, base64; only of one entry. Null: they are read here and not taken away. */
+            leaf?: string | null;
         };
         Page: {
             entries: components["schemas"]["Entry"][];
             next: number | null;
+            withheld: components["schemas"]["Withheld"];
         };
         Refusal: {
             at: components["schemas"]["Instant"] | null;
@@ -1711,7 +2260,6 @@ export interface components {
             /** @description SHA-256, hex */
             sha256: string;
             field: string;
-            found: string;
             allowed: string;
             hint: string;
         };
@@ -1763,6 +2311,43 @@ export interface components {
                     }[];
                 }[];
             }[];
+        };
+        /** @description Who asks, and what that lets them read. */
+        Session: {
+            /** @description `chair`; null: nobody is signed in. */
+            office: string | null;
+            /** @description Its role in roles.toml; `public` where nobody is signed in. */
+            role: string;
+            /** @description Columns of roles.toml that the role reads. */
+            reads: string[];
+            /** @description What a reader may say why. */
+            purposes: string[];
+        };
+        SignIn: {
+            office: string;
+            password: string;
+            /** @description One of `purposes`; the read log keeps it. */
+            purpose: string;
+        };
+        /** @description A line of the read log. */
+        Read: {
+            n: number;
+            /** @description SHA-256 of the line before, in hex; empty for the first. */
+            prev: string;
+            at: components["schemas"]["Instant"];
+            /** @description The member whose office it is. */
+            node: string;
+            office: string;
+            role: string;
+            purpose: string;
+            /** @description Path. */
+            asked: string;
+            /** @description `origin#index` of what is TLP:AMBER or above in the answer. */
+            entries: string[];
+        };
+        /** @description How many the reader does not see, by marking (`TLP:AMBER+STRICT`) or by column (`column training`); never of `TLP:RED`. */
+        Withheld: {
+            [key: string]: number;
         };
     };
     responses: never;

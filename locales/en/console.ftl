@@ -162,7 +162,6 @@ peer-not-seen = not yet
 refusals = Refused
 refusals-none = This node has refused nothing.
 refusals-n = Refused statements: { $n }
-refusal-found = found
 refusal-allowed = allowed
 refusal-too_large = too large
 refusal-not_utf8 = not UTF-8 text

@@ -154,7 +154,6 @@ peer-not-seen = هنوز نه
 refusals = ردشده
 refusals-none = این گره چیزی را رد نکرده است.
 refusals-n = اظهاریه‌های ردشده: { $n }
-refusal-found = یافته شد
 refusal-allowed = مجاز است
 refusal-too_large = بیش از حد بزرگ
 refusal-not_utf8 = متن درست نیست

@@ -154,7 +154,6 @@ peer-not-seen = لا نه
 refusals = رد شوي
 refusals-none = دې غوټې هېڅ نه دي رد کړي.
 refusals-n = رد شوې څرګندونې: { $n }
-refusal-found = وموندل شو
 refusal-allowed = اجازه لري
 refusal-too_large = ډېر لوی
 refusal-not_utf8 = سم متن نه دی

@@ -154,7 +154,6 @@ peer-not-seen = ابھی نہیں
 refusals = رد شدہ
 refusals-none = اس نوڈ نے کچھ رد نہیں کیا۔
 refusals-n = رد شدہ بیانات: { $n }
-refusal-found = پایا گیا
 refusal-allowed = جائز
 refusal-too_large = حد سے بڑا
 refusal-not_utf8 = متن درست نہیں
