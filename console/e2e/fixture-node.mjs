@@ -1,5 +1,5 @@
 // A node that answers from recorded JSON (e2e/fixtures), for what a running node cannot be made to say on demand: silence,
-// errors, empty lists. It serves console/dist under the content security policy that the node uses.
+// errors, empty lists, a session that ends. It serves console/dist under the content security policy that the node uses.
 import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
@@ -27,7 +27,38 @@ function entriesOf(all, query) {
   const [origin, kind] = [query.get('origin'), query.get('kind')];
   const found = all.filter((e) => (!origin || e.origin === origin) && (!kind || e.kind === kind));
   const rest = found.sort((a, b) => a.index - b.index).filter((e) => e.index >= from);
-  return { entries: rest.slice(0, limit), next: rest[limit]?.index ?? null };
+  return { entries: rest.slice(0, limit), next: rest[limit]?.index ?? null, withheld: {} };
+}
+
+/** Who may sign in here: an office, what its role reads, one password for all. */
+export const password = 'correct horse battery';
+const everything = ['incident', 'allegation', 'access', 'finding', 'gate', 'siting', 'training', 'readiness', 'agreement', 'bundle'];
+const offices = {
+  chair: { role: 'commission_chair', reads: everything },
+  'post-7': { role: 'post_duty_officer', reads: ['incident', 'gate', 'agreement', 'bundle'] },
+  'data-protection': { role: 'data_protection_officer', reads: [...everything, 'read_log'] },
+};
+const purposes = ['duty', 'verification', 'decision', 'report', 'review', 'audit'];
+
+/** What the node says of whoever is signed in; null: nobody is. */
+function sessionOf(office) {
+  const { role, reads } = offices[office] ?? { role: 'public', reads: ['gate', 'agreement', 'bundle'] };
+  return { office, role, reads, purposes };
+}
+
+const refused = (status, name, title) => ({ problem: { status, type: `urn:hamsaya:problem:${name}`, title, detail: '', hint: '' } });
+const columns = {
+  '/api/judgment': 'finding',
+  '/api/changes': 'finding',
+  '/api/digest/compare': 'finding',
+  '/api/refusals': 'incident',
+  '/api/reads': 'read_log',
+};
+
+async function bodyOf(request) {
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  return JSON.parse(text);
 }
 
 /** Starts on a free port. `answers` overrides an address: a value to give or a function of the
@@ -39,6 +70,8 @@ export async function fixtureNode() {
   );
   const node = {
     answers: {},
+    /** The office that is signed in; null: nobody is. */
+    office: 'chair',
     state: recorded('state'),
     recorded: data,
     /** Tells every open page that something changed. */
@@ -51,8 +84,9 @@ export async function fixtureNode() {
     },
   };
   const api = {
+    '/api/session': () => sessionOf(node.office),
     '/api/state': () => node.state,
-    '/api/judgment': (q) => ({ ...data.judgment, as_of: q.get('as_of') ?? data.judgment.as_of }),
+    '/api/judgment': (q) => ({ ...data.judgment, withheld: {}, as_of: q.get('as_of') ?? data.judgment.as_of }),
     '/api/changes': () => data.changes,
     '/api/entries': (q) => entriesOf(data.entries, q),
     '/api/entries/item': (q) =>
@@ -62,16 +96,32 @@ export async function fixtureNode() {
     '/api/lines': () => data.lines,
     '/api/crossings': () => data.crossings,
   };
-  const server = createServer((request, answer) => {
+  // As at a node, what is not to be read is not given, whatever the page asks.
+  const lacks = (path) => columns[path] && !sessionOf(node.office).reads.includes(columns[path]);
+  async function signs(request) {
+    if (request.method === 'DELETE') {
+      node.office = null;
+      return null;
+    }
+    const form = await bodyOf(request);
+    if (!offices[form.office] || form.password !== password) return refused(401, 'sign_in', 'No office with this password');
+    if (!purposes.includes(form.purpose)) return refused(400, 'bad_parameter', 'A parameter does not read');
+    node.office = form.office;
+    return { office: form.office, role: offices[form.office].role };
+  }
+  const server = createServer(async (request, answer) => {
     const url = new URL(request.url, 'http://node');
     answer.setHeader('content-security-policy', policy);
     const override = node.answers[url.pathname];
-    const given = typeof override === 'function' ? override(url.searchParams) : override;
+    let given = typeof override === 'function' ? override(url.searchParams, request.method) : override;
+    if (url.pathname === '/api/session' && request.method !== 'GET' && given === undefined) given = await signs(request);
+    if (given === undefined && lacks(url.pathname)) given = refused(403, 'right', 'The role does not have this right');
     if (given === 'silent') return request.socket.destroy();
     if (given?.problem) {
       answer.writeHead(given.problem.status, { 'content-type': 'application/problem+json' });
       return answer.end(JSON.stringify(given.problem));
     }
+    if (given === null) return answer.writeHead(204).end();
     if (url.pathname === '/api/events') {
       answer.writeHead(200, { 'content-type': 'text/event-stream' });
       answer.write(': ping\n\n');

@@ -24,6 +24,10 @@ export type Entry = Schemas['Entry'];
 export type Occurred = NonNullable<Entry['occurred_at']>;
 export type Entries = Schemas['Page'];
 export type Refusal = Schemas['Refusal'];
+export type Session = Schemas['Session'];
+export type SignIn = Schemas['SignIn'];
+export type Read = Schemas['Read'];
+export type Withheld = Schemas['Withheld'];
 
 /** In the order in which they ask for attention. */
 export const stateWords: readonly StateWord[] = ['breached', 'disputed', 'pending', 'kept'];
@@ -41,6 +45,16 @@ export class Problem extends Error {
     super(title ?? detail ?? 'unreachable');
   }
 
+  /** `right` of `urn:hamsaya:problem:right`. */
+  get name(): string {
+    return this.type?.split(':').at(-1) ?? '';
+  }
+
+  /** Whoever asks lacks a right, or is not known any more. */
+  get refusesReader(): boolean {
+    return this.name === 'right' || this.status === 401;
+  }
+
   /** The node did not answer at all. */
   get silent(): boolean {
     return this.status === 0;
@@ -48,14 +62,25 @@ export class Problem extends Error {
 }
 
 /** Asks the node that served this page. */
-export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+export function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return ask<T>(path, { signal });
+}
+
+/** Sends JSON, or nothing; the answer may be empty. */
+export function send<T>(method: 'POST' | 'DELETE', path: string, body?: unknown): Promise<T> {
+  if (body === undefined) return ask<T>(path, { method });
+  return ask<T>(path, { method, body: JSON.stringify(body), headers: { 'content-type': 'application/json' } });
+}
+
+async function ask<T>(path: string, init: RequestInit): Promise<T> {
   let answer: Response;
   try {
-    answer = await fetch(path, { headers: { accept: 'application/json' }, cache: 'no-store', signal });
+    answer = await fetch(path, { ...init, headers: { accept: 'application/json', ...init.headers }, cache: 'no-store' });
   } catch (failure) {
-    if (signal?.aborted) throw failure;
+    if (init.signal?.aborted) throw failure;
     throw new Problem(0, null, null, path);
   }
+  if (answer.status === 204) return undefined as T;
   if (answer.ok) {
     try {
       return (await answer.json()) as T;

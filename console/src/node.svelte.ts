@@ -4,6 +4,7 @@
 import { get, Problem, type Change, type Judgment, type NodeState, type Peer } from './api';
 import { listen } from './live';
 import { defaultZones } from './calendar';
+import { session } from './session.svelte';
 
 /** Something fetched: what came last stays while the next is asked for, with the instant at which it came. */
 export class Reading<T> {
@@ -28,7 +29,16 @@ export class Reading<T> {
     } catch (failure) {
       if (mine.signal.aborted || this.asked !== mine) return;
       this.problem = failure instanceof Problem ? failure : new Problem(0, null, String(failure), path);
+      if (this.problem.refusesReader) void session.load();
     }
+    this.loading = false;
+  }
+
+  /** Nothing of it stays: somebody else may sit here now. */
+  forget(): void {
+    this.asked?.abort();
+    this.asked = null;
+    this.data = this.problem = this.readAt = null;
     this.loading = false;
   }
 }
@@ -91,13 +101,28 @@ class Node {
     return state?.heads.find((head) => head.origin === state.origin || head.node === state.node) ?? null;
   });
 
-  /** Fetches everything now. */
+  /** Fetches everything now that whoever is signed in may read. */
   refresh(): void {
     this.refreshedAt = Date.now();
-    this.version += 1;
     void this.state.load('/api/state');
+    void session.load().then(() => this.fetch());
+  }
+
+  private fetch(): void {
+    this.version += 1;
+    // A node that does not say who is signed in is asked all the same: what is wrong with it is told there.
+    if (session.reads('finding') === false) return;
     void this.judgment.load('/api/judgment');
     void this.changes.load('/api/changes');
+  }
+
+  /** Somebody else is signed in than before. */
+  private forget(): void {
+    this.state.forget();
+    this.judgment.forget();
+    this.changes.forget();
+    void this.state.load('/api/state');
+    this.fetch();
   }
 
   /** Fetches soon, once for many hints. */
@@ -113,6 +138,7 @@ class Node {
   /** Starts to listen; returns how to stop. */
   start(): () => void {
     const stop = new AbortController();
+    session.whenChanged = () => this.forget();
     this.refresh();
     void listen(
       {

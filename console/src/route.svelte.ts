@@ -3,13 +3,26 @@
 //     #/verdicts?state=breached&open=C32.lane(K1, P2)
 //     #/record?origin=p1.example/hamsaya/1&index=3
 
-export const pages = ['clocks', 'verdicts', 'changes', 'record', 'incidents'] as const;
+export const pages = ['clocks', 'verdicts', 'changes', 'record', 'incidents', 'reads', 'signin'] as const;
 export type Page = (typeof pages)[number];
+
+/** The column that a page shows; of the others everybody sees what they may see. */
+export const columns: { [page in Page]?: string } = {
+  clocks: 'finding',
+  verdicts: 'finding',
+  changes: 'finding',
+  reads: 'read_log',
+};
 
 function read(): { page: Page; query: URLSearchParams } {
   const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split('?', 2);
   const page = pages.find((name) => name === path) ?? 'clocks';
   return { page, query: new URLSearchParams(query) };
+}
+
+/** Where to sign in, so that this very page comes back. */
+export function signIn(): string {
+  return route.page === 'signin' ? link('signin') : link('signin', { then: location.hash.replace(/^#\/?/, '') });
 }
 
 class Route {
@@ -21,6 +34,11 @@ class Route {
 
   get page(): Page {
     return this.at.page;
+  }
+
+  /** To another page of this console; any text leads to some page of it. */
+  go(to: string): void {
+    location.replace(`#/${to}`);
   }
 
   get(name: string): string {

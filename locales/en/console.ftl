@@ -19,6 +19,20 @@ decides-nothing = This page decides nothing: every verdict comes from the node a
 role-party = party
 role-guarantor = guarantor
 role-witness = witness
+role-post_duty_officer = post duty officer
+role-sector_liaison = sector liaison
+role-hotline_officer = hotline officer
+role-joint_team_leader = joint team leader
+role-commission_chair = chair of the Commission
+role-commission_secretary = secretary of the Commission
+role-guarantor_observer = guarantor's observer
+role-legal_adviser = legal adviser
+role-siting_engineer = siting engineer
+role-gate_manager = crossing manager
+role-training_maintenance = training and maintenance
+role-analyst_mediator = analyst or mediator
+role-data_protection_officer = data-protection officer
+role-public = the public
 head = head
 head-none = keeps no record of its own
 cosignatures-of = cosignatures { $k } of { $n }
@@ -37,6 +51,53 @@ ago-now = now
 zone-Asia-Kabul = Kabul
 zone-Asia-Karachi = Karachi
 
+# Signing in. An office signs in, never a person.
+page-signin = Sign in
+sign-out = Sign out
+signed-in-as = signed in as { $office } ({ $role })
+signin-lead = An office signs in, never a person. What it may see is the right of its role in the agreement.
+signin-needed = This page is shown to offices that sign in.
+signin-ended = Nobody is signed in any more. Sign in again and this page goes on where it was.
+signin-without = Go on without signing in
+signin-office = Office
+signin-password = Password
+signin-purpose = Why it is read
+signin-purpose-choose = Choose one
+signin-purpose-kept = The read log keeps it with what is read.
+signin-wrong = Office or password is wrong.
+signin-wait = Too many wrong passwords: this office waits. Try again later.
+signin-no-role = The agreement gives this office no role.
+signin-failed = The node could not sign this office in.
+right-lacks = The role “{ $role }” does not read this page.
+right-lacks-hint = The agreement says which role reads what. Ask the office whose matter it is.
+purpose-duty = duty
+purpose-verification = verification
+purpose-decision = decision
+purpose-report = report
+purpose-review = review
+purpose-audit = audit
+
+# What a reader does not see, and why.
+withheld-some = Withheld from you:
+withheld-entries-marked = entries marked { $marking }: { $n }
+withheld-entries-matter = entries of “{ $matter }”: { $n }
+withheld-verdicts-marked = verdicts that rest on entries marked { $marking }: { $n }
+withheld-verdicts-matter = verdicts that rest on entries of “{ $matter }”: { $n }
+withheld-empty = There is nothing here that you may see.
+withheld-empty-hint = Who reads what stands in the agreement, and an entry is marked by its author.
+matter-incident = incidents and what is observed
+matter-allegation = allegations
+matter-access = access and visits
+matter-finding = findings and verdicts
+matter-gate = crossings
+matter-siting = works and siting
+matter-training = training
+matter-readiness = readiness
+matter-agreement = the agreement
+matter-bundle = publications
+matter-read_log = read log
+matter-mechanism = the nodes’ own mechanism
+
 # The four states of every list.
 loading = Asking the node.
 retry = Ask again
@@ -47,6 +108,9 @@ problem-unreadable = The node's answer could not be read.
 problem-where = Where:
 problem-hint = See that the node runs, then ask again.
 problem-last = What follows was last read { $instant }
+problem-is-right = Your role does not have this right
+problem-is-marking = Its marking does not let you read it
+problem-is-handling = It is read here and not taken away
 
 # The three times.
 occurred-at = occurred
@@ -158,6 +222,7 @@ digest-equal = equal
 digest-differs = differs
 digest-behind = { $node } has not yet { $entry }
 digest-witness = sees sizes and hashes, holds no verdicts
+digest-unseen = compared for offices that read verdicts
 peer-not-seen = not yet
 refusals = Refused
 refusals-none = This node has refused nothing.
@@ -219,6 +284,7 @@ key-role-device = device key
 key-role-recovery = recovery key
 statement-id = Statement
 exhibit = Save as an exhibit, to be verified anywhere
+exhibit-not = It is read here and not taken away: its marking, its handling or the precision of its place does not allow more.
 bundle = Save all that the public may see, to be verified anywhere
 close = Close
 
@@ -244,6 +310,18 @@ map-label = Map of the listed incidents, crossings and lines; the list below say
 map-incident = incident, as its source places it
 map-crossing = crossing
 map-lines = lines that somebody asserts; none is preferred
+
+# Read log.
+page-reads = Read log
+reads-lead = Which office read restricted entries here, and why. Each line holds the hash of the line before.
+reads-total = Reads written down: { $n }
+reads-head = Hash of the last line:
+reads-empty = Nobody has read a restricted entry here.
+reads-empty-hint = A line is written before the entries are shown.
+column-office = office and role
+column-purpose = why
+column-asked = asked
+column-read = entries read
 
 # Kinds of statements in words. A kind without a word is shown by its code.
 kind-in_force = entry into force
