@@ -4,20 +4,27 @@ import { createInterface } from 'node:readline';
 
 const patience_ms = 300_000;
 
+/** Node, address, and the office and password that sign in there, of a line of the demo's list. */
+export function readNode(line) {
+  const found = /^\s*(\S+)\s+(https?:\S+?)\/?(?:\s+sign in as (\S+) with (\S+))?\s*$/.exec(line);
+  return found && { node: found[1], url: found[2], office: found[3] ?? null, password: found[4] ?? null };
+}
+
 export async function startDemo(binary) {
   const demo = spawn(binary, ['demo'], { stdio: ['ignore', 'pipe', 'pipe'] });
   const said = [];
-  const url = new Promise((resolve, reject) => {
+  const told = new Promise((resolve, reject) => {
     const late = setTimeout(() => reject(new Error(`the demo named no console in time:\n${said.join('\n')}`)), patience_ms);
-    // When the story is told it prints `console` and under it the URL of each node's page; then it waits.
+    // When the story is told it prints `console` and under it of each node its page and who signs in there; then it waits:
+    //   P1  http://127.0.0.1:45673/  sign in as chair with <password>
     let isTold = false;
     const read = (line) => {
       said.push(line);
       isTold ||= line.trim() === 'console';
-      const found = isTold && /^\s*P1\s+(https?:\S+?)\/?$/.exec(line);
-      if (!found) return;
+      const found = isTold && readNode(line);
+      if (found?.node !== 'P1') return;
       clearTimeout(late);
-      resolve(found[1]);
+      resolve(found);
     };
     createInterface({ input: demo.stdout }).on('line', read);
     createInterface({ input: demo.stderr }).on('line', (line) => said.push(line));
@@ -30,7 +37,7 @@ export async function startDemo(binary) {
       demo.kill('SIGINT');
     });
   try {
-    return { url: await url, stop };
+    return { ...(await told), stop };
   } catch (failure) {
     await stop();
     throw failure;

@@ -30,6 +30,11 @@ function entriesOf(all, query) {
   return { entries: rest.slice(0, limit), next: rest[limit]?.index ?? null, withheld: {} };
 }
 
+function readsOf({ total, head, reads }, query) {
+  const from = Number(query.get('from') ?? 0);
+  return { total, head, reads: reads.slice(from, from + Number(query.get('limit') ?? 100)) };
+}
+
 /** Who may sign in here: an office, what its role reads, one password for all. */
 export const password = 'correct horse battery';
 const everything = ['incident', 'allegation', 'access', 'finding', 'gate', 'siting', 'training', 'readiness', 'agreement', 'bundle'];
@@ -66,7 +71,7 @@ async function bodyOf(request) {
 export async function fixtureNode() {
   const listeners = new Set();
   const data = Object.fromEntries(
-    ['judgment', 'changes', 'entries', 'compare', 'refusals', 'lines', 'crossings'].map((n) => [n, recorded(n)]),
+    ['judgment', 'changes', 'entries', 'compare', 'refusals', 'reads', 'lines', 'crossings'].map((n) => [n, recorded(n)]),
   );
   const node = {
     answers: {},
@@ -86,13 +91,14 @@ export async function fixtureNode() {
   const api = {
     '/api/session': () => sessionOf(node.office),
     '/api/state': () => node.state,
-    '/api/judgment': (q) => ({ ...data.judgment, withheld: {}, as_of: q.get('as_of') ?? data.judgment.as_of }),
+    '/api/judgment': (q) => ({ ...data.judgment, as_of: q.get('as_of') ?? data.judgment.as_of }),
     '/api/changes': () => data.changes,
     '/api/entries': (q) => entriesOf(data.entries, q),
     '/api/entries/item': (q) =>
       data.entries.find((e) => e.origin === q.get('origin') && String(e.index) === q.get('index')),
     '/api/digest/compare': (q) => data.compare[q.get('peer')],
     '/api/refusals': () => data.refusals,
+    '/api/reads': (q) => readsOf(data.reads, q),
     '/api/lines': () => data.lines,
     '/api/crossings': () => data.crossings,
   };

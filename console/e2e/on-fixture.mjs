@@ -1,7 +1,9 @@
 // What a recorded node shows: every page in two directions and widths, and what a running node cannot be made to say.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
-import { goTo, holds, open, orderOnScreen, pages, reachableByKeyboard, settled, shot, sizes } from './page.mjs';
+import { password } from './fixture-node.mjs';
+import { publicView } from './public.mjs';
+import { goTo, holds, open, orderOnScreen, pages, reachableByKeyboard, settled, shot, signIn, signInFields, sizes } from './page.mjs';
 
 const lane = 'C32.lane(K1, P2)';
 
@@ -14,6 +16,7 @@ export async function fixtureTests(t, tools, node) {
   t.beforeEach(() => {
     node.answers = {};
     node.state = recorded;
+    node.office = 'chair';
   });
 
   for (const lang of ['en', 'ps']) {
@@ -178,7 +181,7 @@ export async function fixtureTests(t, tools, node) {
   await t.test('every list has words for nothing there', async () => {
     node.answers['/api/judgment'] = { ...judgment, verdicts: [] };
     node.answers['/api/changes'] = [];
-    node.answers['/api/entries'] = { entries: [], next: null };
+    node.answers['/api/entries'] = { entries: [], next: null, withheld: {} };
     const view = await open(tools, node.url, { lang: 'en' });
     for (const [at, words] of [
       ['clocks', 'No duty has been opened.'],
@@ -195,6 +198,212 @@ export async function fixtureTests(t, tools, node) {
     node.answers = {};
     await view.close();
   });
+
+  await t.test('an office signs in by keyboard alone, and the page that was wanted follows', async () => {
+    for (const lang of ['en', 'ur']) {
+      for (const size of sizes) {
+        node.office = null;
+        const view = await open(tools, node.url, { lang, size, at: `verdicts?${new URLSearchParams({ open: lane })}` });
+        const { page } = view;
+        assert.deepEqual(await signInFields(page), [
+          ['office', 'text', 'username', true],
+          ['password', 'password', 'current-password', true],
+          ['purpose', 'select-one', 'off', true],
+        ]);
+        assert.equal(await page.locator('tr.verdict').count(), 0);
+        await holds(tools, view, lang, `sign in ${lang} ${size.width}`, 'sign in');
+        await reachableByKeyboard(page, 'sign in');
+        await shot(tools, page, `fixture-signin-${lang}-${size.width}`);
+        await page.locator('[name=office]').focus();
+        await page.keyboard.type('chair');
+        await page.keyboard.press('Tab');
+        await page.keyboard.type(password);
+        await page.keyboard.press('Tab');
+        await page.keyboard.press('ArrowDown');
+        await page.keyboard.press('ArrowDown');
+        await page.keyboard.press('Tab');
+        await page.keyboard.press('Enter');
+        await page.waitForSelector('.why .times');
+        assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
+        assert.equal(await page.locator('form[method=post]').count(), 0);
+        await page.locator('.session').getByText('chair', { exact: true }).waitFor();
+        await holds(tools, view, lang, `signed in ${lang} ${size.width}`, 'signed in');
+        await page.evaluate(() => scrollTo(0, 0));
+        await shot(tools, page, `fixture-signed-in-${lang}-${size.width}`, { fullPage: false });
+        await page.locator('.session button').click();
+        await page.waitForSelector('[name=password]');
+        assert.equal(await page.locator('.ended').count(), 0);
+        assert.equal(node.office, null);
+        await view.close();
+      }
+    }
+  });
+
+  await t.test('what is wrong with signing in is said, and the fields keep what they may', async () => {
+    node.office = null;
+    const view = await open(tools, node.url, { lang: 'en', at: 'record' });
+    const { page, complaints } = view;
+    await page.locator('.session a').click();
+    await page.waitForSelector('[name=office]');
+    await signIn(page, { office: 'chair', password: 'wrong' });
+    await page.getByRole('alert').getByText('Office or password is wrong.').waitFor();
+    assert.equal(await page.locator('[name=office]').inputValue(), 'chair');
+    assert.equal(await page.evaluate(() => document.activeElement.name), 'password');
+    assert.ok(complaints.splice(0).every((c) => c.includes('401')));
+    await holds(tools, view, 'en', 'wrong password', 'wrong password');
+    await shot(tools, page, 'fixture-signin-wrong-en-1280');
+    for (const [status, type, words] of [
+      [429, 'too_many_tries', 'Too many wrong passwords'],
+      [403, 'right', 'The agreement gives this office no role.'],
+      [500, 'internal', 'The node could not sign this office in.'],
+    ]) {
+      const problem = { status, type: `urn:hamsaya:problem:${type}`, title: 'x', detail: 'as the node says it', hint: '' };
+      node.answers['/api/session'] = (_, method) => (method === 'POST' ? { problem } : undefined);
+      await signIn(page, { office: 'chair', password });
+      await page.getByRole('alert').getByText(words).waitFor();
+      await page.getByRole('alert').getByText('as the node says it').waitFor();
+    }
+    node.answers = {};
+    await signIn(page, { office: 'chair', password });
+    // Back on the page from which it was asked for.
+    await page.waitForSelector('.witnesses');
+    assert.match(new URL(page.url()).hash, /^#\/record/);
+    await view.close();
+  });
+
+  await t.test('a session that ends leads back without losing the page, and leaves nothing to read', async () => {
+    const { page, close } = await open(tools, node.url, { lang: 'ps', at: 'verdicts?state=breached' });
+    assert.equal(await page.locator('tr.verdict').count(), 9);
+    node.office = null;
+    node.hint('verdict');
+    await page.waitForSelector('.ended');
+    assert.equal(await page.locator('tr.verdict').count(), 0);
+    assert.match(new URL(page.url()).hash, /state=breached/);
+    await signIn(page, { office: 'chair', password });
+    await page.waitForFunction(() => document.querySelectorAll('tr.verdict').length === 9);
+    // On a page that everybody sees it is said as well, and one may go on as the public.
+    await goTo(page, lodgedAt);
+    await page.waitForSelector('.entry .fields');
+    node.office = null;
+    node.hint('head');
+    await page.waitForSelector('.ended');
+    assert.equal(await page.locator('.entry .fields').count(), 0);
+    await page.locator('form button[type=button]').click();
+    await page.waitForSelector('.witnesses');
+    await close();
+  });
+
+  await t.test('what an answer refuses while the page is open is asked again: who is signed in?', async () => {
+    const { page, close } = await open(tools, node.url, { lang: 'en', at: 'incidents' });
+    await page.waitForSelector('main table');
+    node.office = null;
+    // No hint came; the next thing asked for is refused.
+    node.answers['/api/entries/item'] = { problem: { status: 403, type: 'urn:hamsaya:problem:right', title: 'x', detail: '', hint: '' } };
+    await page.evaluate((hash) => (location.hash = hash), `#/${lodgedAt}`);
+    await page.waitForSelector('.ended');
+    await close();
+  });
+
+  await t.test('whose role does not read a page is told so', async () => {
+    node.office = 'post-7';
+    const view = await open(tools, node.url, { lang: 'en', at: 'verdicts' });
+    await view.page.getByText('The role “post duty officer” does not read this page.').waitFor();
+    assert.equal(await view.page.locator('[name=password]').count(), 0);
+    await holds(tools, view, 'en', 'no right', 'no right');
+    await view.close();
+  });
+
+  for (const lang of ['en', 'ur']) {
+    await t.test(`${lang}: what is withheld is said, by marking and by column`, async () => {
+      const withheld = { 'TLP:AMBER+STRICT': 3, 'column training': 2, 'TLP:RED': 7 };
+      node.answers['/api/judgment'] = { ...judgment, withheld: { 'TLP:AMBER': 4 } };
+      node.answers['/api/entries'] = { entries: entries.slice(0, 3), next: null, withheld };
+      for (const size of sizes) {
+        const view = await open(tools, node.url, { lang, size, at: 'verdicts' });
+        const { page } = view;
+        for (const at of ['verdicts', 'clocks']) {
+          await goTo(page, at);
+          assert.match(await page.locator('.withheld li').innerText(), /TLP:AMBER[^4]*4/);
+        }
+        for (const at of ['record', 'incidents']) {
+          await goTo(page, at);
+          await page.waitForSelector('.withheld');
+          const said = await page.locator('.withheld').innerText();
+          assert.match(said, /TLP:AMBER\+STRICT/);
+          assert.equal(await page.locator('.withheld li').count(), 2);
+          assert.doesNotMatch(said, /RED|7/);
+          await holds(tools, view, lang, `withheld ${at} ${lang} ${size.width}`, `withheld ${at}`);
+        }
+        await shot(tools, page, `fixture-withheld-${lang}-${size.width}`, { fullPage: false });
+        await view.close();
+      }
+      // A list of which nothing may be seen is not called empty.
+      node.answers['/api/entries'] = { entries: [], next: null, withheld };
+      const view = await open(tools, node.url, { lang, at: 'incidents' });
+      assert.equal(await view.page.locator('.empty').count(), 1);
+      if (lang === 'en') await view.page.getByText('There is nothing here that you may see.').waitFor();
+      await view.close();
+    });
+  }
+
+  await t.test('an entry that does not leave the node says so, and one that may not be read has words', async () => {
+    const { page, close } = await open(tools, node.url, { lang: 'ps', at: lodgedAt });
+    await page.waitForSelector('.entry a[download]');
+    node.answers['/api/entries/item'] = { ...lodged, leaf: null };
+    await goTo(page, 'clocks');
+    await goTo(page, lodgedAt);
+    await page.waitForSelector('.entry .fields');
+    assert.equal(await page.locator('.entry a[download]').count(), 0);
+    await page.getByText('همدلته لوستل کېږي او نه وړل کېږي').waitFor();
+    for (const [name, words] of [
+      ['marking', 'نښه یې تاسو ته د لوستلو اجازه نه درکوي'],
+      ['handling', 'همدلته لوستل کېږي او نه وړل کېږي'],
+    ]) {
+      node.answers['/api/entries/item'] = { problem: { status: 403, type: `urn:hamsaya:problem:${name}`, title: 'x', detail: '', hint: '' } };
+      await goTo(page, 'clocks');
+      await goTo(page, lodgedAt);
+      await page.getByRole('alert').getByText(words).waitFor();
+    }
+    await close();
+  });
+
+  for (const lang of ['en', 'ur']) {
+    await t.test(`${lang}: the read log is for whoever audits it`, async () => {
+      const chair = await open(tools, node.url, { lang, at: 'reads' });
+      assert.equal(await chair.page.locator('nav a[href="#/reads"]').count(), 0);
+      assert.equal(await chair.page.locator('main table').count(), 0);
+      await chair.close();
+      node.office = 'data-protection';
+      for (const size of sizes) {
+        const view = await open(tools, node.url, { lang, size, at: 'record' });
+        const { page } = view;
+        await page.locator('nav a[href="#/reads"]').click();
+        await page.waitForSelector('main tbody tr');
+        // The newest page: lines 7 to 56, newest first.
+        await page.waitForFunction(() => document.querySelector('main tbody th').textContent.includes('#56'));
+        assert.equal(await page.locator('main tbody tr').count(), 50);
+        await page.getByText(node.recorded.reads.head).waitFor();
+        await page.locator('main tbody summary').first().click();
+        const first = node.recorded.reads.reads[56].entries[0];
+        await page.locator('main tbody a').first().getByText(first).waitFor();
+        await holds(tools, view, lang, `reads ${lang} ${size.width}`, 'reads');
+        await shot(tools, page, `fixture-reads-${lang}-${size.width}`, { fullPage: false });
+        await page.locator('.tools button').first().click();
+        await page.waitForFunction(() => document.querySelector('main tbody th').textContent.includes('#49'));
+        await view.close();
+      }
+    });
+  }
+
+  for (const lang of ['en', 'ps']) {
+    await t.test(`${lang}: the public sees what is everybody's, and nothing else`, async () => {
+      node.office = null;
+      node.answers['/api/entries'] = { entries: [], next: null, withheld: { 'TLP:AMBER': 148, 'column incident': 14 } };
+      const problem = { status: 403, type: 'urn:hamsaya:problem:right', title: 'x', detail: '', hint: '' };
+      node.answers['/api/entries/item'] = { problem };
+      for (const size of sizes) await publicView(tools, node.url, { lang, size, shots: 'fixture' });
+    });
+  }
 
   await t.test('a peer unheard for long is named, and the list says that it may lack something', async () => {
     node.state = {

@@ -1,9 +1,47 @@
 // The console of a real node that has played the golden scenario to its end (H 620).
 import assert from 'node:assert/strict';
-import { goTo, holds, open, pages, settled, shot, sizes } from './page.mjs';
+import { goTo, holds, open, pages, settled, shot, signIn, sizes } from './page.mjs';
+import { publicView } from './public.mjs';
 
-export async function nodeTests(t, tools, url) {
-  const judgment = await (await fetch(`${url}/api/judgment`)).json();
+export async function nodeTests(t, tools, url, { office, password }) {
+  let judgment;
+
+  for (const lang of ['en', 'ps']) {
+    for (const size of sizes) {
+      await t.test(`${lang} at ${size.width}: the public sees crossings, and of the rest how much is withheld`, () =>
+        publicView(tools, url, { lang, size, shots: 'node' }),
+      );
+    }
+  }
+
+  await t.test('who is not signed in gets no verdict from the node, whatever is asked', async () => {
+    for (const path of ['judgment', 'changes', 'digest', 'refusals', 'reads']) {
+      const answer = await fetch(`${url}/api/${path}`);
+      assert.equal(answer.status, 403, path);
+      assert.equal((await answer.json()).type, 'urn:hamsaya:problem:right');
+    }
+    const { entries } = await (await fetch(`${url}/api/entries?limit=1000`)).json();
+    assert.deepEqual(entries.filter((e) => e.marking !== 'TLP:CLEAR'), []);
+  });
+
+  await t.test('an office signs in through the form, out, and in again', async () => {
+    const { page, complaints, close } = await open(tools, url, { lang: 'en', at: 'verdicts?state=breached' });
+    await signIn(page, { office, password: `${password}?` });
+    await page.getByRole('alert').getByText('Office or password is wrong.').waitFor();
+    assert.ok(complaints.splice(0).every((c) => c.includes('401')));
+    await signIn(page, { office, password });
+    await page.waitForSelector('tr.verdict');
+    assert.match(new URL(page.url()).hash, /state=breached/);
+    assert.equal(await page.evaluate(() => document.cookie), '', 'the cookie is out of reach of the page');
+    await page.locator('.session button').click();
+    await page.waitForSelector('[name=password]');
+    assert.equal((await page.request.get(`${url}/api/judgment`)).status(), 403);
+    await signIn(page, { office, password });
+    await page.waitForSelector('tr.verdict');
+    judgment = await (await page.request.get(`${url}/api/judgment`)).json();
+    assert.deepEqual(complaints, []);
+    await close();
+  });
 
   await t.test('the page shows the verdicts that the node gives', async () => {
     const { page, close } = await open(tools, url, { lang: 'en', at: 'verdicts' });

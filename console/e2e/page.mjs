@@ -7,16 +7,18 @@ export const sizes = [
   { name: 'phone', width: 390, height: 844 },
 ];
 export const directions = { en: 'ltr', 'fa-AF': 'rtl', ps: 'rtl', ur: 'rtl' };
-export const pages = ['clocks', 'verdicts', 'changes', 'record', 'incidents'];
+export const pages = ['clocks', 'verdicts', 'changes', 'record', 'incidents', 'crossings'];
 
-/** Opens the console; `complaints` collects what the browser says against it. Pages of one node share a browser context, for a
- * page in a new context costs three times as much to open; each leaves behind what it found. */
-export async function open(tools, url, { lang, size = sizes[0], at = 'clocks', dark = false }) {
+/** Opens the console; `complaints` collects what the browser says against it. Pages of one node share a browser context, and so
+ * a session, for a page in a new context costs three times as much to open; each leaves behind what it found. `apart`: in a
+ * context where nobody has signed in. */
+export async function open(tools, url, { lang, size = sizes[0], at = 'clocks', dark = false, apart = false }) {
+  const of = apart ? `${url} apart` : url;
   tools.contexts ??= new Map();
-  if (!tools.contexts.has(url)) {
-    tools.contexts.set(url, tools.browser.newContext({ timezoneId: 'UTC', locale: 'en-GB', reducedMotion: 'reduce' }));
+  if (!tools.contexts.has(of)) {
+    tools.contexts.set(of, tools.browser.newContext({ timezoneId: 'UTC', locale: 'en-GB', reducedMotion: 'reduce' }));
   }
-  const context = await tools.contexts.get(url);
+  const context = await tools.contexts.get(of);
   const page = await context.newPage();
   await page.setViewportSize({ width: size.width, height: size.height });
   await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
@@ -44,6 +46,19 @@ export async function open(tools, url, { lang, size = sizes[0], at = 'clocks', d
     await page.close();
   };
   return { page, complaints, close, scheme: `${size.name} ${dark ? 'dark' : 'light'}` };
+}
+
+/** Fills in the form and sends it. */
+export async function signIn(page, { office, password, purpose = 'verification' }) {
+  await page.locator('[name=office]').fill(office);
+  await page.locator('[name=password]').fill(password);
+  await page.locator('[name=purpose]').selectOption(purpose);
+  await page.locator('form [type=submit]').click();
+}
+
+/** Name, type, what may fill it in, whether it must be filled. */
+export function signInFields(page) {
+  return page.locator('form').locator('input, select').evaluateAll((all) => all.map((e) => [e.name, e.type, e.autocomplete, e.required]));
 }
 
 /** Everything asked for has come, and the font is there. */

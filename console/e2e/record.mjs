@@ -1,19 +1,29 @@
 // Records what a running node answers into e2e/fixtures, for the tests that need no node:
 //
-//     HAMSAYA_URL=http://127.0.0.1:7411 npm run record
+//     HAMSAYA_URL=http://127.0.0.1:7411 HAMSAYA_OFFICE=chair HAMSAYA_PASSWORD=… npm run record
+//
+// The read log (reads.json) is made up: it would hold who tried what on the recorded node.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const url = process.env.HAMSAYA_URL;
-if (!url) {
-  console.error('error: no node was named\nhint: HAMSAYA_URL=http://127.0.0.1:7411 npm run record');
+const { HAMSAYA_URL: url, HAMSAYA_OFFICE: office = 'chair', HAMSAYA_PASSWORD: password } = process.env;
+if (!url || !password) {
+  console.error('error: no node was named, or nobody who signs in\nhint: HAMSAYA_URL=http://127.0.0.1:7411 HAMSAYA_PASSWORD=… npm run record');
   process.exit(2);
 }
 const folder = fileURLToPath(new URL('fixtures/', import.meta.url));
 
+const signedIn = await fetch(`${url}/api/session`, {
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ office, password, purpose: 'verification' }),
+});
+if (!signedIn.ok) throw new Error(`/api/session: ${signedIn.status} ${await signedIn.text()}`);
+const cookie = signedIn.headers.get('set-cookie').split(';')[0];
+
 async function ask(path) {
-  const answer = await fetch(`${url}${path}`);
+  const answer = await fetch(`${url}${path}`, { headers: { cookie } });
   if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
   return answer.json();
 }

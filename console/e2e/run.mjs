@@ -1,7 +1,7 @@
 // The console in Debian's Chromium: both text directions, two widths, by keyboard, against a fixture node and a real one.
 //
 //     npm run e2e                                  fixture node only
-//     HAMSAYA_URL=http://127.0.0.1:7411 npm run e2e    and that running node
+//     HAMSAYA_URL=http://127.0.0.1:7411 HAMSAYA_OFFICE=chair HAMSAYA_PASSWORD=… npm run e2e    and that running node
 //     HAMSAYA_BIN=target/debug/hamsaya npm run e2e     and a demo that this starts and stops
 //
 // With SHOTS=1 a picture of every page goes to e2e/shots, to be looked at. Without Chromium it says so and passes.
@@ -28,6 +28,11 @@ if (!existsSync(join(here, '../dist/index.html'))) {
   console.error('error: console/dist/index.html was not found\nhint: npm run build');
   process.exit(2);
 }
+const { HAMSAYA_URL, HAMSAYA_BIN, HAMSAYA_OFFICE = 'chair', HAMSAYA_PASSWORD } = process.env;
+if (HAMSAYA_URL && !HAMSAYA_PASSWORD) {
+  console.error(`error: nobody can sign in at ${HAMSAYA_URL}\nhint: set HAMSAYA_PASSWORD, and HAMSAYA_OFFICE if it is not chair`);
+  process.exit(2);
+}
 const shots = process.env.SHOTS ? join(here, 'shots') : null;
 if (shots) mkdirSync(shots, { recursive: true });
 
@@ -37,10 +42,10 @@ const axe = readFileSync(fileURLToPath(import.meta.resolve('axe-core/axe.min.js'
 const tools = { browser, axe, shots };
 
 // The demo plays its story while the fixture node is tested.
-const { HAMSAYA_URL, HAMSAYA_BIN } = process.env;
 let demo = null;
-if (HAMSAYA_URL) demo = Promise.resolve({ url: HAMSAYA_URL, stop: async () => {} });
-else if (HAMSAYA_BIN) demo = startDemo(HAMSAYA_BIN);
+if (HAMSAYA_URL) {
+  demo = Promise.resolve({ url: HAMSAYA_URL, office: HAMSAYA_OFFICE, password: HAMSAYA_PASSWORD, stop: async () => {} });
+} else if (HAMSAYA_BIN) demo = startDemo(HAMSAYA_BIN);
 demo?.catch(() => {}); // told where it is awaited
 
 await test('on a fixture node', async (t) => {
@@ -50,8 +55,8 @@ await test('on a fixture node', async (t) => {
 
 if (demo) {
   await test('on a running node', async (t) => {
-    const { url, stop } = await demo;
-    await nodeTests(t, tools, url).finally(stop);
+    const { url, office, password, stop } = await demo;
+    await nodeTests(t, tools, url, { office, password }).finally(stop);
   });
 } else {
   console.log('e2e: no running node: set HAMSAYA_URL or HAMSAYA_BIN to test against one');

@@ -27,6 +27,7 @@ export type Refusal = Schemas['Refusal'];
 export type Session = Schemas['Session'];
 export type SignIn = Schemas['SignIn'];
 export type Read = Schemas['Read'];
+export type Crossing = Schemas['Crossing'];
 export type Withheld = Schemas['Withheld'];
 
 /** In the order in which they ask for attention. */

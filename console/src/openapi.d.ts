@@ -1380,7 +1380,7 @@ export interface paths {
                     };
                     content: {
                         "application/json": {
-                            crossings: Record<string, never>[];
+                            crossings: components["schemas"]["Crossing"][];
                         };
                     };
                 };
@@ -2348,6 +2348,25 @@ export interface components {
         /** @description How many the reader does not see, by marking (`TLP:AMBER+STRICT`) or by column (`column training`); never of `TLP:RED`. */
         Withheld: {
             [key: string]: number;
+        };
+        /** @description A crossing of the annex, with what else the annex says of it. */
+        Crossing: {
+            id: string;
+            /** @description By language. */
+            name: {
+                [key: string]: string;
+            };
+            lat_e7: number;
+            lon_e7: number;
+            precision_m: number;
+            /** @description Of its place. */
+            source?: string;
+            /** @description By party: `open`, `lane_only`, `closed`, `not_stated`. */
+            status?: {
+                [key: string]: string;
+            };
+        } & {
+            [key: string]: unknown;
         };
     };
     responses: never;

@@ -3,7 +3,7 @@
 //     #/verdicts?state=breached&open=C32.lane(K1, P2)
 //     #/record?origin=p1.example/hamsaya/1&index=3
 
-export const pages = ['clocks', 'verdicts', 'changes', 'record', 'incidents', 'reads', 'signin'] as const;
+export const pages = ['clocks', 'verdicts', 'changes', 'record', 'incidents', 'crossings', 'reads', 'signin'] as const;
 export type Page = (typeof pages)[number];
 
 /** The column that a page shows; of the others everybody sees what they may see. */
@@ -14,15 +14,17 @@ export const columns: { [page in Page]?: string } = {
   reads: 'read_log',
 };
 
-function read(): { page: Page; query: URLSearchParams } {
+function read(): { page: Page; isNamed: boolean; query: URLSearchParams } {
   const [path = '', query = ''] = location.hash.replace(/^#\/?/, '').split('?', 2);
-  const page = pages.find((name) => name === path) ?? 'clocks';
-  return { page, query: new URLSearchParams(query) };
+  const page = pages.find((name) => name === path);
+  return { page: page ?? 'clocks', isNamed: page !== undefined, query: new URLSearchParams(query) };
 }
 
 /** Where to sign in, so that this very page comes back. */
 export function signIn(): string {
-  return route.page === 'signin' ? link('signin') : link('signin', { then: location.hash.replace(/^#\/?/, '') });
+  // From the page on which the public arrives an office goes to its clocks.
+  const isEntrance = route.page === 'signin' || route.page === 'crossings';
+  return isEntrance ? link('signin') : link('signin', { then: location.hash.replace(/^#\/?/, '') });
 }
 
 class Route {
@@ -39,6 +41,11 @@ class Route {
   /** To another page of this console; any text leads to some page of it. */
   go(to: string): void {
     location.replace(`#/${to}`);
+  }
+
+  /** Whether the address names a page. */
+  get isNamed(): boolean {
+    return this.at.isNamed;
   }
 
   get(name: string): string {

@@ -311,6 +311,19 @@ map-incident = incident, as its source places it
 map-crossing = crossing
 map-lines = lines that somebody asserts; none is preferred
 
+# Crossings.
+page-crossings = Crossings
+crossings-lead = As the agreement’s annex names them, and what each party says of each. Anybody may see this page.
+crossings-empty = The agreement names no crossing.
+crossings-empty-hint = Crossings stand in an annex of the agreement.
+column-crossing = crossing
+column-stated = stated by the parties
+column-source = source of the place
+crossing-is-open = open
+crossing-is-lane_only = one lane open
+crossing-is-closed = closed
+crossing-is-not_stated = not stated
+
 # Read log.
 page-reads = Read log
 reads-lead = Which office read restricted entries here, and why. Each line holds the hash of the line before.
@@ -322,6 +335,7 @@ column-office = office and role
 column-purpose = why
 column-asked = asked
 column-read = entries read
+reads-entries = entries: { $n }
 
 # Kinds of statements in words. A kind without a word is shown by its code.
 kind-in_force = entry into force

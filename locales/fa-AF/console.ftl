@@ -300,6 +300,18 @@ map-incident = رویداد، چنان که منبع آن جای داده است
 map-crossing = گذرگاه
 map-lines = خط‌هایی که کسی ادعا می‌کند؛ هیچ‌کدام ترجیح ندارد
 
+page-crossings = گذرگاه‌ها
+crossings-lead = چنان که ضمیمهٔ توافق آن‌ها را می‌نامد، و آنچه هر طرف از هر یک می‌گوید. این صفحه را همه می‌بینند.
+crossings-empty = توافق گذرگاهی نام نمی‌برد.
+crossings-empty-hint = گذرگاه‌ها در ضمیمهٔ توافق می‌آید.
+column-crossing = گذرگاه
+column-stated = به گفتهٔ طرف‌ها
+column-source = منبع جای
+crossing-is-open = باز
+crossing-is-lane_only = تنها یک خط باز
+crossing-is-closed = بسته
+crossing-is-not_stated = گفته نشده
+
 page-reads = دفتر خواندن
 reads-lead = کدام مقام اینجا ثبت‌های محدود را خواند، و چرا. هر سطر هش سطر پیش از خود را دارد.
 reads-total = خواندن‌های نوشته‌شده: { $n }
@@ -310,6 +322,7 @@ column-office = مقام و نقش
 column-purpose = چرا
 column-asked = پرسیده شد
 column-read = ثبت‌های خوانده‌شده
+reads-entries = ثبت‌ها: { $n }
 
 kind-in_force = نافذ شدن
 kind-session = نشست کمیسیون

@@ -300,6 +300,18 @@ map-incident = پېښه، لکه سرچینه یې چې ښيي
 map-crossing = تېرېدنځی
 map-lines = هغه کرښې چې څوک یې ادعا کوي؛ هېڅ یوې ته لومړیتوب نه دی ورکړل شوی
 
+page-crossings = تېرېدنځي
+crossings-lead = لکه څنګه چې د هوکړې ضمیمه یې نوموي، او هر لوری یې په اړه څه وايي. دا مخ ټول لیدلی شي.
+crossings-empty = هوکړه د تېرېدنځي نوم نه اخلي.
+crossings-empty-hint = تېرېدنځي د هوکړې په ضمیمه کې راځي.
+column-crossing = تېرېدنځی
+column-stated = د لوریو په وینا
+column-source = د ځای سرچینه
+crossing-is-open = پرانیستی
+crossing-is-lane_only = یوازې یوه کرښه پرانیستې
+crossing-is-closed = تړلی
+crossing-is-not_stated = نه دی ویل شوی
+
 page-reads = د لوستلو دفتر
 reads-lead = کوم مقام دلته محدود ثبتونه ولوستل، او ولې. هره کرښه د مخکینۍ کرښې هش لري.
 reads-total = لیکل شوي لوستل: { $n }
@@ -310,6 +322,7 @@ column-office = مقام او دنده
 column-purpose = ولې
 column-asked = پوښتل شوي
 column-read = لوستل شوي ثبتونه
+reads-entries = ثبتونه: { $n }
 
 kind-in_force = نافذېدل
 kind-session = د کمېسیون ناسته

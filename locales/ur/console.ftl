@@ -300,6 +300,18 @@ map-incident = واقعہ، جہاں اس کا ماخذ بتاتا ہے
 map-crossing = گزرگاہ
 map-lines = وہ لکیریں جن کا کوئی دعویٰ کرتا ہے؛ کسی کو ترجیح نہیں
 
+page-crossings = گزرگاہیں
+crossings-lead = جیسے معاہدے کا ضمیمہ انہیں نام دیتا ہے، اور ہر فریق ہر ایک کے بارے میں کیا کہتا ہے۔ یہ صفحہ سب دیکھ سکتے ہیں۔
+crossings-empty = معاہدہ کسی گزرگاہ کا نام نہیں لیتا۔
+crossings-empty-hint = گزرگاہیں معاہدے کے ضمیمے میں آتی ہیں۔
+column-crossing = گزرگاہ
+column-stated = فریقوں کے بیان کے مطابق
+column-source = جگہ کا ماخذ
+crossing-is-open = کھلی
+crossing-is-lane_only = صرف ایک لین کھلی
+crossing-is-closed = بند
+crossing-is-not_stated = نہیں کہا گیا
+
 page-reads = پڑھنے کا ریکارڈ
 reads-lead = کس عہدے نے یہاں محدود اندراجات پڑھے، اور کیوں۔ ہر سطر میں پچھلی سطر کا ہیش ہے۔
 reads-total = درج شدہ مطالعے: { $n }
@@ -310,6 +322,7 @@ column-office = عہدہ اور کردار
 column-purpose = کیوں
 column-asked = پوچھا گیا
 column-read = پڑھے گئے اندراجات
+reads-entries = اندراجات: { $n }
 
 kind-in_force = نفاذ
 kind-session = کمیشن کا اجلاس
