@@ -36,7 +36,7 @@ export async function publicView(tools, url, { lang, size, shots }) {
   await page.waitForSelector('svg .crossing');
   assert.match(new URL(page.url()).hash, /^#\/crossings/);
   assert.ok((await page.locator('main tbody tr').count()) > 3);
-  assert.match(await page.locator('main tbody tr').first().innerText(), /P1 [\s\S]*P2 [\s\S]*34\.122° N/);
+  assert.match(await page.locator('main tbody tr').first().innerText(), /P1 [\s\S]*P2 [\s\S]*34\.122°\sN/);
   await holds(tools, view, lang, `public crossings ${lang} ${size.width}`, 'public crossings');
   await shot(tools, page, `${shots}-public-crossings-${lang}-${size.width}`);
 
