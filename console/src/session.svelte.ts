@@ -15,6 +15,8 @@ class Session {
   turn = $state(0);
   /** What to do then: all that was read is forgotten. */
   whenChanged: () => void = () => {};
+  /** Signings in and out: what was asked before one says nothing after it. */
+  private signings = 0;
 
   /** Null while it is not known. */
   isSignedIn = $derived(this.said ? this.said.office !== null : null);
@@ -26,8 +28,10 @@ class Session {
 
   /** Asks who is signed in. A node that does not answer changes nothing. */
   async load(): Promise<void> {
+    const before = this.signings;
     try {
-      this.take(await get<Said>('/api/session'));
+      const said = await get<Said>('/api/session');
+      if (before === this.signings) this.take(said);
     } catch (failure) {
       if (!(failure instanceof Problem)) throw failure;
     }
@@ -45,11 +49,13 @@ class Session {
 
   async signIn(form: SignIn): Promise<void> {
     await send('POST', '/api/session', form);
+    this.signings += 1;
     this.take(await get<Said>('/api/session'));
   }
 
   async signOut(): Promise<void> {
     await send('DELETE', '/api/session');
+    this.signings += 1;
     this.take(await get<Said>('/api/session'), true);
   }
 }

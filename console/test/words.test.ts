@@ -46,6 +46,19 @@ test.each(rtl)('words of %s are marked as drafts until a native speaker has read
   expect(new Words(tag).isDraft).toBe(locale(tag, 'console.ftl').includes('# needs native review'));
 });
 
+test('roles, purposes and columns of the agreement have words', () => {
+  const roles = readFileSync(join(here, '../../agreements/hamsaya-accord/roles.toml'), 'utf8');
+  const names = (table: string) => [...roles.matchAll(new RegExp(`^\\[${table}\\.(\\w+)\\]`, 'gm'))].map(([, name]) => name!);
+  // The node reads nothing here, and what anybody may state is read with what it is about.
+  const ids = [
+    ...names('role').filter((name) => name !== 'node').map((name) => `role-${name}`),
+    ...names('column').filter((name) => name !== 'any').map((name) => `matter-${name}`),
+    ...[.../^purposes = \[(.*)\]/m.exec(roles)![1]!.matchAll(/"(\w+)"/g)].map(([, name]) => `purpose-${name}`),
+  ];
+  expect(ids.length).toBeGreaterThan(30);
+  for (const { tag } of languages) expect(ids.filter((id) => !new Words(tag).has(id)), tag).toEqual([]);
+});
+
 interface Piece {
   path: string;
   text: string;

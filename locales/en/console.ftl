@@ -388,6 +388,8 @@ kind-key = key
 kind-policy = policy of witnesses
 kind-checkpoints = checkpoints with cosignatures
 kind-refusal = refusal
+kind-read_digest = head of a day of the read log
+kind-gate_status = state of a crossing
 
 # Days. `solar` is the Solar Hijri year. The browser gives numbers; names and order are ours.
 date = { $day } { $month } { $year }

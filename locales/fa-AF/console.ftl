@@ -374,6 +374,8 @@ kind-key = کلید
 kind-policy = خط مشی شاهدان
 kind-checkpoints = نقطه‌های وارسی با امضاهای همراه
 kind-refusal = رد
+kind-read_digest = سر روزانهٔ دفتر خواندن
+kind-gate_status = وضع گذرگاه
 
 date = { $day } { $month } { $year }
 month-solar-1 = حمل

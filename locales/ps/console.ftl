@@ -374,6 +374,8 @@ kind-key = کیلي
 kind-policy = د شاهدانو تګلاره
 kind-checkpoints = د کتنې ټکي له ګډو لاسلیکونو سره
 kind-refusal = ردول
+kind-read_digest = د لوستلو دفتر ورځنی سر
+kind-gate_status = د تېرېدنځي حالت
 
 date = { $day } { $month } { $year }
 month-solar-1 = وری

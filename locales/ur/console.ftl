@@ -374,6 +374,8 @@ kind-key = کلید
 kind-policy = گواہوں کی پالیسی
 kind-checkpoints = شریک دستخطوں والے نقاطِ جانچ
 kind-refusal = انکار
+kind-read_digest = پڑھنے کے ریکارڈ کا روزانہ سرا
+kind-gate_status = گزرگاہ کی حالت
 
 date = { $day } { $month } { $year }
 month-solar-1 = حمل
