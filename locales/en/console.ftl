@@ -313,11 +313,11 @@ map-lines = lines that somebody asserts; none is preferred
 
 # Crossings.
 page-crossings = Crossings
-crossings-lead = As the agreement’s annex names them, and what each party says of each. Anybody may see this page.
+crossings-lead = As the agreement’s annex names them. What a party states of a crossing later stands in the record. Anybody may see this page.
 crossings-empty = The agreement names no crossing.
 crossings-empty-hint = Crossings stand in an annex of the agreement.
 column-crossing = crossing
-column-stated = stated by the parties
+column-stated = state in the annex
 column-source = source of the place
 crossing-is-open = open
 crossing-is-lane_only = one lane open

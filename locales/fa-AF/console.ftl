@@ -301,11 +301,11 @@ map-crossing = گذرگاه
 map-lines = خط‌هایی که کسی ادعا می‌کند؛ هیچ‌کدام ترجیح ندارد
 
 page-crossings = گذرگاه‌ها
-crossings-lead = چنان که ضمیمهٔ توافق آن‌ها را می‌نامد، و آنچه هر طرف از هر یک می‌گوید. این صفحه را همه می‌بینند.
+crossings-lead = چنان که ضمیمهٔ توافق آن‌ها را می‌نامد. آنچه یک طرف پس از آن از گذرگاهی می‌گوید در دفتر ثبت است. این صفحه را همه می‌بینند.
 crossings-empty = توافق گذرگاهی نام نمی‌برد.
 crossings-empty-hint = گذرگاه‌ها در ضمیمهٔ توافق می‌آید.
 column-crossing = گذرگاه
-column-stated = به گفتهٔ طرف‌ها
+column-stated = وضع در ضمیمه
 column-source = منبع جای
 crossing-is-open = باز
 crossing-is-lane_only = تنها یک خط باز

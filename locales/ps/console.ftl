@@ -301,11 +301,11 @@ map-crossing = تېرېدنځی
 map-lines = هغه کرښې چې څوک یې ادعا کوي؛ هېڅ یوې ته لومړیتوب نه دی ورکړل شوی
 
 page-crossings = تېرېدنځي
-crossings-lead = لکه څنګه چې د هوکړې ضمیمه یې نوموي، او هر لوری یې په اړه څه وايي. دا مخ ټول لیدلی شي.
+crossings-lead = لکه څنګه چې د هوکړې ضمیمه یې نوموي. څه چې یو لوری وروسته د تېرېدنځي په اړه وايي، په ثبت دفتر کې دي. دا مخ ټول لیدلی شي.
 crossings-empty = هوکړه د تېرېدنځي نوم نه اخلي.
 crossings-empty-hint = تېرېدنځي د هوکړې په ضمیمه کې راځي.
 column-crossing = تېرېدنځی
-column-stated = د لوریو په وینا
+column-stated = په ضمیمه کې حالت
 column-source = د ځای سرچینه
 crossing-is-open = پرانیستی
 crossing-is-lane_only = یوازې یوه کرښه پرانیستې
