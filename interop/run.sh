@@ -104,11 +104,11 @@ if [ -n "$python" ] && "$venv/bin/python" -c 'import aics_tlog, aics_witness' 2>
   say "aics-tlog reads P1's log, and P2's copy of it, over HTTP"
   address=127.0.0.1:$(free_port)
   serve "$town/p1" "$address" --scenario-clock
-  "$py" "$here/read.py" "http://$address/log" "$exhibit"
+  "$py" "$here/read.py" "http://$address/log" "$exhibit" "$town/g1/keys/node.key"
   address=127.0.0.1:$(free_port)
   serve "$town/p2" "$address" --scenario-clock
   hash=$(printf %s p1.example/hamsaya/1 | sha256sum | cut -d' ' -f1)
-  "$py" "$here/read.py" "http://$address/peer/$hash" "$exhibit"
+  "$py" "$here/read.py" "http://$address/peer/$hash" "$exhibit" "$town/g1/keys/node.key"
 
   say "aics-witness stands in for the witness O1 of a new town; G2 is absent, so that no quorum is met without it"
   live=$work/run/live

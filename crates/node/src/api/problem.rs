@@ -95,7 +95,9 @@ impl Problem {
     /// Too often wrong.
     pub(crate) fn too_many(seconds: u64) -> Problem {
         let detail = format!("too many wrong passwords; try again in {seconds} s");
-        Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", "This office waits", detail)
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", "This office waits", detail);
+        // Seconds; the header `retry-after` says the same.
+        Problem { allowed: seconds.to_string(), ..problem }
     }
 
     pub(crate) fn conflict(name: &str, title: &str, detail: impl Into<String>) -> Problem {
@@ -157,8 +159,13 @@ impl IntoResponse for Problem {
         let mut response = (self.status, self.to_json().to_string()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        let retry_after_s = match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => Some(2),
+            StatusCode::TOO_MANY_REQUESTS => self.allowed.parse::<u64>().ok(),
+            _ => None,
+        };
+        if let Some(seconds) = retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
