@@ -28,7 +28,7 @@ use ureq::Agent;
 pub struct NodeClient {
     agent: Agent,
     base: String,
-    office: Option<(SecretKey, String)>,
+    office: Option<Box<(SecretKey, String)>>,
 }
 
 /// As whom a node is asked.
@@ -98,7 +98,7 @@ impl NodeClient {
 
     /// The same, asked by the office that holds this key.
     pub fn acting_as(self, key: SecretKey, purpose: &str) -> NodeClient {
-        NodeClient { office: Some((key, purpose.to_string())), ..self }
+        NodeClient { office: Some(Box::new((key, purpose.to_string()))), ..self }
     }
 
     /// Where the node is.
@@ -172,7 +172,7 @@ impl NodeClient {
     fn ask(&self, path: &str) -> Result<Answer> {
         let url = format!("{}{path}", self.base);
         let mut request = self.agent.get(&url);
-        if let Some((key, purpose)) = &self.office {
+        if let Some((key, purpose)) = self.office.as_deref() {
             let headers = signed::sign(signed::Request::to("GET", &url), key, signed::now_s());
             request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
             request = request.header("hamsaya-purpose", purpose);

@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(reads.days(Instant(DAY_S - 1)), []);
         reads.write(&read(DAY_S)).unwrap();
         let first = Day { end: Instant(DAY_S), reads: 2, head };
-        assert_eq!(reads.days(Instant(DAY_S)), [first.clone()]);
+        assert_eq!(reads.days(Instant(DAY_S)), std::slice::from_ref(&first));
         assert_eq!(Reads::open(&dir).unwrap().days(Instant(2 * DAY_S))[0], first);
         std::fs::remove_dir_all(dir).unwrap();
     }

@@ -104,14 +104,14 @@ fn keys_follow_one_another_whatever_is_interrupted() {
     let mut town = Town::start("keys");
     let p1 = town.home("p1");
     let dir = text(&p1);
-    let refused = hamsaya(&["keys", "rotate", dir, "chair"]);
+    let refused = hamsaya(&["keys", "rotate", dir, "liaison"]);
     assert_eq!(refused.code, 2);
-    assert!(refused.err.contains("no key follows `chair` yet"), "{}", refused.err);
+    assert!(refused.err.contains("no key follows `liaison` yet"), "{}", refused.err);
 
     // The page's own commands.
     let guide = fs::read_to_string(root().join("docs/guide/node.md")).expect("the page");
     let block = guide.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of commands");
-    let first = key(&p1, "chair");
+    let first = key(&p1, "liaison");
     let mut commands = 0;
     for line in block.lines() {
         let words: Vec<String> = line.split_whitespace().skip(1).map(|word| word.replace("$P1", dir)).collect();
@@ -119,25 +119,25 @@ fn keys_follow_one_another_whatever_is_interrupted() {
         commands += 1;
     }
     assert_eq!(commands, 2, "{block}");
-    let second = key(&p1, "chair");
+    let second = key(&p1, "liaison");
     assert_ne!(first, second);
-    let named = key(&p1, "next/chair");
+    let named = key(&p1, "next/liaison");
 
     // Nobody answers: what is signed lies there, and nothing else has changed.
-    let nobody = hamsaya(&["keys", "rotate", dir, "chair", "--node", "http://127.0.0.1:9"]);
-    assert_eq!((nobody.code, key(&p1, "chair")), (2, second.clone()), "{}", nobody.err);
-    let other = hamsaya(&["keys", "revoke", dir, "chair", "--good-size", "1"]);
+    let nobody = hamsaya(&["keys", "rotate", dir, "liaison", "--node", "http://127.0.0.1:9"]);
+    assert_eq!((nobody.code, key(&p1, "liaison")), (2, second.clone()), "{}", nobody.err);
+    let other = hamsaya(&["keys", "revoke", dir, "liaison", "--good-size", "1"]);
     assert!(other.err.contains("is under way") && other.err.contains("keys rotate"), "{}", other.err);
     let interrupted = scratch("keys-interrupted");
     copy(&p1.join("keys"), &interrupted);
-    let logged = index(&ran(&["keys", "rotate", dir, "chair"]));
-    assert_eq!(key(&p1, "chair"), named);
-    let settled = key(&p1, "next/chair");
+    let logged = index(&ran(&["keys", "rotate", dir, "liaison"]));
+    assert_eq!(key(&p1, "liaison"), named);
+    let settled = key(&p1, "next/liaison");
     // The answer was lost; or so was the power, when some of the files had their new places.
     let moves: [&[(&str, &str)]; 3] = [
         &[],
-        &[("chair.key", "old/chair-x.key")],
-        &[("chair.key", "old/chair-x.key"), ("next/chair.key", "chair.key")],
+        &[("liaison.key", "old/liaison-x.key")],
+        &[("liaison.key", "old/liaison-x.key"), ("next/liaison.key", "liaison.key")],
     ];
     for moved in moves {
         fs::remove_dir_all(p1.join("keys")).expect("a folder");
@@ -145,9 +145,9 @@ fn keys_follow_one_another_whatever_is_interrupted() {
         for (from, to) in moved {
             fs::rename(p1.join("keys").join(from), p1.join("keys").join(to)).expect("a move");
         }
-        assert_eq!(index(&ran(&["keys", "rotate", dir, "chair"])), logged, "the same bytes are the same entry");
-        assert_eq!((key(&p1, "chair"), key(&p1, "next/chair")), (named.clone(), settled.clone()));
-        assert!(!p1.join("keys/under-way/chair.rotate").exists() && !p1.join("keys/after/chair.key").exists());
+        assert_eq!(index(&ran(&["keys", "rotate", dir, "liaison"])), logged, "the same bytes are the same entry");
+        assert_eq!((key(&p1, "liaison"), key(&p1, "next/liaison")), (named.clone(), settled.clone()));
+        assert!(!p1.join("keys/under-way/liaison.rotate").exists() && !p1.join("keys/after/liaison.key").exists());
     }
 
     // The node's own key, too. It goes on with the next one, which it has at hand from its next start.
@@ -162,16 +162,16 @@ fn keys_follow_one_another_whatever_is_interrupted() {
     town.stop("p1");
     town.serve("p1");
 
-    // The chair's key is stolen. What the thief said is there and settles nothing, once two others bear it out.
-    let thief = ["record", "append", dir, "--kind", "outage_notice", "--field", "sensor=S1", "--key", "chair"];
+    // The liaison's key is stolen. What the thief said is there and settles nothing, once two others bear it out.
+    let thief = ["record", "append", dir, "--kind", "outage_notice", "--field", "sensor=S1", "--key", "liaison"];
     let stolen = index(&ran(&thief));
     until("a quorum to have seen it", || match &town.item("g1", &format!("P1#{stolen}"))?["logged_at"]["hi"] {
         Value::String(_) => Ok(()),
         other => Err(other.to_string()),
     });
-    let too_much = hamsaya(&["keys", "revoke", dir, "chair", "--good-size", "9999"]);
+    let too_much = hamsaya(&["keys", "revoke", dir, "liaison", "--good-size", "9999"]);
     assert!(too_much.err.contains("good_size"), "{}", too_much.err);
-    let revoke = ["keys", "revoke", dir, "chair", "--good-size", &stolen.to_string()];
+    let revoke = ["keys", "revoke", dir, "liaison", "--good-size", &stolen.to_string()];
     let entry = format!("P1#{}", index(&ran(&revoke)));
     // The desk has the new key; and whoever holds the exhibit can follow from the founding's to it.
     let later = format!("P1#{}", index(&ran(&thief)));
@@ -181,7 +181,7 @@ fn keys_follow_one_another_whatever_is_interrupted() {
             Ran { code: 0, .. } => Ok(()),
             Ran { err, .. } => Err(err),
         });
-        let keyid = ran(&["keys", "show", dir, "chair"]).out.splitn(3, '+').take(2).collect::<Vec<_>>().join("+");
+        let keyid = ran(&["keys", "show", dir, "liaison"]).out.splitn(3, '+').take(2).collect::<Vec<_>>().join("+");
         let verified = ran(&["verify", text(&exhibit)]).out;
         assert!(verified.contains(&keyid), "{verified}");
     }

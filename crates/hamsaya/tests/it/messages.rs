@@ -53,6 +53,30 @@ fn a_node_is_never_made_over_another() {
     check(&made, &["error: the folder already holds a node", "node.toml", "hint: give a folder that is empty"]);
 }
 
+/// An account is an office's that the agreement knows; its password is kept as a hash.
+#[test]
+fn offices_get_accounts_and_lose_them() {
+    let dir = scratch("accounts").join("p1");
+    let dir = dir.to_str().expect("UTF-8");
+    let agreement = root().join("agreements/hamsaya-accord");
+    let agreement = agreement.to_str().expect("UTF-8");
+    let made = hamsaya(&["init", "node", dir, "--name", "P1", "--role", "party", "--agreement", agreement]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    let set = hamsaya(&["accounts", "set", dir, "--office", "liaison", "--generate"]);
+    assert!(set.out.starts_with("liaison (sector_liaison) may sign in\npassword "), "{} {}", set.out, set.err);
+    let password = set.out.trim_end().rsplit(' ').next().unwrap_or_default();
+    let kept = fs::read_to_string(std::path::Path::new(dir).join("accounts.toml")).expect("the accounts");
+    assert!(kept.contains("$argon2id$") && !kept.contains(password), "{kept}");
+    assert_eq!(hamsaya(&["accounts", "list", dir]).out, "liaison  sector_liaison\n");
+    check(
+        &["accounts", "set", dir, "--office", "observer", "--generate"],
+        &["error: no role is held by `observer`, allowed are ", "--office", "hint: roles.toml"],
+    );
+    check(&["accounts", "set", dir, "--office", "chair"], &["error: the password has 0 characters"]);
+    assert_eq!(hamsaya(&["accounts", "remove", dir, "--office", "liaison"]).code, 0);
+    assert_eq!(hamsaya(&["accounts", "list", dir]).out, "");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_secret_key_is_its_owners_alone() {

@@ -276,7 +276,7 @@ pub fn entry(e: &Entry, logged: Logged, finest_m: i64) -> Value {
 }
 
 fn place(place: &Place, finest_m: i64) -> Value {
-    let e7 = |e7| on_grid(i64::from(e7), finest_m);
+    let e7 = |e7| on_grid(e7, finest_m);
     let is_coarse = place.precision_m >= finest_m;
     json!({
         "s_e7": e7(place.s_e7),

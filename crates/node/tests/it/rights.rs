@@ -438,6 +438,14 @@ fn planted_secrets_leave_through_no_path() {
         };
         assert_eq!(said.status, expected, "{secret}");
     }
+    for (who, hidden) in strangers {
+        let as_key = who.map(|(member, office)| key(member, office));
+        let told = town.events_as("P1", as_key.as_ref());
+        let has_a_role = who.is_none_or(|(_, office)| office != "driver");
+        assert!(told.contains("event: verdict") == has_a_role, "{told}");
+        looked += 1;
+        assert!(hidden.iter().all(|word| !told.contains(&format!("planted-{word}"))), "{who:?}: {told}");
+    }
     println!("{looked} answers looked through");
     assert!(looked > 500);
     // The grep would find them: who may read them does.

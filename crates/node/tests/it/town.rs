@@ -279,6 +279,30 @@ impl Town {
         self.read(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).call())
     }
 
+    /// What the events since the node began tell, up to and with the first news of verdicts.
+    pub fn events_as(&self, name: &str, key: Option<&SecretKey>) -> String {
+        use std::io::BufRead;
+        let url = format!("{}/api/events", self.urls[name]);
+        let mut request = self.agent.get(&url).header("last-event-id", "0");
+        if let Some(key) = key {
+            let signed = signed::sign(signed::Request::to("GET", &url), key, signed::now_s());
+            request = signed.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        }
+        let body = request.call().unwrap().into_body().into_reader();
+        let (mut told, mut ends) = (String::new(), false);
+        for line in std::io::BufReader::new(body).lines() {
+            let line = line.unwrap();
+            // An event ends with an empty line.
+            if line.is_empty() && ends {
+                break;
+            }
+            ends |= line == "event: verdict";
+            told.push_str(&line);
+            told.push('\n');
+        }
+        told
+    }
+
     /// Waits until a node's copy of a log reaches beyond an index: whether it shows that entry or not.
     pub fn holds_as(&self, name: &str, origin: &str, index: u64) {
         until(&format!("{name} to hold {origin} #{index}"), || {
