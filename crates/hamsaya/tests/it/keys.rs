@@ -46,8 +46,14 @@ impl Town {
 
     /// An entry as a node shows it.
     fn item(&self, node: &str, entry: &str) -> Result<Value, String> {
-        let shown = hamsaya(&["record", "show", &self.url(node), entry]);
+        let shown = hamsaya(&["record", "show", &self.url(node), entry, "--as", text(&self.reader(node))]);
         serde_json::from_str(&shown.out).map_err(|_| shown.err)
+    }
+
+    /// The key of who reads at a node.
+    fn reader(&self, node: &str) -> PathBuf {
+        let office = if node.starts_with('p') { "chair" } else { "observer" };
+        self.home(node).join(format!("keys/{office}.key"))
     }
 
     fn url(&self, node: &str) -> String {
@@ -177,9 +183,20 @@ fn keys_follow_one_another_whatever_is_interrupted() {
     let later = format!("P1#{}", index(&ran(&thief)));
     let exhibit = scratch("keys-exhibit").join("later.exhibit.zip");
     for node in ["p1", "g2"] {
-        until("an exhibit", || match hamsaya(&["record", "exhibit", &town.url(node), &later, "-o", text(&exhibit)]) {
-            Ran { code: 0, .. } => Ok(()),
-            Ran { err, .. } => Err(err),
+        until("an exhibit", || {
+            match hamsaya(&[
+                "record",
+                "exhibit",
+                &town.url(node),
+                &later,
+                "-o",
+                text(&exhibit),
+                "--as",
+                text(&town.reader(node)),
+            ]) {
+                Ran { code: 0, .. } => Ok(()),
+                Ran { err, .. } => Err(err),
+            }
         });
         let keyid = ran(&["keys", "show", dir, "liaison"]).out.splitn(3, '+').take(2).collect::<Vec<_>>().join("+");
         let verified = ran(&["verify", text(&exhibit)]).out;
