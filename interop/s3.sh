@@ -60,7 +60,9 @@ for node in p1 p2 g1 g2 o1; do
   serve "$node"
 done
 report() { "$hamsaya" record append "$town/$1" --kind nil_report --field "sector_of=$2" --field day=2026-11-20T00:00:00Z --occurred 2026-11-20T00:00:00Z..2026-11-20T23:59:59Z >/dev/null; }
-entries() { "$hamsaya" record list "http://$(listens "$1")" --kind nil_report 2>/dev/null | wc -l; }
+# Each member's own chair or observer asks.
+reader() { case $1 in p*) echo "$town/$1/keys/chair.key" ;; *) echo "$town/$1/keys/observer.key" ;; esac; }
+entries() { "$hamsaya" record list "http://$(listens "$1")" --kind nil_report --as "$(reader "$1")" 2>/dev/null | wc -l; }
 for n in 1 2 3; do report p1 "S$n"; report p2 "S$n"; done
 await "every node to hold six reports" "[ \$(entries p1) = 6 ] && [ \$(entries p2) = 6 ] && [ \$(entries g1) = 6 ] && [ \$(entries g2) = 6 ]"
 

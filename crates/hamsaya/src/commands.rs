@@ -1,6 +1,7 @@
 //! What can be asked of the command; a module each.
 pub mod accounts;
 mod agreement;
+mod ask;
 mod completions;
 mod demo;
 mod import;
@@ -43,6 +44,7 @@ enum Command {
     Import(import::Import),
     Monitor(monitor::Monitor),
     State(state::State),
+    Ask(ask::Ask),
     Judge(judge::Judge),
     Report(report::Report),
     Verify(verify::Verify),
@@ -84,6 +86,7 @@ impl Hamsaya {
             Command::Import(c) => c.run(out),
             Command::Monitor(c) => c.run(out),
             Command::State(c) => c.run(out),
+            Command::Ask(c) => c.run(out),
             Command::Judge(c) => c.run(out),
             Command::Report(c) => c.run(out),
             Command::Verify(c) => c.run(out),

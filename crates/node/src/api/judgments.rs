@@ -105,11 +105,18 @@ pub(super) async fn judgment(
         let disputed = std::mem::take(&mut verdict.reasons.disputed);
         verdict.reasons = Reasons { disputed, ..Reasons::default() };
     }
+    // Both sides compare the whole, whoever reads a part of it.
+    let digest = hex(&judgment.digest());
     let withheld = withhold(&api, &asked, &sight, &mut judgment).await?;
-    let cited: BTreeSet<String> = judgment.verdicts.iter().flat_map(restricted).collect();
-    who.reads_places(&api, cited.into_iter().collect())?;
+    // That verdicts were read is written down also where they come without what they rest on.
+    if !judgment.verdicts.is_empty() {
+        let cited: BTreeSet<String> = judgment.verdicts.iter().flat_map(cited).collect();
+        let which = format!("judgment {digest}");
+        who.reads_places(&api, std::iter::once(which).chain(cited).collect())?;
+    }
     let commitments = api.agreement().map(|a| a.commitments()).unwrap_or_default();
     let mut answer = shapes::judgment(&judgment, commitments);
+    answer["digest"] = json!(digest);
     answer["withheld"] = json!(withheld);
     Ok(Json(answer))
 }
@@ -149,7 +156,7 @@ async fn withhold(
 }
 
 /// What a verdict names, for the read log.
-fn restricted(verdict: &Verdict) -> impl Iterator<Item = String> + '_ {
+fn cited(verdict: &Verdict) -> impl Iterator<Item = String> + '_ {
     let reasons = &verdict.reasons;
     let cites = reasons.opened_by.iter().chain(&reasons.because).chain(&reasons.disputed);
     cites.map(|cite| format!("{}#{}", cite.origin, cite.index))
@@ -282,5 +289,9 @@ pub(super) async fn changes(State(api): State<Api>, who: Who) -> Result<Json<Val
         let seen = node.changes().filter(|changed| sight.shows(&changed.change));
         seen.map(|changed| shapes::change(changed, |cite| sight.sees(cite))).collect::<Vec<_>>()
     });
-    Ok(Json(Value::Array(changes.await?)))
+    let changes = changes.await?;
+    if !changes.is_empty() {
+        who.reads_places(&api, vec![format!("{} changes of verdicts", changes.len())])?;
+    }
+    Ok(Json(Value::Array(changes)))
 }

@@ -423,6 +423,12 @@ fn planted_secrets_leave_through_no_path() {
             }
         }
     }
+    // Verdicts are read for a reason, too, also without what they rest on; and who sees a part sees the digest of the whole.
+    let liaison = key("P1", "liaison");
+    let blind = town.get_as("P1", "/api/judgment?explain=none", Some(&liaison), &[]);
+    assert_eq!((blind.status, problem(&blind).as_str()), (400, "purpose"));
+    let seen = town.get_as("P1", "/api/judgment?explain=none", Some(&liaison), &[("hamsaya-purpose", "duty")]).json();
+    assert_eq!(seen["digest"].as_str(), Some(town.digest("P1", "explain=none").as_str()));
     // Exports: what may be read under PAP:RED is not taken away, by nobody.
     let chair = key("P1", "chair");
     for (n, at) in places.iter().enumerate() {
