@@ -49,7 +49,10 @@ fn the_same_seed_tells_the_same_story() {
     assert!(once.story.len() > 20, "{}", tale(&once));
 }
 
-/// Each is found; here at a seed that is known to find it soon.
+/// Each is found within so many seeds; the first that is tried is one that found it soon when this was written. A seed tells
+/// another story as soon as anything changes that a node does or reads.
+const SEEDS: u64 = 60;
+
 #[test]
 fn planted_mistakes_are_found() {
     for (plant, seed, rule) in [
@@ -65,7 +68,10 @@ fn planted_mistakes_are_found() {
         (Plant::CountsUnloggedCosignatures, 0, Rule::SameVerdicts),
         (Plant::OverlooksLastEntry, 0, Rule::SameVerdicts),
     ] {
-        let outcome = run(seed, &Options { plant: Some(plant), ..options() });
+        let options = Options { plant: Some(plant), ..options() };
+        let mut stories = std::iter::once(seed).chain(0..SEEDS).map(|seed| run(seed, &options));
+        let found = stories.find(|story| story.failure.is_some());
+        let outcome = found.unwrap_or_else(|| panic!("{}: not found in {SEEDS} seeds", plant.name()));
         let found = outcome.failure.as_ref().map(|failure| failure.rule);
         assert_eq!(found, Some(rule), "{} {}", plant.name(), tale(&outcome));
         assert!(outcome.story.last().unwrap().contains(rule.name()), "the story ends with the failure");
