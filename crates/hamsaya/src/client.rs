@@ -6,6 +6,8 @@
 //!
 //! Whoever holds the key of an office signs what it asks, and sees what the office may: `--as p1/keys/liaison.key`. Without
 //! a key one is the public.
+//! A node at https:// is believed if the system's roots vouch for it, or the certificates in the file that `SSL_CERT_FILE`
+//! names.
 //!
 //! What a node refuses comes back as a [`Complaint`] with its reason.
 use crate::complaint::Complaint;
@@ -15,6 +17,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use hamsaya_node::signed;
+use hamsaya_node::tls;
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::key::SecretKey;
 use hamsaya_record::statement::{Statement, StatementId, unhex};
@@ -22,6 +25,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
 use ureq::Agent;
+use ureq::tls::TlsConfig;
 
 /// Talks to one node.
 #[derive(Clone, Debug)]
@@ -92,6 +96,7 @@ impl NodeClient {
             .timeout_global(Some(Duration::from_secs(120)))
             .http_status_as_error(false)
             .proxy(None)
+            .tls_config(tls_config(url))
             .build();
         NodeClient { agent: config.new_agent(), base: url.trim_end_matches('/').to_string(), office: None }
     }
@@ -199,6 +204,14 @@ impl NodeClient {
         Complaint::new(format!("no node answers: {error}"))
             .at(&self.base)
             .hint("start it with `hamsaya serve DIR`, or give the URL that it printed")
+    }
+}
+
+/// Without any root nobody at https:// is believed.
+fn tls_config(url: &str) -> TlsConfig {
+    match url.starts_with("https://") {
+        true => tls::trusting(&tls::system_roots()).unwrap_or_else(|_| tls::trusting_nobody()),
+        false => TlsConfig::default(),
     }
 }
 

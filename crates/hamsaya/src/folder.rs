@@ -59,7 +59,14 @@ impl Folder {
 
     /// Where the node listens, by its settings.
     pub fn url(&self) -> Result<String> {
-        Ok(format!("http://{}", self.setting("listen")?))
+        let scheme = if self.speaks_tls()? { "https" } else { "http" };
+        Ok(format!("{scheme}://{}", self.setting("listen")?))
+    }
+
+    fn speaks_tls(&self) -> Result<bool> {
+        let text = fs::read_to_string(self.path("node.toml"))?;
+        let table: toml::Table = text.parse()?;
+        Ok(table.get("tls").is_some_and(|tls| tls.get("certificate").is_some()))
     }
 
     /// All keys, sorted by file name.

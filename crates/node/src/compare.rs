@@ -20,6 +20,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use ureq::tls::TlsConfig;
 
 /// Sizes by origin, as they stand in a question: `p1.example/hamsaya/1=12,p2.example/hamsaya/1=9`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -113,9 +114,9 @@ pub(crate) struct Theirs {
 }
 
 impl Theirs {
-    pub(crate) async fn ask(url: &str, key: Arc<SecretKey>) -> Result<Theirs, String> {
+    pub(crate) async fn ask(url: &str, tls: Option<TlsConfig>, key: Arc<SecretKey>) -> Result<Theirs, String> {
         let url = format!("{url}/api/digest");
-        let answer = away(move || Client::new(key).json(&url).map_err(|e| e.0)).await?;
+        let answer = away(move || Client::new(tls, key).json(&url).map_err(|e| e.0)).await?;
         let head = |value: &Value| {
             let root = unhex(value["root"].as_str()?).ok()?;
             Some(Head { origin: value["origin"].as_str()?.to_string(), size: value["size"].as_u64()?, root })
@@ -130,14 +131,14 @@ impl Theirs {
 pub(crate) async fn compare(
     judgment: Arc<Judgment>,
     explain: impl FnOnce(&str) -> Result<Arc<Judgment>, String> + Send + 'static,
-    (url, key): (&str, Arc<SecretKey>),
+    (url, tls, key): (&str, Option<TlsConfig>, Arc<SecretKey>),
     heads: &Heads,
     as_of: Instant,
 ) -> Result<Compared, String> {
     let at = format!("as_of={as_of}&known_by={as_of}&heads={}", escaped(&heads.to_string()));
     let url = url.to_string();
     away(move || {
-        let client = Client::new(key);
+        let client = Client::new(tls, key);
         locate(&judgment, explain, |path| client.json(&format!("{url}{path}{at}")).map_err(|e| e.0))
     })
     .await

@@ -15,9 +15,10 @@
 //! role = "party"
 //! url = "http://127.0.0.1:7412"
 //! ```
-//! Paths are within the node's folder. What a member is, its origin and its keys stand in the founding; if the two do not
+//! Paths are within the node's folder; `[tls]` is told of in `tls`. What a member is, its origin and its keys stand in the founding; if the two do not
 //! agree the node does not start.
 use crate::bucket::Settings;
+use crate::tls;
 use hamsaya_record::founding::MemberRole;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -43,6 +44,8 @@ pub struct Config {
     pub pacing: Pacing,
     /// Where its logs lie, if not in its folder.
     pub store: Option<Settings>,
+    /// How it shows itself, and whom it believes.
+    pub tls: Option<tls::Settings>,
     /// The other nodes.
     #[serde(default, rename = "peer")]
     pub peers: Vec<Peer>,
@@ -61,6 +64,8 @@ pub struct Peer {
     pub origin: Option<String>,
     /// Where it answers, e.g. `http://127.0.0.1:7412`.
     pub url: String,
+    /// Its certificate, in PEM: then it is believed and nobody else is.
+    pub certificate: Option<String>,
 }
 
 /// How fast a node goes. None of this changes what is logged or judged, only when.

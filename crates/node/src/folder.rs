@@ -54,6 +54,18 @@ pub enum FolderError {
     /// The access key of the bucket does not read.
     #[error("{0}: found something else, allowed are two lines: the id of an access key, and its secret")]
     Access(PathBuf),
+    /// What TLS needs is not there, or is something else.
+    #[error(
+        "{path}: found {found}, allowed is {allowed}\nhint: docs/guide/node.md says how to make a certificate and its key"
+    )]
+    Tls {
+        /// Where.
+        path: PathBuf,
+        /// What was found.
+        found: String,
+        /// What is allowed.
+        allowed: String,
+    },
     /// Others can read a secret key.
     #[error("{path}: found mode {mode:o}, allowed is 600\nhint: chmod 600 {path}")]
     Mode {
@@ -237,7 +249,7 @@ fn read_access(path: &Path) -> Result<Access, FolderError> {
 }
 
 #[cfg(unix)]
-fn check_mode(path: &Path) -> Result<(), FolderError> {
+pub(crate) fn check_mode(path: &Path) -> Result<(), FolderError> {
     use std::os::unix::fs::PermissionsExt as _;
     let read = fs::metadata(path).map_err(|error| FolderError::Read { path: path.to_path_buf(), error })?;
     match read.permissions().mode() & 0o777 {
@@ -247,6 +259,6 @@ fn check_mode(path: &Path) -> Result<(), FolderError> {
 }
 
 #[cfg(not(unix))]
-fn check_mode(_path: &Path) -> Result<(), FolderError> {
+pub(crate) fn check_mode(_path: &Path) -> Result<(), FolderError> {
     Ok(())
 }

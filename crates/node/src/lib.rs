@@ -32,6 +32,7 @@ mod shell;
 mod sight;
 pub mod signed;
 mod state;
+pub mod tls;
 mod wire;
 
 pub use clock::Clock;

@@ -11,6 +11,9 @@ use crate::clock::Clock;
 use crate::folder::{Folder, FolderError};
 use crate::reads::{Reads, ReadsError};
 use crate::shell::Shell;
+use crate::tls;
+use crate::wire::Peer;
+use axum::serve::ListenerExt as _;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -56,6 +59,7 @@ pub enum ServeError {
 #[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    speaks_tls: bool,
     shell: Handle,
     server: tokio::task::JoinHandle<io::Result<()>>,
     thread: JoinHandle<()>,
@@ -77,7 +81,7 @@ impl Running {
 
     /// The same as a URL.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", if self.speaks_tls { "https" } else { "http" }, self.address)
     }
 
     /// Answers what is under way, then ends. The folder is free when this returns.
@@ -108,19 +112,31 @@ pub async fn serve(dir: &Path, options: Options) -> Result<Running, ServeError> 
     if options.scenario_clock && !address.ip().is_loopback() {
         return Err(ServeError::ScenarioBeyondLoopback(address));
     }
+    let shown = tls::server(&folder.dir, &folder.config)?;
+    let peers = folder.config.peers.iter().map(|peer| {
+        let tls = tls::of_peer(&folder.dir, &folder.config, peer)?;
+        Ok(Peer { name: peer.name.clone(), url: peer.url.trim_end_matches('/').to_string(), tls })
+    });
+    let peers: Vec<Peer> = peers.collect::<Result<_, FolderError>>()?;
     let failed = |error| ServeError::Listen { address, error };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let clock = if options.scenario_clock { Clock::scenario() } else { Clock::System };
-    let peers: Vec<(String, String)> = folder.config.peers.iter().map(|p| (p.name.clone(), p.url.clone())).collect();
     let founding = node.founding().clone();
     let (shell, thread) = Shell::start(node, clock, &peers);
-    let service =
-        api::router(shell.clone(), folder, founding, reads, false).into_make_service_with_connect_info::<SocketAddr>();
+    let service = api::router(shell.clone(), folder, founding, reads, shown.is_some())
+        .into_make_service_with_connect_info::<SocketAddr>();
     let mut stopping = shell.stopping();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+    let stop = async move {
         let _ = stopping.wait_for(|stop| *stop).await;
-    });
-    let server = tokio::spawn(server.into_future());
-    Ok(Running { address, shell: Handle(shell), server, thread })
+    };
+    let speaks_tls = shown.is_some();
+    let server = match shown {
+        Some(shown) => {
+            let listener = tls::Listener::new(listener, shown).map_err(failed)?.tap_io(|_| ());
+            tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(stop).into_future())
+        }
+        None => tokio::spawn(axum::serve(listener, service).with_graceful_shutdown(stop).into_future()),
+    };
+    Ok(Running { address, speaks_tls, shell: Handle(shell), server, thread })
 }

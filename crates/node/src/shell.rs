@@ -11,7 +11,7 @@ use crate::bucket::Place;
 use crate::clock::{Clock, ClockError};
 use crate::docket::Docket;
 use crate::node::{Action, Answer, At, Case, Event, Explain, Hint, Node, Ticket};
-use crate::wire::Wire;
+use crate::wire::{Peer, Wire};
 use hamsaya_agreement::{JudgeError, Judgment};
 use hamsaya_record::Instant;
 use hamsaya_record::key::SecretKey;
@@ -59,7 +59,7 @@ pub(crate) struct Gone;
 
 impl Shell {
     /// Starts the thread.
-    pub(crate) fn start(node: Node<Place>, clock: Clock, peers: &[(String, String)]) -> (Shell, JoinHandle<()>) {
+    pub(crate) fn start(node: Node<Place>, clock: Clock, peers: &[Peer]) -> (Shell, JoinHandle<()>) {
         let (inbox, messages) = channel();
         let inner = Inner {
             inbox,

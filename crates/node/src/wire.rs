@@ -26,6 +26,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use ureq::http::Response;
+use ureq::tls::TlsConfig;
 use ureq::typestate::WithoutBody;
 use ureq::{Agent, RequestBuilder};
 
@@ -44,16 +45,25 @@ const IDLE: Duration = Duration::from_secs(90);
 
 /// Lanes to the other nodes.
 pub(crate) struct Wire {
-    urls: BTreeMap<String, String>,
+    peers: BTreeMap<String, Peer>,
     inbox: Sender<Message>,
     lanes: Mutex<BTreeMap<String, Sender<Asked>>>,
 }
 
+/// Another node, as it is reached.
+#[derive(Clone, Debug)]
+pub(crate) struct Peer {
+    pub(crate) name: String,
+    pub(crate) url: String,
+    /// What it has to show; `None`: it speaks without TLS.
+    pub(crate) tls: Option<TlsConfig>,
+}
+
 impl Wire {
-    /// To these peers: name and URL.
-    pub(crate) fn new(peers: &[(String, String)], inbox: Sender<Message>) -> Wire {
-        let urls = peers.iter().map(|(name, url)| (name.clone(), url.trim_end_matches('/').to_string())).collect();
-        Wire { urls, inbox, lanes: Mutex::new(BTreeMap::new()) }
+    /// To these peers.
+    pub(crate) fn new(peers: &[Peer], inbox: Sender<Message>) -> Wire {
+        let peers = peers.iter().map(|peer| (peer.name.clone(), peer.clone())).collect();
+        Wire { peers, inbox, lanes: Mutex::new(BTreeMap::new()) }
     }
 
     /// Asks, signed by the node's key of the moment; the answer comes back as an event.
@@ -65,21 +75,22 @@ impl Wire {
             }
             Action::Reply { .. } | Action::Judge(_) | Action::Announce(_) => return,
         };
-        let Some(url) = self.urls.get(peer) else { return };
+        let Some(peer) = self.peers.get(peer) else { return };
         let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        let sender = lanes.entry(lane.clone()).or_insert_with(|| open_lane(&lane, key.clone(), self.inbox.clone()));
+        let sender = lanes.entry(lane.clone()).or_insert_with(|| open_lane(&lane, self.inbox.clone()));
         // A lane ends only when the node has.
-        let _ = sender.send(Asked { action, url: url.clone(), key: key.clone() });
+        let _ = sender.send(Asked { action, peer: peer.clone(), key: key.clone() });
     }
 }
 
-fn open_lane(name: &str, key: Arc<SecretKey>, inbox: Sender<Message>) -> Sender<Asked> {
+fn open_lane(name: &str, inbox: Sender<Message>) -> Sender<Asked> {
     let (send, receive) = channel::<Asked>();
     in_thread(name, move || {
-        let mut client = Client::new(key);
-        for Asked { action, url, key } in receive {
+        let mut clients: BTreeMap<String, Client> = BTreeMap::new();
+        for Asked { action, peer, key } in receive {
+            let client = clients.entry(peer.name).or_insert_with(|| Client::new(peer.tls, key.clone()));
             client.key = key;
-            let Some(event) = client.perform(action, &url) else { continue };
+            let Some(event) = client.perform(action, &peer.url) else { continue };
             if inbox.send(Message::Event(event)).is_err() {
                 return;
             }
@@ -91,7 +102,7 @@ fn open_lane(name: &str, key: Arc<SecretKey>, inbox: Sender<Message>) -> Sender<
 /// One question, where it goes, and whose key says who asks.
 struct Asked {
     action: Action,
-    url: String,
+    peer: Peer,
     key: Arc<SecretKey>,
 }
 
@@ -123,8 +134,11 @@ struct Said {
 }
 
 impl Client {
-    pub(crate) fn new(key: Arc<SecretKey>) -> Client {
+    /// `tls`: what whoever is asked has to show; `key`: who asks.
+    pub(crate) fn new(tls: Option<TlsConfig>, key: Arc<SecretKey>) -> Client {
         let config = Agent::config_builder()
+            .https_only(tls.is_some())
+            .tls_config(tls.unwrap_or_default())
             .timeout_connect(Some(Duration::from_secs(5)))
             .http_status_as_error(false)
             .max_redirects(0)

@@ -6,6 +6,7 @@ use super::who::Who;
 use crate::compare::{self, Heads, path_of};
 use crate::node::{Case, Explain};
 use crate::sight::Sight;
+use crate::tls;
 use axum::Json;
 use axum::extract::{Query, State};
 use hamsaya_agreement::rights::{Denied, Verb};
@@ -244,8 +245,10 @@ pub(super) async fn compare(
     let name = asked.peer.clone().unwrap_or_default();
     let peer = api.folder.config.peers.iter().find(|p| p.name == name);
     let known: Vec<&str> = api.folder.config.peers.iter().map(|p| p.name.as_str()).collect();
-    let url = peer.ok_or_else(|| Problem::bad_parameter("peer", &name, &known.join(", ")))?.url.clone();
-    let theirs = compare::Theirs::ask(&url, key.clone()).await.map_err(Problem::peer)?;
+    let peer = peer.ok_or_else(|| Problem::bad_parameter("peer", &name, &known.join(", ")))?;
+    let tls = tls::of_peer(&api.folder.dir, &api.folder.config, peer).map_err(|e| Problem::internal(e.to_string()))?;
+    let url = peer.url.clone();
+    let theirs = compare::Theirs::ask(&url, tls.clone(), key.clone()).await.map_err(Problem::peer)?;
     let now = api.shell.clock().now().unwrap_or(theirs.as_of);
     let mine = api.shell.ask(|node| node.heads()).await?;
     let common = compare::common(&mine, &theirs.heads);
@@ -263,7 +266,8 @@ pub(super) async fn compare(
         let explain = Explain::Only([label.to_string()].into());
         shell.judge_here(&case, &explain).map_err(|error| error.to_string())
     };
-    let compared = compare::compare(judgment, explain, (&url, key), &common, as_of).await.map_err(Problem::peer)?;
+    let compared =
+        compare::compare(judgment, explain, (&url, tls, key), &common, as_of).await.map_err(Problem::peer)?;
     Ok(Json(json!({
         "equal": compared.equal,
         "mine": compared.mine,

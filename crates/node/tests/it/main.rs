@@ -8,4 +8,5 @@ mod http;
 mod in_memory;
 mod openapi;
 mod rights;
+mod tls;
 mod town;

@@ -219,6 +219,16 @@ impl Town {
         }
     }
 
+    /// Asks who has to show this.
+    pub fn trust(&mut self, tls: ureq::tls::TlsConfig) {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .proxy(None)
+            .tls_config(tls);
+        self.agent = config.build().new_agent();
+    }
+
     pub fn home(&self, name: &str) -> PathBuf {
         self.dir.join(name.to_lowercase())
     }
