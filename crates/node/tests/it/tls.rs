@@ -62,7 +62,7 @@ fn who_pins_its_certificate_reads_a_node_and_who_pins_another_does_not() {
         town.start_node(name);
     }
     town.set_clock(START);
-    let envelope = Envelope::sign(notice(&town).to_payload(), &[&key("P1", "chair")]);
+    let envelope = Envelope::sign(notice(&town).to_payload(), &[&key("P1", "liaison")]);
     let receipt = town.state_statement("P1", &envelope);
     assert_eq!(receipt.status, 200, "{}", String::from_utf8_lossy(&receipt.body));
     // P2 gets the entry too, from the others' copies; P1 itself never answered it.
