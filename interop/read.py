@@ -34,16 +34,17 @@ class Signed(BaseHandler):
     """Signs every request with a key of the founding: method, authority, path and query."""
 
     def __init__(self, path):
-        name, hex8, key = Path(path).read_text().strip().removeprefix("PRIVATE+KEY+").rsplit("+", 2)
+        name, hex8, key = Path(path).read_text().strip().removeprefix("PRIVATE+KEY+").split("+", 2)
         self.keyid, self.key = f"{name}+{hex8}", Ed25519PrivateKey.from_private_bytes(base64.b64decode(key)[1:])
 
     def http_request(self, request):
         url = urlsplit(request.full_url)
-        parameters = ('("@method" "@authority" "@path" "@query")'
+        parameters = ('("@method" "@authority" "@path" "@query" "hamsaya-purpose")'
                       f';created={int(time.time())};keyid="{self.keyid}";alg="ed25519"')
         base = (f'"@method": {request.get_method()}\n"@authority": {url.netloc.lower()}\n"@path": {url.path}\n'
-                f'"@query": ?{url.query}\n"@signature-params": {parameters}')
+                f'"@query": ?{url.query}\n"hamsaya-purpose": \n"@signature-params": {parameters}')
         signature = base64.b64encode(self.key.sign(base.encode())).decode()
+        request.add_header("Hamsaya-Purpose", "")
         request.add_header("Signature-Input", f"hamsaya={parameters}")
         request.add_header("Signature", f"hamsaya=:{signature}:")
         return request

@@ -135,6 +135,10 @@ impl Role {
     /// What it may do in a column; `None`: nothing.
     pub fn grant(&self, column: &str, verb: Verb) -> Option<Grant> {
         if column == ANY {
+            // What is withdrawn takes what it took to say it; by itself nothing is stated here.
+            if verb != Verb::Read {
+                return None;
+            }
             return self.grants.iter().find(|((_, v), _)| *v == verb).map(|_| Grant { own: false, two: false });
         }
         let column = if column == MECHANISM && verb == Verb::Read { "agreement" } else { column };
@@ -197,6 +201,8 @@ impl fmt::Display for Denied {
 pub struct Rights {
     roles: Vec<Role>,
     kinds: BTreeMap<String, (String, Verb)>,
+    /// Kinds that take a second person, whoever states them.
+    two: BTreeSet<String>,
     purposes: Vec<String>,
 }
 
@@ -231,10 +237,12 @@ impl Rights {
         self.kinds.get(kind).map(|(column, verb)| (column.as_str(), *verb))
     }
 
-    /// Whether a statement may be made by those who signed it. `member`: what a node is to the agreement.
+    /// Whether a statement may be made by those who signed it. `of_kind`: its own kind, or that of what it withdraws or
+    /// replaces, which takes what it took to say it. `member`: what a node is to the agreement.
     pub fn may_state(
         &self,
         statement: &Statement,
+        of_kind: &str,
         signers: &[Signer],
         member: impl Fn(&str) -> Option<MemberRole>,
     ) -> Result<(), Misfit> {
@@ -245,7 +253,7 @@ impl Rights {
         let roles: Vec<(&Signer, &Role)> = roles.collect();
         let of_body = member(&statement.party).is_none();
         let speaks = |signer: &Signer| of_body || signer.node == statement.party;
-        let Some((column, verb)) = self.column(&statement.kind) else { return Ok(()) };
+        let Some((column, verb)) = self.column(of_kind) else { return Ok(()) };
         let entitled = roles.iter().filter(|(signer, _)| speaks(signer));
         let entitled: Vec<_> = entitled.filter_map(|(s, role)| Some((s, role.grant(column, verb)?))).collect();
         let Some((first, _)) = entitled.first() else {
@@ -259,12 +267,14 @@ impl Rights {
                 hint: "roles.toml of the agreement says who may state what".into(),
             });
         };
+        // Of whichever member; with a right that is not only about one's own party's matters.
+        let whole = |grant: Option<Grant>| grant.is_some_and(|grant| !grant.own);
         let is_second = |(signer, role): &&(&Signer, &Role)| {
             signer.keyid != first.keyid
                 && role.circle.is_some()
-                && (role.grant(column, verb).is_some() || role.grant(column, Verb::Read).is_some())
+                && (whole(role.grant(column, verb)) || whole(role.grant(column, Verb::Read)))
         };
-        let takes_two = entitled.iter().all(|(_, grant)| grant.two);
+        let takes_two = self.two.contains(of_kind) || entitled.iter().all(|(_, grant)| grant.two);
         if takes_two && !roles.iter().any(|second| is_second(&second)) {
             return Err(Misfit {
                 reason: "second_signature_required",
@@ -280,16 +290,18 @@ impl Rights {
     /// Which of these keys of a member are enough to state a kind, fewest first; `None`: they are not. The names as
     /// `role_of_key` takes them.
     pub fn signers<'k>(&self, kind: &str, member: MemberRole, keys: &[&'k str]) -> Option<Vec<&'k str>> {
-        let (column, verb) = self.column(kind)?;
+        let (column, verb) = self.column(kind).filter(|(column, _)| *column != ANY)?;
         let held: Vec<(&'k str, &Role)> =
             keys.iter().filter_map(|key| Some((*key, self.role_of_key(member, key)?))).collect();
         let may = |two: bool| held.iter().find(|(_, role)| role.grant(column, verb).is_some_and(|g| g.two == two));
-        if let Some((one, _)) = may(false) {
+        let alone = may(false);
+        if let (Some((one, _)), false) = (alone, self.two.contains(kind)) {
             return Some(vec![one]);
         }
-        let (first, _) = may(true)?;
+        let (first, _) = may(true).or(alone)?;
         let second = held.iter().find(|(key, role)| {
-            let reads = role.grant(column, Verb::Read).is_some() || role.grant(column, verb).is_some();
+            let whole = |verb| role.grant(column, verb).is_some_and(|grant| !grant.own);
+            let reads = whole(Verb::Read) || whole(verb);
             key != first && role.circle.is_some() && reads
         })?;
         Some(vec![first, second.0])
@@ -408,6 +420,7 @@ struct ColumnSource {
     state: Vec<Spanned<String>>,
     verify: Vec<Spanned<String>>,
     publish: Vec<Spanned<String>>,
+    two: Vec<Spanned<String>>,
 }
 
 /// Reads `roles.toml`; every kind must stand in one column, every key in one role.
@@ -453,6 +466,9 @@ pub(crate) fn read(text: &str, kinds: &Kinds, problems: &mut Vec<Diagnostic>) ->
             let kind = kind.get_ref();
             if !kinds.kinds.contains_key(kind) {
                 problem(at, format!("found the kind `{kind}`, which annexes/kinds.toml does not have"), "");
+            }
+            if column.two.iter().any(|two| two.get_ref() == kind) {
+                rights.two.insert(kind.clone());
             }
             if rights.kinds.insert(kind.clone(), (name.get_ref().clone(), verb)).is_some() {
                 problem(at, format!("found the kind `{kind}` a second time"), "a kind stands in one column, once");

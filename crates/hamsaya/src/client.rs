@@ -178,9 +178,8 @@ impl NodeClient {
         let url = format!("{}{path}", self.base);
         let mut request = self.agent.get(&url);
         if let Some((key, purpose)) = self.office.as_deref() {
-            let headers = signed::sign(signed::Request::to("GET", &url), key, signed::now_s());
+            let headers = signed::sign(signed::Request::to("GET", &url, purpose), key, signed::now_s());
             request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-            request = request.header("hamsaya-purpose", purpose);
         }
         self.answer(request.call())
     }

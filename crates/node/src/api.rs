@@ -36,6 +36,7 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, delete, get, post};
 use hamsaya_agreement::Agreement;
 use hamsaya_record::founding::Founding;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 pub use openapi::OPENAPI;
@@ -53,6 +54,8 @@ pub(crate) struct Api {
     reads: Arc<Mutex<Reads>>,
     /// Hashing a password takes 19 MiB: so many at once.
     hashing: Arc<tokio::sync::Semaphore>,
+    /// Host and port by which this node is asked.
+    authorities: Arc<[String]>,
     /// Whether a browser reaches this node over TLS only.
     is_tls: bool,
 }
@@ -104,7 +107,15 @@ pub fn paths() -> Vec<(&'static str, &'static str)> {
 }
 
 /// The router of one node.
-pub(crate) fn router(shell: Shell, folder: Folder, founding: Arc<Founding>, reads: Reads, is_tls: bool) -> Router {
+pub(crate) fn router(
+    shell: Shell,
+    folder: Folder,
+    founding: Arc<Founding>,
+    reads: Reads,
+    address: SocketAddr,
+    is_tls: bool,
+) -> Router {
+    let authorities = authorities(address, &folder);
     let api = Api {
         shell,
         folder: Arc::new(folder),
@@ -112,11 +123,22 @@ pub(crate) fn router(shell: Shell, folder: Folder, founding: Arc<Founding>, read
         sessions: Arc::default(),
         reads: Arc::new(Mutex::new(reads)),
         hashing: Arc::new(tokio::sync::Semaphore::new(HASHING_MAX)),
+        authorities,
         is_tls,
     };
     tokio::spawn(session::state_days(api.clone()));
     let router = routes().into_iter().fold(Router::new(), |router, (_, path, handler)| router.route(path, handler));
     router.fallback(console::page).layer(from_fn(guard)).with_state(api)
+}
+
+/// Host and port by which this node is asked: where it listens, and what its settings say beside that.
+fn authorities(address: SocketAddr, folder: &Folder) -> Arc<[String]> {
+    let mut own = folder.config.authorities.clone();
+    own.push(address.to_string());
+    if address.ip().is_loopback() {
+        own.push(format!("localhost:{}", address.port()));
+    }
+    own.into()
 }
 
 /// Headers of every answer. The console's rules are here too, so that no page can be served without them.

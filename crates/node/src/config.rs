@@ -36,6 +36,9 @@ pub struct Config {
     /// Address and port to listen on; port 0: any that is free.
     #[serde(default = "loopback")]
     pub listen: SocketAddr,
+    /// Host and port by which others ask this node, beside the address that it listens on, e.g. `p1.example:7411`.
+    #[serde(default)]
+    pub authorities: Vec<String>,
     /// Folder of the agreement.
     #[serde(default = "agreement")]
     pub agreement: String,

@@ -32,7 +32,7 @@ use hamsaya_record::log::Log;
 use hamsaya_record::logs::{Head, Logs};
 use hamsaya_record::merkle::Hash;
 use hamsaya_record::note::Note;
-use hamsaya_record::statement::StatementId;
+use hamsaya_record::statement::{Rel, StatementId};
 use hamsaya_record::store::Store;
 use hamsaya_record::tile::Tile;
 use hamsaya_record::tiles::TilesError;
@@ -663,7 +663,11 @@ impl<S: Store> Node<S> {
             agreement.fits(&accepted.statement).map_err(refused)?;
             if self.setup.rights {
                 let member = |name: &str| member_role(&self.founding, name);
-                agreement.rights().may_state(&accepted.statement, &accepted.signers, member).map_err(refused)?;
+                let statement = &accepted.statement;
+                let back = statement.refs.iter().find(|r| matches!(r.rel, Rel::Withdraws | Rel::Supersedes));
+                let taken_back = back.and_then(|r| own.held.entries().iter().rev().find(|e| e.statement_id == r.id));
+                let of_kind = taken_back.map_or(statement.kind.as_str(), |entry| entry.statement.kind.as_str());
+                agreement.rights().may_state(statement, of_kind, &accepted.signers, member).map_err(refused)?;
             }
         }
         own.join(accepted, envelope.to_leaf(), Some(ticket), self.at)

@@ -592,6 +592,21 @@ impl<S: Store> Node<S> {
         Digested::Make(author.state_day("read_digest", "reads", day.end, fields, now))
     }
 
+    /// What the log says of days of the read log.
+    pub(crate) fn read_digests(&self) -> Vec<Day> {
+        let entries = self.own.iter().flat_map(|own| own.held.entries()).filter(|e| e.statement.kind == "read_digest");
+        let day = |entry: &Arc<Entry>| {
+            let fields = &entry.statement.fields;
+            match (fields.get("day")?, fields.get("reads")?, fields.get("head")?) {
+                (FieldValue::Text(end), FieldValue::Int(reads), FieldValue::Text(head)) => {
+                    Some(Day { end: end.parse().ok()?, reads: u64::try_from(*reads).ok()?, head: head.clone() })
+                }
+                _ => None,
+            }
+        };
+        entries.filter_map(day).collect()
+    }
+
     /// The key with which it states something, and signs what it asks of others.
     pub(crate) fn node_key(&self) -> &SecretKey {
         let counts = self.own.as_ref().and_then(|own| self.setup.keys.node_for(&own.held.acceptance));

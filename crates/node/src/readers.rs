@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,8 +37,8 @@ const WAIT: Duration = Duration::from_secs(15 * 60);
 const IDLE: Duration = Duration::from_secs(30 * 60);
 /// And at the latest after so long: a watch.
 pub const LIFE: Duration = Duration::from_secs(12 * 3600);
-/// So many are signed in at once.
-const SESSIONS_MAX: usize = 1_000;
+/// So many are signed in at once for one office.
+const SESSIONS_MAX: usize = 20;
 
 /// An office that may sign in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,6 +151,8 @@ pub(crate) struct SignedIn {
 #[derive(Debug)]
 struct Session {
     who: SignedIn,
+    /// Hash of the password that opened it: another password, or none, ends it.
+    password: String,
     since: Instant,
     last: Instant,
 }
@@ -169,15 +172,23 @@ pub(crate) enum NotSignedIn {
 pub(crate) struct Sessions {
     /// By SHA-256 of the token.
     open: Mutex<BTreeMap<[u8; 32], Session>>,
-    wrong: Mutex<BTreeMap<String, (u32, Instant)>>,
+    /// By office and address: nobody is locked out by who is elsewhere.
+    wrong: Mutex<BTreeMap<(String, IpAddr), (u32, Instant)>>,
 }
 
 impl Sessions {
     /// Checks a password and opens a session: its token. Takes as long as hashing takes, some 20 ms; not for threads that
     /// answer.
-    pub(crate) fn sign_in(&self, dir: &Path, who: SignedIn, password: &str) -> Result<String, NotSignedIn> {
+    pub(crate) fn sign_in(
+        &self,
+        dir: &Path,
+        who: SignedIn,
+        password: &str,
+        from: IpAddr,
+    ) -> Result<String, NotSignedIn> {
         let now = Instant::now();
-        if let Some((tries, last)) = lock(&self.wrong).get(&who.office)
+        let tried = (who.office.clone(), from);
+        if let Some((tries, last)) = lock(&self.wrong).get(&tried)
             && *tries >= TRIES
             && now < *last + WAIT
         {
@@ -191,34 +202,40 @@ impl Sessions {
         let hash = account.map_or(NOBODY, |a| a.password.as_str());
         let short = &password.as_bytes()[..password.len().min(PASSWORD_BYTES_MAX + 1)];
         let fits = PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(short, &hash).is_ok());
-        if !fits || account.is_none() {
+        // An office without an account is never let in: its tries need no counting, and would fill the memory.
+        let Some(account) = account else { return Err(NotSignedIn::Wrong) };
+        if !fits {
             let mut wrong = lock(&self.wrong);
             wrong.retain(|_, (_, last)| now < *last + WAIT);
-            // Names that nobody has are not kept for ever: there are more of them than memory.
-            if wrong.len() < SESSIONS_MAX || wrong.contains_key(&who.office) {
-                let (tries, last) = wrong.entry(who.office).or_insert((0, now));
-                (*tries, *last) = (*tries + 1, now);
-            }
+            let (tries, last) = wrong.entry(tried).or_insert((0, now));
+            (*tries, *last) = (*tries + 1, now);
             return Err(NotSignedIn::Wrong);
         }
-        lock(&self.wrong).remove(&who.office);
+        lock(&self.wrong).remove(&tried);
         let token: [u8; 32] = random().map_err(NotSignedIn::Failed)?;
         let token = URL_SAFE_NO_PAD.encode(token);
         let mut open = lock(&self.open);
         open.retain(|_, session| session.is_alive(now));
-        if open.len() >= SESSIONS_MAX {
-            return Err(NotSignedIn::Wait(IDLE));
+        // Of an office so many; the one that was asked least lately gives way.
+        let same = open.iter().filter(|(_, session)| session.who.office == who.office);
+        if same.clone().count() >= SESSIONS_MAX
+            && let Some(oldest) = same.min_by_key(|(_, session)| session.last).map(|(hash, _)| *hash)
+        {
+            open.remove(&oldest);
         }
-        open.insert(Sha256::digest(&token).into(), Session { who, since: now, last: now });
+        let password = account.password.clone();
+        open.insert(Sha256::digest(&token).into(), Session { who, password, since: now, last: now });
         Ok(token)
     }
 
-    /// Who holds this token; being asked keeps a session alive.
-    pub(crate) fn of(&self, token: &str) -> Option<SignedIn> {
+    /// Who holds this token; being asked keeps a session alive, a change of the account ends it.
+    pub(crate) fn of(&self, dir: &Path, token: &str) -> Option<SignedIn> {
         let now = Instant::now();
         let mut open = lock(&self.open);
         let session = open.get_mut(&<[u8; 32]>::from(Sha256::digest(token)))?;
-        if !session.is_alive(now) {
+        let accounts = load(dir).ok()?.accounts;
+        let same = |a: &Account| a.office == session.who.office && a.password == session.password;
+        if !session.is_alive(now) || !accounts.iter().any(same) {
             return None;
         }
         session.last = now;

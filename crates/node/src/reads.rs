@@ -67,6 +67,11 @@ pub enum ReadsError {
         /// What came before.
         allowed: String,
     },
+    /// It is another one than that whose head the node stated in its log.
+    #[error(
+        "{READS}: of the day that ended at {0} it has another end, or fewer reads, than the node stated in its log\nhint: put the right file back; what is missing in it was read by somebody"
+    )]
+    Contradicts(Instant),
 }
 
 /// The chain, and where it stands.
@@ -74,6 +79,7 @@ pub enum ReadsError {
 pub struct Reads {
     file: File,
     lines: u64,
+    bytes: u64,
     head: String,
     /// The day under way: its end, its reads.
     day: Option<(Instant, u64)>,
@@ -96,7 +102,7 @@ impl Reads {
             file.set_len(whole as u64)?;
             file.seek(SeekFrom::End(0))?;
         }
-        let mut reads = Reads { file, lines: 0, head: String::new(), day: None, over: Vec::new() };
+        let mut reads = Reads { file, lines: 0, bytes: whole as u64, head: String::new(), day: None, over: Vec::new() };
         for line in bytes[..whole].split(|b| *b == b'\n').filter(|line| !line.is_empty()) {
             let value: Value = serde_json::from_slice(line).unwrap_or(Value::Null);
             let (n, prev) = (value["n"].as_u64(), value["prev"].as_str().unwrap_or("nothing"));
@@ -123,8 +129,13 @@ impl Reads {
         });
         let mut line = line.to_string();
         line.push('\n');
-        self.file.write_all(line.as_bytes())?;
-        self.file.sync_data()?;
+        let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            // What may be half a line is taken off again: the next line follows the last whole one, or none does.
+            self.file.set_len(self.bytes)?;
+            return Err(error);
+        }
+        self.bytes += line.len() as u64;
         self.grow(line.trim_end().as_bytes(), read.at);
         Ok(())
     }
@@ -150,6 +161,12 @@ impl Reads {
     pub fn days(&mut self, now: Instant) -> Vec<Day> {
         self.turn(now);
         self.over.clone()
+    }
+
+    /// Whether it is the chain of which this was stated when a day was over.
+    pub fn check(&mut self, day: &Day) -> Result<(), ReadsError> {
+        self.turn(day.end);
+        if self.over.contains(day) { Ok(()) } else { Err(ReadsError::Contradicts(day.end)) }
     }
 
     /// A day whose head stands in the log.

@@ -101,7 +101,8 @@ pub async fn serve(dir: &Path, options: Options) -> Result<Running, ServeError> 
         let mut folder = Folder::read(&dir)?;
         folder.verify()?;
         let node = folder.open(options.scenario_clock)?;
-        let reads = Reads::open(&folder.dir)?;
+        let mut reads = Reads::open(&folder.dir)?;
+        node.read_digests().iter().try_for_each(|day| reads.check(day))?;
         Ok::<_, ServeError>((folder, node, reads))
     });
     let (folder, node, reads) = match opened.await {
@@ -124,7 +125,7 @@ pub async fn serve(dir: &Path, options: Options) -> Result<Running, ServeError> 
     let clock = if options.scenario_clock { Clock::scenario() } else { Clock::System };
     let founding = node.founding().clone();
     let (shell, thread) = Shell::start(node, clock, &peers);
-    let service = api::router(shell.clone(), folder, founding, reads, shown.is_some())
+    let service = api::router(shell.clone(), folder, founding, reads, address, shown.is_some())
         .into_make_service_with_connect_info::<SocketAddr>();
     let mut stopping = shell.stopping();
     let stop = async move {

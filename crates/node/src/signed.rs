@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! GET /api/entries?limit=10
-//! signature-input: hamsaya=("@method" "@authority" "@path" "@query");created=1795550400;keyid="p1.example/liaison+1a2b3c4d";alg="ed25519"
+//! hamsaya-purpose: duty
+//! signature-input: hamsaya=("@method" "@authority" "@path" "@query" "hamsaya-purpose");created=1795550400;keyid="p1.example/liaison+1a2b3c4d";alg="ed25519"
 //! signature: hamsaya=:<base64, 64 bytes>:
 //! ```
 //! So a node proves to another that it may have entries, and a program acts for an office whose key it holds, without
 //! accounts, certificates or a second list of who is who: the founding has the keys. The body is not covered: what is
-//! posted is signed itself. A signature is good for [`FRESH_S`] seconds around the reader's clock; taken off the wire it
+//! posted is signed itself. It is good at the node that is
+//! meant alone, which knows its own addresses, and for [`FRESH_S`] seconds around its clock; taken off the wire it
 //! gives within that time the one answer that was asked for, which whoever took it could read as well.
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,11 +21,13 @@ pub const FRESH_S: u64 = 300;
 
 /// The headers' names.
 pub const INPUT: &str = "signature-input";
+/// Why somebody reads; empty for a node.
+pub const PURPOSE: &str = "hamsaya-purpose";
 /// The signature itself.
 pub const SIGNATURE: &str = "signature";
 
 const LABEL: &str = "hamsaya=";
-const COVERED: &str = "(\"@method\" \"@authority\" \"@path\" \"@query\")";
+const COVERED: &str = "(\"@method\" \"@authority\" \"@path\" \"@query\" \"hamsaya-purpose\")";
 /// A request that says more than that is refused unread.
 const INPUT_BYTES_MAX: usize = 1024;
 
@@ -38,32 +42,35 @@ pub struct Request<'a> {
     pub path: &'a str,
     /// Without its `?`; empty if there is none.
     pub query: &'a str,
+    /// Why it is asked; empty if nobody says so.
+    pub purpose: &'a str,
 }
 
 impl<'a> Request<'a> {
     /// Of a URL, `http://127.0.0.1:7411/api/entries?limit=10`.
-    pub fn to(method: &'a str, url: &'a str) -> Request<'a> {
+    pub fn to(method: &'a str, url: &'a str, purpose: &'a str) -> Request<'a> {
         let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
         let (authority, target) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        Request { method, authority, path: if path.is_empty() { "/" } else { path }, query }
+        Request { method, authority, path: if path.is_empty() { "/" } else { path }, query, purpose }
     }
 
     /// The signature base (RFC 9421, section 2.5).
     fn base(&self, parameters: &str) -> String {
         let (authority, path) = (self.authority.to_ascii_lowercase(), self.path);
         format!(
-            "\"@method\": {}\n\"@authority\": {authority}\n\"@path\": {path}\n\"@query\": ?{}\n\"@signature-params\": {parameters}",
-            self.method, self.query
+            "\"@method\": {}\n\"@authority\": {authority}\n\"@path\": {path}\n\"@query\": ?{}\n\"hamsaya-purpose\": {}\n\"@signature-params\": {parameters}",
+            self.method, self.query, self.purpose
         )
     }
 }
 
-/// Names and values of the two headers.
-pub fn sign(request: Request<'_>, key: &SecretKey, now_s: u64) -> [(&'static str, String); 2] {
+/// Names and values of the three headers.
+pub fn sign(request: Request<'_>, key: &SecretKey, now_s: u64) -> [(&'static str, String); 3] {
     let parameters = format!("{COVERED};created={now_s};keyid=\"{}\";alg=\"ed25519\"", key.keyid());
     let signature = key.sign(request.base(&parameters).as_bytes());
-    [(INPUT, format!("{LABEL}{parameters}")), (SIGNATURE, format!("{LABEL}:{}:", STANDARD.encode(signature)))]
+    let signature = format!("{LABEL}:{}:", STANDARD.encode(signature));
+    [(INPUT, format!("{LABEL}{parameters}")), (SIGNATURE, signature), (PURPOSE, request.purpose.to_string())]
 }
 
 /// Seconds since 1970 by the system's clock.
@@ -75,7 +82,9 @@ pub fn now_s() -> u64 {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsigned {
     /// Headers of another form.
-    #[error("the headers do not read: allowed is one signature over @method, @authority, @path and @query")]
+    #[error(
+        "the headers do not read: allowed is one signature over @method, @authority, @path, @query and hamsaya-purpose"
+    )]
     Form,
     /// Nobody's key.
     #[error("no key of the founding has this id")]
@@ -140,11 +149,11 @@ mod tests {
     #[test]
     fn only_the_request_that_was_signed_passes() {
         let (key, other) = (key(), SecretKey::from_seed("p1.example/liaison", [8; 32]).unwrap());
-        let [(_, input), (_, signature)] = sign(Request::to("GET", URL), &key, 1_000);
+        let [(_, input), (_, signature), _] = sign(Request::to("GET", URL, "duty"), &key, 1_000);
         let ask = |request: Request<'_>, input: &str, now_s: u64, vkey: &Vkey| {
             verify(request, input, &signature, now_s, Some(vkey))
         };
-        let asked = Request::to("GET", URL);
+        let asked = Request::to("GET", URL, "duty");
         assert_eq!(ask(asked, &input, 1_000, key.vkey()), Ok(()));
         assert_eq!(ask(Request { authority: "P1.example:7411", ..asked }, &input, 1_300, key.vkey()), Ok(()));
         for changed in [
@@ -152,6 +161,7 @@ mod tests {
             Request { authority: "p2.example:7411", ..asked },
             Request { path: "/api/reads", ..asked },
             Request { query: "limit=11", ..asked },
+            Request { purpose: "audit", ..asked },
         ] {
             assert_eq!(ask(changed, &input, 1_000, key.vkey()), Err(Unsigned::Signature), "{changed:?}");
         }
@@ -168,8 +178,9 @@ mod tests {
 
     #[test]
     fn a_url_is_taken_apart() {
-        let whole = Request { method: "GET", authority: "h:1", path: "/a/b", query: "x=/?" };
-        assert_eq!(Request::to("GET", "https://h:1/a/b?x=/?"), whole);
-        assert_eq!(Request::to("GET", "http://h"), Request { method: "GET", authority: "h", path: "/", query: "" });
+        let whole = Request { method: "GET", authority: "h:1", path: "/a/b", query: "x=/?", purpose: "" };
+        assert_eq!(Request::to("GET", "https://h:1/a/b?x=/?", ""), whole);
+        let short = Request { method: "GET", authority: "h", path: "/", query: "", purpose: "" };
+        assert_eq!(Request::to("GET", "http://h", ""), short);
     }
 }

@@ -257,7 +257,7 @@ impl Client {
 
     /// A question that is answered to nodes of the founding only.
     fn signed(&self, url: &str) -> RequestBuilder<WithoutBody> {
-        let headers = signed::sign(signed::Request::to("GET", url), &self.key, signed::now_s());
+        let headers = signed::sign(signed::Request::to("GET", url, ""), &self.key, signed::now_s());
         headers.into_iter().fold(self.agent.get(url), |request, (name, value)| request.header(name, value))
     }
 

@@ -33,6 +33,8 @@ pub struct Town<'a> {
     folders: BTreeMap<String, Folder>,
     judging: Vec<String>,
     agreement: &'a Agreement,
+    /// Kind of what was said under each label of the script.
+    kinds: BTreeMap<String, String>,
     author: Author<'a>,
 }
 
@@ -46,6 +48,7 @@ impl<'a> Town<'a> {
             folders: nodes.iter().map(|n| (n.name.clone(), n.folder.clone())).collect(),
             judging: nodes.iter().filter(|n| n.keeps_a_log()).map(|n| n.name.clone()).collect(),
             agreement,
+            kinds: BTreeMap::new(),
             author: Author::new(agreement, &origins(agreement)),
         };
         for node in nodes {
@@ -81,7 +84,7 @@ impl<'a> Town<'a> {
         let statement = self.author.statement(step).map_err(|what| Complaint::new(what).at(place()))?;
         let mut keys = Vec::new();
         for name in &said.by {
-            let files = self.signers(name, &statement.kind)?;
+            let files = self.signers(name, &self.kind_said(step, &statement.kind))?;
             // Several members sign for each other: one person of each is enough.
             let many = if said.by.len() > 1 { 1 } else { files.len() };
             for file in &files[..many] {
@@ -92,6 +95,7 @@ impl<'a> Town<'a> {
         let receipt = self.node(&said.log)?.post_statement(&envelope.to_leaf())?;
         let id = envelope.statement_id();
         self.author.logged(step, &statement, id);
+        self.kinds.insert(step.label.clone().unwrap_or_default(), statement.kind.clone());
         self.labels.insert(id.to_string(), step.label.clone().unwrap_or_default());
         self.acknowledged.push(receipt.clone());
         Ok(Some(receipt))
@@ -99,6 +103,12 @@ impl<'a> Town<'a> {
 
     fn folder(&self, name: &str) -> Result<&Folder> {
         Ok(self.folders.get(name).ok_or_else(|| Complaint::new(format!("there is no node {name}")))?)
+    }
+
+    /// The kind of what a step says, or of what it takes back.
+    fn kind_said(&self, step: &Step, kind: &str) -> String {
+        let back = step.said.iter().flat_map(|said| &said.refs).find(|(rel, _)| *rel == Rel::Withdraws);
+        back.and_then(|(_, label)| self.kinds.get(label)).map_or(kind.to_string(), String::clone)
     }
 
     /// Whose keys a member needs to state a kind, by the agreement's roles.

@@ -87,6 +87,12 @@ impl Problem {
         )
     }
 
+    /// A request that was signed for another address.
+    pub(crate) fn other_authority(found: &str, own: &[String]) -> Problem {
+        let problem = Problem::unsigned(format!("it was signed for {found}, this node is {}", own.join(", ")));
+        problem.hint("ask it by one of these addresses; `authorities` in node.toml names more")
+    }
+
     /// Office or password is wrong.
     pub(crate) fn sign_in() -> Problem {
         Problem::new(StatusCode::UNAUTHORIZED, "sign_in", "No office with this password", "office or password is wrong")

@@ -2,7 +2,7 @@
 use super::Api;
 use super::problem::Problem;
 use super::shapes;
-use super::who::Who;
+use super::who::{Office, Who};
 use crate::state::Timed;
 use axum::Json;
 use axum::extract::{Query, State};
@@ -71,13 +71,17 @@ pub(super) async fn entries(
     Query(asked): Query<Asked>,
 ) -> Result<Json<Value>, Problem> {
     let limit = asked.limit.unwrap_or(100).clamp(1, LIMIT_MAX);
-    let (reader, agreement) = (who.clone(), api.agreement().cloned());
+    let (reader, agreement, by_kind) = (who.clone(), api.agreement().cloned(), asked.kind.is_some());
     let page = api.shell.ask(move |node| {
         let (origin, kind) = (asked.origin.as_deref(), asked.kind.as_deref());
         let rights = agreement.as_ref().map(|agreement| agreement.rights());
         node.entries(origin, kind, asked.from.unwrap_or(0), limit, |statement| reader.may_read(rights, statement))
     });
-    let page = page.await?;
+    let mut page = page.await?;
+    if who == Who::Public && by_kind {
+        // How many of a kind there are is told of what is shown.
+        page.withheld.clear();
+    }
     who.reads(&api, page.entries.iter().map(|timed| timed.entry.as_ref()))?;
     Ok(Json(shapes::page(&page, api.rights())))
 }
@@ -162,11 +166,13 @@ pub(super) async fn source(
     who: Who,
     Query(asked): Query<BTreeMap<String, String>>,
 ) -> Result<Json<Value>, Problem> {
-    let ours = matches!(&who, Who::Office(office) if office.node == api.folder.config.name);
-    if !ours {
+    let source = asked.get("source").cloned().unwrap_or_default();
+    let own = |office: &Office| {
+        office.node == api.folder.config.name && source == format!("{}/{}", office.node.to_lowercase(), office.office)
+    };
+    if !matches!(&who, Who::Office(office) if own(office)) {
         return Err(Problem::right("only an office of this node's member asks where its own chain stands"));
     }
-    let source = asked.get("source").cloned().unwrap_or_default();
     let wanted = source.clone();
     let next = api.shell.ask(move |node| node.next_of(&wanted)).await?;
     let (seq, prev) = next.ok_or_else(Problem::no_log)?;

@@ -6,12 +6,13 @@ use crate::readers::{LIFE, NotSignedIn, SignedIn};
 use crate::reads::Day;
 use axum::Json;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Query, State};
+use axum::extract::{ConnectInfo, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hamsaya_agreement::rights::{COLUMNS, Verb};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::net::SocketAddr;
 use std::sync::PoisonError;
 
 /// What a form may hold, in bytes.
@@ -48,7 +49,12 @@ fn said(api: &Api, who: &Who) -> Value {
 }
 
 /// `POST /api/session`: an office signs in, with its password and why it reads.
-pub(super) async fn sign_in(State(api): State<Api>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+pub(super) async fn sign_in(
+    State(api): State<Api>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     // A page of another site cannot send JSON here without being asked first, and is not.
     let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
     if !is_json {
@@ -60,7 +66,7 @@ pub(super) async fn sign_in(State(api): State<Api>, headers: HeaderMap, body: Bo
     let (sessions, dir) = (api.sessions.clone(), api.folder.dir.clone());
     let who = SignedIn { office: form.office.clone(), purpose: form.purpose.clone() };
     let _turn = api.hashing.acquire().await.map_err(|e| Problem::internal(e.to_string()))?;
-    let signed = tokio::task::spawn_blocking(move || sessions.sign_in(&dir, who, &form.password)).await;
+    let signed = tokio::task::spawn_blocking(move || sessions.sign_in(&dir, who, &form.password, from.ip())).await;
     let token = signed.map_err(|e| Problem::internal(e.to_string()))?.map_err(|error| match error {
         NotSignedIn::Wrong => Problem::sign_in(),
         NotSignedIn::Wait(wait) => Problem::too_many(wait.as_secs() + 1),

@@ -215,11 +215,19 @@ pub(super) fn finest_m(statement: &Statement, rights: Option<&Rights>) -> i64 {
     if is_crossing { 0 } else { rights::finest_m(&statement.marking) }
 }
 
-/// A coordinate on a grid of so many metres of latitude, to the nearest line.
-fn on_grid(e7: i64, finest_m: i64) -> i64 {
+/// A stretch between two coordinates on a grid of so many metres of latitude: of a point the nearest line, of a stretch the
+/// lines around it, so that it is never narrower than the grid.
+fn on_grid((low, high): (i64, i64), finest_m: i64) -> (i64, i64) {
     // 100 m are a thousandth of a degree, and a little less.
     let step = finest_m * 100;
-    if step == 0 { e7 } else { (e7 + step / 2).div_euclid(step) * step }
+    match (step, low == high) {
+        (0, _) => (low, high),
+        (_, true) => {
+            let nearest = (low + step / 2).div_euclid(step) * step;
+            (nearest, nearest)
+        }
+        _ => (low.div_euclid(step) * step, (high + step - 1).div_euclid(step) * step),
+    }
 }
 
 /// An entry, as `GET /api/entries` gives it.
@@ -276,13 +284,14 @@ pub fn entry(e: &Entry, logged: Logged, finest_m: i64) -> Value {
 }
 
 fn place(place: &Place, finest_m: i64) -> Value {
-    let e7 = |e7| on_grid(e7, finest_m);
+    let (s_e7, n_e7) = on_grid((place.s_e7, place.n_e7), finest_m);
+    let (w_e7, e_e7) = on_grid((place.w_e7, place.e_e7), finest_m);
     let is_coarse = place.precision_m >= finest_m;
     json!({
-        "s_e7": e7(place.s_e7),
-        "w_e7": e7(place.w_e7),
-        "n_e7": e7(place.n_e7),
-        "e_e7": e7(place.e_e7),
+        "s_e7": s_e7,
+        "w_e7": w_e7,
+        "n_e7": n_e7,
+        "e_e7": e_e7,
         "precision_m": place.precision_m.max(finest_m),
         // A name in a gazetteer is as fine as the place itself.
         "gazetteer_id": place.gazetteer_id.as_ref().filter(|_| is_coarse),

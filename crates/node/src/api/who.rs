@@ -25,7 +25,7 @@ use hamsaya_record::statement::Statement;
 
 /// Name of the session's cookie.
 pub(super) const COOKIE_NAME: &str = "hamsaya";
-const PURPOSE: &str = "hamsaya-purpose";
+use signed::PURPOSE;
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +63,12 @@ impl FromRequestParts<Api> for Who {
                 authority: text(HOST.as_str()).or(parts.uri.authority().map(|a| a.as_str())).unwrap_or_default(),
                 path: parts.uri.path(),
                 query: parts.uri.query().unwrap_or_default(),
+                purpose: text(PURPOSE).unwrap_or_default(),
             };
+            // What was signed for another node is good there only.
+            if !api.authorities.iter().any(|own| own.eq_ignore_ascii_case(request.authority)) {
+                return Err(Problem::other_authority(request.authority, &api.authorities));
+            }
             let keyid = signed::keyid(input).unwrap_or_default().to_string();
             let key = api.shell.ask(move |node| node.key_in_force(&keyid)).await?;
             let signature = text(signed::SIGNATURE).unwrap_or_default();
@@ -76,14 +81,14 @@ impl FromRequestParts<Api> for Who {
                 key::Role::Node if keeps_a_log => Ok(Who::Node),
                 key::Role::Office | key::Role::Device => {
                     let office = key.vkey.name().rsplit('/').next().unwrap_or_default();
-                    api.office(&key.node, office, text(PURPOSE), asked)
+                    api.office(&key.node, office, text(PURPOSE).filter(|p| !p.is_empty()), asked)
                 }
                 _ => Ok(Who::Public),
             };
         }
         let cookies = text(COOKIE.as_str()).unwrap_or_default().split("; ");
         let token = cookies.filter_map(|c| c.split_once('=')).find(|(name, _)| *name == COOKIE_NAME);
-        match token.and_then(|(_, token)| api.sessions.of(token)) {
+        match token.and_then(|(_, token)| api.sessions.of(&api.folder.dir, token)) {
             Some(SignedIn { office, purpose }) => {
                 let purpose = text(PURPOSE).unwrap_or(&purpose);
                 api.office(&api.folder.config.name, &office, Some(purpose), asked)

@@ -3,6 +3,7 @@ use crate::town::{Town, key, until};
 use hamsaya_agreement::MemberRole;
 use hamsaya_agreement::case::{Author, Case, Expected, Row, origins};
 use hamsaya_record::envelope::Envelope;
+use hamsaya_record::statement::Rel;
 use std::fs;
 
 #[test]
@@ -19,7 +20,7 @@ fn five_nodes_play_the_golden_scenario() {
             check(&town, block);
         }
         town.set_clock(row.at);
-        if let Some((origin, index)) = state(&town, &mut author, row) {
+        if let Some((origin, index)) = state(&town, &mut author, &case, row) {
             town.holds(&origin, index, row.at);
         }
         // Evidence that came late, and evidence that was taken back, change the verdict.
@@ -49,14 +50,19 @@ fn changed(town: &Town, before: &str, after: &str) {
     });
 }
 
-fn state(town: &Town, author: &mut Author<'_>, row: &Row) -> Option<(String, u64)> {
+fn state(town: &Town, author: &mut Author<'_>, case: &Case, row: &Row) -> Option<(String, u64)> {
     let said = row.said.as_ref()?;
     let statement = author.statement(row).unwrap();
     let by = if said.by.is_empty() { vec![said.log.clone()] } else { said.by.clone() };
     let offices: Vec<&str> = crate::town::OFFICES.into_iter().chain(["post-07"]).collect();
+    // What is withdrawn takes the keys that it took to say it.
+    let taken_back = said.refs.iter().find(|(rel, _)| *rel == Rel::Withdraws);
+    let earlier = |label: &String| case.rows.iter().find(|row| row.label.as_ref() == Some(label));
+    let earlier = taken_back.and_then(|(_, label)| earlier(label)?.said.as_ref());
+    let kind = earlier.map_or(statement.kind.as_str(), |said| said.kind.as_str());
     let signers = |name: &String| {
         let member = if name.starts_with('P') { MemberRole::Party } else { MemberRole::Guarantor };
-        let mut files = town.agreement.rights().signers(&statement.kind, member, &offices).unwrap();
+        let mut files = town.agreement.rights().signers(kind, member, &offices).unwrap();
         if by.len() > 1 {
             files.truncate(1);
         }

@@ -6,7 +6,7 @@ use hamsaya_node::reads::READS;
 use hamsaya_node::{api, readers};
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::key::SecretKey;
-use hamsaya_record::statement::{Act, FieldValue, MARKINGS, Occurred, Place, Precision, Statement};
+use hamsaya_record::statement::{Act, FieldValue, MARKINGS, Occurred, Place, Precision, Reference, Rel, Statement};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -197,6 +197,35 @@ fn every_role_states_and_reads_what_the_table_says_and_nothing_else() {
     assert_eq!(problem(&maker.send(&statement, &[&key("P1", "driver")])), "not_author");
     let both = maker.send(&statement, &[&key("P1", "driver"), &key("P2", "liaison")]);
     assert_eq!(problem(&both), "not_author", "the other party's officer does not speak for this one");
+
+    // What is withdrawn takes what it took to say it: the role, and the second person.
+    for (kind, by, both) in [("outage_notice", "hotline", false), ("preservation", "liaison", true)] {
+        let said = maker.statement(kind, "P1", "taken-back");
+        let at = maker.logged(&said);
+        town.holds(&origin("P1"), at, START);
+        let id = hamsaya_record::statement::StatementId::of(&said.to_payload());
+        let mut back = maker.statement("withdraw", "P1", "taken-back");
+        back.refs = vec![Reference { rel: Rel::Withdraws, id }];
+        for office in ["data-protection", "gate", "siting", "training"] {
+            // A gate manager states incidents, and may take one back.
+            if (office, kind) == ("gate", "outage_notice") {
+                continue;
+            }
+            let refused = maker.send(&back, &[&key("P1", office), &key("P1", "secretary")]);
+            assert_eq!(problem(&refused), "not_author", "{office} takes back {kind}");
+        }
+        let alone = maker.send(&back, &[&key("P1", by)]);
+        assert_eq!(alone.status, if both { 403 } else { 200 }, "{}", String::from_utf8_lossy(&alone.body));
+        if both {
+            let own = maker.send(&back, &[&key("P1", by), &key("P1", "data-protection")]);
+            assert_eq!(
+                problem(&own),
+                "second_signature_required",
+                "who reads only what concerns the own party is no second"
+            );
+            assert_eq!(maker.send(&back, &[&key("P1", by), &key("P1", "secretary")]).status, 200);
+        }
+    }
 
     // R: one entry of each column by either party, and one of the other party's that is addressed to P1.
     for (column, _, kind) in KINDS.into_iter().filter(|(_, verb, _)| *verb != Verb::Verify) {
@@ -570,7 +599,19 @@ fn offices_sign_in_say_why_and_every_read_is_written_down() {
     assert_eq!(out.status, 204);
     assert_eq!(ask(&item(&origin("P1"), at)).status, 403);
     assert_eq!(ask("/api/session").json()["office"], Value::Null);
-    // Guessing waits, for this office only; the right password waits with it.
+    // An account that is taken away, or another password, ends what was opened with it.
+    let again = sign_in("liaison", password, "duty").cookie.unwrap();
+    let again = again.split(';').next().unwrap().to_string();
+    let office = || town.get_as("P1", "/api/session", None, &[("cookie", again.as_str())]).json()["office"].clone();
+    assert_eq!(office(), "liaison");
+    readers::set(&home, "liaison", Some("another-long-password")).unwrap();
+    assert_eq!(office(), Value::Null);
+    readers::set(&home, "liaison", Some(password)).unwrap();
+    assert_eq!(office(), Value::Null, "the same password again is another account");
+    // Guessing waits, for this office only, however many names are tried beside it; the right password waits with it.
+    for n in 0..40 {
+        sign_in(&format!("nobody-{n}"), "not-the-password", "audit");
+    }
     for _ in 0..readers::TRIES {
         sign_in("data-protection", "not-the-password", "audit");
     }
@@ -598,6 +639,12 @@ fn offices_sign_in_say_why_and_every_read_is_written_down() {
     let lines: Vec<&str> = text.lines().collect();
     fs::write(home.join(READS), [&lines[1..]].concat().join("\n") + "\n").unwrap();
     assert!(town.try_start_node("P1").unwrap_err().contains(READS));
+    // So is an end that is missing, and a log that begins anew: the node stated what was in it.
+    for cut in [lines[..1].join("\n") + "\n", String::new()] {
+        fs::write(home.join(READS), cut).unwrap();
+        let refused = town.try_start_node("P1").unwrap_err();
+        assert!(refused.contains("than the node stated in its log"), "{refused}");
+    }
     fs::write(home.join(READS), text).unwrap();
     town.start_node("P1");
     town.set_clock(tomorrow);
@@ -614,7 +661,7 @@ fn a_request_is_signed_by_whom_it_says() {
     town.set_clock(START);
     let url = format!("{}/log/tile/entries/000.p/1", town.urls["P1"]);
     let ask = |key: &SecretKey, of: &str, now_s: u64| {
-        let [(_, input), (_, signature)] = sign(Request::to("GET", of), key, now_s);
+        let [(_, input), (_, signature), _] = sign(Request::to("GET", of, ""), key, now_s);
         let headers = [(INPUT, input.as_str()), (SIGNATURE, signature.as_str())];
         let said = town.get_as("P1", "/log/tile/entries/000.p/1", None, &headers);
         let why = if said.status == 200 { String::new() } else { problem(&said) };
@@ -629,6 +676,15 @@ fn a_request_is_signed_by_whom_it_says() {
     assert_eq!(ask(&key("X9", "node"), &url, now_s()), (401, "signed_request".into()));
     assert_eq!(ask(&node, &url, now_s() - 1_000), (401, "signed_request".into()));
     assert_eq!(ask(&node, &url.replace("000.p/1", "000.p/2"), now_s()), (401, "signed_request".into()));
+    // What is signed for P2 is nothing to P1, whatever host is named.
+    let other = format!("{}/log/tile/entries/000.p/1", town.urls["P2"]);
+    assert_eq!(ask(&node, &other, now_s()), (401, "signed_request".into()));
+    let [(_, input), (_, signature), _] = sign(Request::to("GET", &other, ""), &node, now_s());
+    let host = other.split('/').nth(2).unwrap();
+    let headers = [(INPUT, input.as_str()), (SIGNATURE, signature.as_str()), ("host", host)];
+    let replayed = town.get_as("P1", "/log/tile/entries/000.p/1", None, &headers);
+    assert_eq!((replayed.status, problem(&replayed).as_str()), (401, "signed_request"));
+    assert!(replayed.json()["detail"].as_str().unwrap().contains("it was signed for"), "{}", replayed.json());
     assert_eq!(town.get_as("P1", "/log/tile/entries/000.p/1", None, &[]).status, 403);
     assert_eq!(town.get_as("P1", "/log/tile/0/000.p/1", None, &[]).status, 200, "hashes are for everybody");
     assert_eq!(town.get_as("P1", "/log/checkpoint", None, &[("signature-input", "x")]).status, 200);

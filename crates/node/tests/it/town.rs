@@ -269,11 +269,13 @@ impl Town {
     pub fn get_as(&self, name: &str, path: &str, key: Option<&SecretKey>, headers: &[(&str, &str)]) -> Said {
         let url = format!("{}{path}", self.urls[name]);
         let mut request = self.agent.get(&url);
-        for (name, value) in headers {
+        let is_purpose = |name: &str| key.is_some() && name == signed::PURPOSE;
+        for (name, value) in headers.iter().filter(|(name, _)| !is_purpose(name)) {
             request = request.header(*name, *value);
         }
         if let Some(key) = key {
-            let signed = signed::sign(signed::Request::to("GET", &url), key, signed::now_s());
+            let purpose = headers.iter().find(|(name, _)| *name == signed::PURPOSE).map_or("", |(_, purpose)| *purpose);
+            let signed = signed::sign(signed::Request::to("GET", &url, purpose), key, signed::now_s());
             request = signed.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         }
         self.read(request.call())
@@ -295,7 +297,7 @@ impl Town {
         let url = format!("{}/api/events", self.urls[name]);
         let mut request = self.agent.get(&url).header("last-event-id", "0");
         if let Some(key) = key {
-            let signed = signed::sign(signed::Request::to("GET", &url), key, signed::now_s());
+            let signed = signed::sign(signed::Request::to("GET", &url, ""), key, signed::now_s());
             request = signed.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         }
         let body = request.call().unwrap().into_body().into_reader();
