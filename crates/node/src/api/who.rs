@@ -86,9 +86,7 @@ impl FromRequestParts<Api> for Who {
                 _ => Ok(Who::Public),
             };
         }
-        let cookies = text(COOKIE.as_str()).unwrap_or_default().split("; ");
-        let token = cookies.filter_map(|c| c.split_once('=')).find(|(name, _)| *name == COOKIE_NAME);
-        match token.and_then(|(_, token)| api.sessions.of(&api.folder.dir, token)) {
+        match token(&parts.headers).and_then(|token| api.sessions.of(&api.folder.dir, token)) {
             Some(SignedIn { office, purpose }) => {
                 let purpose = text(PURPOSE).unwrap_or(&purpose);
                 api.office(&api.folder.config.name, &office, Some(purpose), asked)
