@@ -79,8 +79,8 @@ pub(super) async fn entries(
     });
     let mut page = page.await?;
     if who == Who::Public && by_kind {
-        // How many of a kind there are is told of what is shown.
-        page.withheld.clear();
+        // How many of a kind are marked beyond the public would tell which entries they are.
+        page.withheld.retain(|why, _| !why.starts_with("TLP:"));
     }
     who.reads(&api, page.entries.iter().map(|timed| timed.entry.as_ref()))?;
     Ok(Json(shapes::page(&page, api.rights())))
