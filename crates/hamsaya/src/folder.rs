@@ -8,6 +8,7 @@
 //! A key's name says where it belongs: the log's key bears the origin, the others `<host>/<what it is for>`.
 use crate::complaint::Complaint;
 use anyhow::{Context, Result};
+use hamsaya_agreement::Agreement;
 use hamsaya_record::key::{Role, SecretKey};
 use std::fs;
 use std::io::Write;
@@ -85,6 +86,20 @@ impl Folder {
         }
         held.sort_by(|a, b| a.file.cmp(&b.file));
         Ok(held)
+    }
+
+    /// Files of the keys here by which a member may state a kind, by the agreement's roles: one, or two where it takes two persons.
+    pub fn signers(&self, agreement: &Agreement, member: &str, kind: &str) -> Result<Vec<String>> {
+        let held = self.keys()?;
+        let files: Vec<&str> = held.iter().map(|h| h.file.as_str()).collect();
+        let role = agreement.members().iter().find(|m| m.name == member).map(|m| m.role);
+        let signers = role.and_then(|role| agreement.rights().signers(kind, role, &files));
+        let signers = signers.ok_or_else(|| {
+            Complaint::new(format!("no key of {member} here may state `{kind}`"))
+                .at(self.path("keys").display())
+                .hint("roles.toml of the agreement says who may; --key names a key")
+        })?;
+        Ok(signers.into_iter().map(str::to_string).collect())
     }
 
     /// The key in `keys/<file>.key`.

@@ -263,7 +263,10 @@ impl Append {
             None => b"{}".to_vec(),
         };
         let document: Value = serde_json::from_slice(&document).context("--from: the file is no JSON")?;
-        let files = self.signers(&folder, &agreement, &party, self.draft.kind(&document))?;
+        let files = match self.key.is_empty() {
+            true => folder.signers(&agreement, &party, self.draft.kind(&document))?,
+            false => self.key.clone(),
+        };
         let keys = files.iter().map(|k| folder.key(k)).collect::<Result<Vec<SecretKey>>>()?;
         let source = format!("{}/{}", party.to_lowercase(), files.first().map(String::as_str).unwrap_or_default());
         let author = draft::By { agreement: agreement.digest(), party: &party, home: &home, source: &source, id: &id };
@@ -283,31 +286,6 @@ impl Append {
         }
         let receipt = node.post_statement(&leaf)?;
         Ok(writeln!(out, "{} #{}  statement {}", receipt.origin, receipt.index, receipt.statement_id)?)
-    }
-}
-
-impl Append {
-    /// Files of the keys that sign.
-    fn signers(
-        &self,
-        folder: &Folder,
-        agreement: &hamsaya_agreement::Agreement,
-        party: &str,
-        kind: &str,
-    ) -> Result<Vec<String>> {
-        if !self.key.is_empty() {
-            return Ok(self.key.clone());
-        }
-        let held = folder.keys()?;
-        let files: Vec<&str> = held.iter().map(|h| h.file.as_str()).collect();
-        let member = agreement.members().iter().find(|m| m.name == party).map(|m| m.role);
-        let signers = member.and_then(|member| agreement.rights().signers(kind, member, &files));
-        let signers = signers.ok_or_else(|| {
-            Complaint::new(format!("no key of {party} here may state `{kind}`"))
-                .at(folder.path("keys").display())
-                .hint("roles.toml of the agreement says who may; --key names a key")
-        })?;
-        Ok(signers.into_iter().map(str::to_string).collect())
     }
 }
 

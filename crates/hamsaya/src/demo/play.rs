@@ -84,7 +84,8 @@ impl<'a> Town<'a> {
         let statement = self.author.statement(step).map_err(|what| Complaint::new(what).at(place()))?;
         let mut keys = Vec::new();
         for name in &said.by {
-            let files = self.signers(name, &self.kind_said(step, &statement.kind))?;
+            let kind = self.kind_said(step, &statement.kind);
+            let files = self.folder(name)?.signers(self.agreement, name, &kind)?;
             // Several members sign for each other: one person of each is enough.
             let many = if said.by.len() > 1 { 1 } else { files.len() };
             for file in &files[..many] {
@@ -109,16 +110,6 @@ impl<'a> Town<'a> {
     fn kind_said(&self, step: &Step, kind: &str) -> String {
         let back = step.said.iter().flat_map(|said| &said.refs).find(|(rel, _)| *rel == Rel::Withdraws);
         back.and_then(|(_, label)| self.kinds.get(label)).map_or(kind.to_string(), String::clone)
-    }
-
-    /// Whose keys a member needs to state a kind, by the agreement's roles.
-    fn signers(&self, name: &str, kind: &str) -> Result<Vec<String>> {
-        let member = self.agreement.members().iter().find(|m| m.name == name).map(|m| m.role);
-        let held = self.folder(name)?.keys()?;
-        let files: Vec<&str> = held.iter().map(|h| h.file.as_str()).collect();
-        let signers = member.and_then(|member| self.agreement.rights().signers(kind, member, &files));
-        let complaint = || Complaint::new(format!("{name} holds no keys that may state `{kind}`"));
-        Ok(signers.ok_or_else(complaint)?.into_iter().map(str::to_string).collect())
     }
 
     /// Waits until every judging node proves the entry's time to be `now` and all reach one digest.
