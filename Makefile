@@ -79,9 +79,9 @@ e2e: build-tests chromium ## The console in Chromium, against a real demo.
 shots: ## The same, and a picture of every page in console/e2e/shots, to be looked at.
 	@$(MAKE) --no-print-directory e2e SHOTS=1
 
-test-faults: ## Every system call of a commit fails once or kills the node, under strace; then kills at random moments. Skips aloud.
+test-faults: ## Every system call of a commit fails once or kills the node, under strace; then kills at random moments: an hour. Skips aloud. FAULT_FLAGS="--calls fsync".
 	@$(CARGO) build --quiet --locked -p hamsaya
-	@torture/faults.py $(HAMSAYA) $(TARGET)/faults
+	@torture/faults.py $(HAMSAYA) $(TARGET)/faults $(FAULT_FLAGS)
 
 test-full: ## The disk of a node runs full, page by page (a small tmpfs): 503, nothing signed, and on when there is room. Skips aloud.
 	@$(CARGO) build --quiet --locked -p hamsaya

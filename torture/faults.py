@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Every system call of a commit fails once, in the real program. `make test-faults` builds it and runs this.
 
-    faults.py HAMSAYA WORK [--kills N] [--calls fsync,link]
+    faults.py HAMSAYA WORK [--kills N] [--calls fsync,link] [--towns N]
 
 The five nodes of `hamsaya init demo` run on loopback. For each call on the write path (openat write fsync rename link unlink
 close mkdir) and each time that a commit makes it, strace is attached to the thread of P1 that owns its disk, a statement is
 sent, and that one call fails with EIO, fails with ENOSPC where room is asked for, or the process is killed as it makes it.
 Then P1 is killed, `hamsaya verify` must find every byte fitting, and after a start without strace every statement that was
-ever acknowledged stands at its index. At the end P1 is killed N times at random moments while statements arrive.
+ever acknowledged stands at its index. At the end P1 is killed N times at random moments while statements arrive. A point is
+mostly waiting, so several towns of five nodes take points in turn.
 """
-import argparse, glob, json, os, random, re, shutil, subprocess, sys, time, urllib.error, urllib.request
+import argparse, collections, concurrent.futures, glob, json, os, random, re, shutil, subprocess, sys, threading, time
+import urllib.error, urllib.request
 
 CALLS = ["openat", "write", "fsync", "fdatasync", "ftruncate", "rename", "renameat", "renameat2", "link", "linkat",
          "unlink", "unlinkat", "mkdir", "mkdirat", "close"]
@@ -27,9 +29,12 @@ def say(text):
     print("faults:", text, flush=True)
 
 
+class Failed(Exception):
+    """Something did not hold."""
+
+
 def fail(text):
-    print("faults: FAILED:", text, flush=True)
-    sys.exit(1)
+    raise Failed(text)
 
 
 def until(done, seconds, what):
@@ -44,10 +49,10 @@ def until(done, seconds, what):
 class Town:
     """Five nodes; P1 is the one that suffers."""
 
-    def __init__(self, hamsaya, place):
+    def __init__(self, hamsaya, place, port):
         self.hamsaya, self.place, self.nodes, self.acknowledged = hamsaya, place, {}, {}
         self.killed_by_strace = False
-        self.command("init", "demo", place, "--port", str(20000 + random.randrange(10000)))
+        self.command("init", "demo", place, "--port", str(port))
         settings = open(f"{place}/p1/node.toml").read()
         self.url = "http://" + re.search(r'listen = "(.*)"', settings)[1]
         for name in ["p2", "g1", "g2", "o1", "p1"]:
@@ -188,6 +193,7 @@ def main():
     parser.add_argument("work")
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--calls", help="only these, with commas")
+    parser.add_argument("--towns", type=int, default=3)
     asked = parser.parse_args()
     if not shutil.which("strace"):
         say("SKIPPED: strace was not found; hint: apt-get install strace")
@@ -195,34 +201,59 @@ def main():
     if subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True).returncode != 0:
         say("SKIPPED: strace may not trace here; hint: is ptrace allowed (kernel.yama.ptrace_scope, the container)?")
         return
-    place = os.path.join(os.path.abspath(asked.work), "town")
-    shutil.rmtree(place, ignore_errors=True)
-    town = Town(os.path.abspath(asked.hamsaya), place)
+    work = os.path.abspath(asked.work)
+    shutil.rmtree(work, ignore_errors=True)
+    # Apart, so that the nodes of one do not take the ports of another.
+    ports = [20000 + 100 * n for n in random.sample(range(100), asked.towns)]
+    towns = []
     try:
-        play(town, asked)
+        towns += [Town(os.path.abspath(asked.hamsaya), f"{work}/town{n}", port) for n, port in enumerate(ports)]
+        play(towns, asked)
+    except Failed as failed:
+        print("faults: FAILED:", failed, flush=True)
+        sys.exit(1)
     finally:
-        town.end()
+        for town in towns:
+            town.end()
 
 
-def play(town, asked):
+def play(towns, asked):
     begun = time.monotonic()
-    counted = count(town)
+    counted = count(towns[0])
     say("a commit makes " + ", ".join(f"{n} {call}" for call, n in counted.items()))
-    points = answered = 0
-    for call in counted:
-        if asked.calls and call not in asked.calls.split(","):
-            continue
-        came = {fault: 0 for fault in FAULTS if not (fault == "ENOSPC" and call in TAKES_NO_ROOM)}
-        for fault in came:
-            for n in range(1, counted[call] + 1):
+    chosen = [call for call in counted if not asked.calls or call in asked.calls.split(",")]
+    faults = {call: [f for f in FAULTS if not (f == "ENOSPC" and call in TAKES_NO_ROOM)] for call in chosen}
+    points = collections.deque((c, f, n) for c in chosen for f in faults[c] for n in range(1, counted[c] + 1))
+    left = {call: counted[call] * len(faults[call]) for call in chosen}
+    came, failed, lock = collections.Counter(), threading.Event(), threading.Lock()
+    say(f"{len(points)} times a call fails or kills, in {len(towns)} towns")
+
+    def work(town):
+        answered = 0
+        while not failed.is_set():
+            try:
+                call, fault, n = points.popleft()
+            except IndexError:
+                break
+            try:
                 hit, told = inject(town, call, n, fault)
-                answered += told
-                came[fault] += hit
-        points += sum(came.values())
-        say(f"{call}: " + ", ".join(f"{n} with {fault}" for fault, n in came.items()) + ": all holds")
-    say(f"{points} injection points, {answered} statements acknowledged meanwhile, {time.monotonic() - begun:.0f} s: "
+            except BaseException:
+                failed.set()
+                raise
+            answered += told
+            with lock:
+                came[call, fault] += hit
+                left[call] -= 1
+                if not left[call]:
+                    all_came = ", ".join(f"{came[call, f]} with {f}" for f in faults[call])
+                    say(f"{call}: {all_came}: all holds, {time.monotonic() - begun:.0f} s")
+        return answered
+
+    with concurrent.futures.ThreadPoolExecutor(len(towns)) as pool:
+        answered = sum([work.result() for work in [pool.submit(work, town) for town in towns]])
+    say(f"{came.total()} injection points, {answered} statements acknowledged meanwhile, {time.monotonic() - begun:.0f} s: "
         "after each every byte fits and every acknowledged statement is there")
-    chance = random.Random(7)
+    town, chance = towns[0], random.Random(7)
     for n in range(asked.kills):
         said = [town.says() for _ in range(3)]
         time.sleep(chance.uniform(0, 0.6))
@@ -231,7 +262,8 @@ def play(town, asked):
         for one in said:
             town.hears(one)
         town.must_hold(f"kill number {n}")
-    say(f"{asked.kills} kills at random moments, {len(town.acknowledged)} statements acknowledged in all: all are there")
+    held = sum(len(town.acknowledged) for town in towns)
+    say(f"{asked.kills} kills at random moments; {held} statements acknowledged in all: all are there")
 
 
 if __name__ == "__main__":
