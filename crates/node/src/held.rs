@@ -5,6 +5,7 @@
 //! log opened with |index, leaf| held.replay(index, leaf)
 //! held.at(head)                 the verified log up to a head, to be judged
 //! ```
+use crate::erased::Erased;
 use crate::node::OpenError;
 use hamsaya_record::accept::{Acceptance, Accepted, Refusal};
 use hamsaya_record::envelope::Envelope;
@@ -25,6 +26,9 @@ pub struct Held {
     /// So many of the sightings were told already.
     told: usize,
     roots: Roots,
+    erased: Erased,
+    /// By SHA-256 of a file, the indexes of the entries that name it.
+    named: BTreeMap<[u8; 32], Vec<u64>>,
     founding: Arc<Entry>,
     founding_leaf: Vec<u8>,
     /// Entry 0 of the log was another one.
@@ -53,6 +57,8 @@ impl Held {
             sightings: Vec::new(),
             told: 0,
             roots: Roots::default(),
+            erased: Erased::default(),
+            named: BTreeMap::new(),
             founding: Arc::new(entry),
             founding_leaf: founding_leaf.to_vec(),
             other_founding: false,
@@ -85,7 +91,30 @@ impl Held {
             return;
         }
         self.sightings.append(&mut accepted.sightings);
-        self.entries.push(Arc::new(accepted.into_entry(self.founding.origin.clone())));
+        let entry = accepted.into_entry(self.founding.origin.clone());
+        self.erased.see(self.acceptance.founding(), &entry);
+        for file in &entry.statement.files {
+            let naming = self.named.entry(file.sha256).or_default();
+            if naming.last() != Some(&entry.index) {
+                naming.push(entry.index);
+            }
+        }
+        self.entries.push(Arc::new(entry));
+    }
+
+    /// What its keeper erased.
+    pub fn erased(&self) -> &Erased {
+        &self.erased
+    }
+
+    /// Entries that name a file, in order.
+    pub fn naming(&self, sha256: &[u8; 32]) -> impl Iterator<Item = &Arc<Entry>> {
+        self.named.get(sha256).into_iter().flatten().filter_map(|index| self.entry(*index))
+    }
+
+    /// All files that entries name.
+    pub fn named(&self) -> impl Iterator<Item = &[u8; 32]> {
+        self.named.keys()
     }
 
     pub(crate) fn check(&self, origin: &str) -> Result<(), OpenError> {

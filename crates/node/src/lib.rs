@@ -18,6 +18,7 @@ pub mod compare;
 pub mod config;
 pub mod copies;
 pub mod docket;
+pub mod erased;
 pub mod folder;
 pub mod held;
 pub mod node;
