@@ -374,6 +374,11 @@ pub fn finest_m(marking: &str) -> i64 {
     }
 }
 
+/// Whether a field is one that a statement of any kind may have.
+pub(crate) fn is_common_field(name: &str) -> bool {
+    matches!(name, "pap" | "readers")
+}
+
 /// Fields that a statement of any kind may have: how it is to be handled, and under `TLP:RED` who may read it.
 pub(crate) fn common_field(name: &str, value: &FieldValue) -> Option<Result<(), String>> {
     let checked = match (name, value) {

@@ -360,6 +360,16 @@ impl Agreement {
             let allowed = "an interval from its first to its last possible instant".into();
             return misfit("bad_time", "occurred_at", "nothing".into(), allowed, "say when it happened");
         }
+        if statement.act == Act::Record && !statement.salted.is_empty() {
+            let found = format!("{} salted fields", statement.salted.len());
+            return misfit(
+                "bad_field",
+                "fields._sd",
+                found,
+                "none".into(),
+                "what the mechanism itself says is in clear",
+            );
+        }
         // The mechanism's own statements are the record's to check: their fields are not simple values.
         if kind.speech == Speech::Mechanism && kind.fields.is_empty() {
             return Ok(());
@@ -380,7 +390,7 @@ impl Agreement {
                     &path,
                     shown(value),
                     allowed,
-                    "the closed list stands in annexes/kinds.toml",
+                    "the closed list stands in annexes/kinds.toml; what is beside it, such as free text, is salted",
                 );
             };
             if let Err(allowed) = self.typed(wanted, value) {
@@ -396,11 +406,36 @@ impl Agreement {
         for (name, wanted, optional) in &kind.fields {
             if !optional && !statement.fields.contains_key(name) {
                 let path = format!("fields.{name}");
-                let hint = "a field without `?` in annexes/kinds.toml is always there";
+                let hint = match statement.salted.is_empty() {
+                    true => "a field without `?` in annexes/kinds.toml is always there",
+                    false => {
+                        "it is there in clear: rules judge it, and a salted field is read by some and not by others"
+                    }
+                };
                 return misfit("bad_field", &path, "nothing".into(), self.allowed(wanted), hint);
             }
         }
         Ok(())
+    }
+
+    /// Whether a statement of this kind may have a salted field of this name: what rules judge, and what says who may read,
+    /// stands in clear, or who does not have the disclosure would judge differently. In the log a salted field has no name,
+    /// so this is asked before one is signed, and of every disclosure.
+    pub fn may_salt(&self, kind: &str, name: &str) -> Result<(), Misfit> {
+        let known = self.rules.kinds.get(kind);
+        let judged = known.is_none_or(|kind| {
+            kind.act == act_name(Act::Record) || kind.fields.iter().any(|(field, ..)| field == name)
+        });
+        if !judged && !rights::is_common_field(name) {
+            return Ok(());
+        }
+        Err(Misfit {
+            reason: "bad_field",
+            field: format!("fields.{name}"),
+            found: format!("`{name}` of kind `{kind}`, salted"),
+            allowed: "names that annexes/kinds.toml does not give to the kind".into(),
+            hint: "what rules judge is stated in clear, or readers would judge differently".into(),
+        })
     }
 
     fn typed(&self, wanted: &Type, value: &FieldValue) -> Result<(), String> {

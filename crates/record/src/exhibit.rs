@@ -22,6 +22,7 @@
 use crate::archive;
 use crate::checkpoint::{Checkpoint, hash};
 use crate::cosignature;
+use crate::disclosure;
 use crate::envelope::{Envelope, pae};
 use crate::equivocation::Equivocation;
 use crate::founding::Founding;
@@ -37,17 +38,13 @@ use crate::statement::{FieldValue, Statement, StatementId};
 use crate::timing::cosignatures;
 use crate::verify;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use sha2::{Digest as _, Sha256};
+use base64::engine::general_purpose::STANDARD;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// No exhibit is longer, in bytes.
 pub const EXHIBIT_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// Bytes of a salt.
-const SALT_BYTES: usize = 16;
 
 const STATEMENT: &str = "statement.dsse.json";
 const PROOF: &str = "proof.tlog-proof";
@@ -75,7 +72,7 @@ pub struct Parts<'p> {
     pub notes: &'p [Note],
     /// Entries of kind `key` in the log that count, with their indexes; those after the entry are passed over.
     pub keys: &'p [(u64, Vec<u8>)],
-    /// Disclosures to show: base64url of `[salt,name,value]`.
+    /// Disclosures to show, as [`disclosure`] makes them.
     pub disclosures: &'p [String],
 }
 
@@ -379,11 +376,8 @@ pub fn write<E: fmt::Display>(
         files.insert(BEFORE.to_owned(), before.note(|lines| Some(lines.last_key_value()?.1)).to_text().into_bytes());
     }
     if !parts.disclosures.is_empty() {
-        let mut lines = parts.disclosures.to_vec();
-        lines.sort_unstable();
-        lines.dedup();
-        files
-            .insert(DISCLOSURES.to_owned(), lines.into_iter().map(|line| line + "\n").collect::<String>().into_bytes());
+        let lines = disclosure::to_text(parts.disclosures.iter().map(String::as_str));
+        files.insert(DISCLOSURES.to_owned(), lines.into_bytes());
     }
     let bytes =
         archive::write(&files).map_err(|error| WriteError::Parts(fail(Step::Archive, error, "files to archive")))?;
@@ -602,7 +596,14 @@ fn check_statement(files: &BTreeMap<String, Vec<u8>>) -> Result<ExhibitReport, E
     if let Some(lo) = before.filter(|lo| *lo > hi) {
         return Err(fail(Step::Before, format!("{lo}"), format!("an instant up to {hi}")));
     }
-    let disclosed = files.get(DISCLOSURES).map_or(Ok(Vec::new()), |lines| check_disclosures(lines, &statement))?;
+    let disclosed = match files.get(DISCLOSURES) {
+        None => Vec::new(),
+        Some(lines) => {
+            let read = disclosure::read(&statement, lines);
+            let read = read.map_err(|e| fail(Step::Disclosures, e, "salted fields of the statement, sorted"))?;
+            read.into_iter().map(|d| (d.name().to_owned(), d.value_text())).collect()
+        }
+    };
     Ok(ExhibitReport {
         origin,
         index: proof.index,
@@ -749,35 +750,4 @@ fn check_before(
         return Err(fail(Step::Before, "a proof that leads elsewhere", "one from the earlier checkpoint to the later"));
     }
     before.lo(numbers).ok_or_else(|| fail(Step::Before, "too few witnesses", format!("{} of them", numbers.v)))
-}
-
-/// Each line is a salted field of the statement; sorted, none twice.
-fn check_disclosures(bytes: &[u8], statement: &Statement) -> Result<Vec<(String, String)>, ExhibitError> {
-    let refuse =
-        |found: &str, allowed: &str| Err(fail(Step::Disclosures, found.chars().take(80).collect::<String>(), allowed));
-    let Some(text) = std::str::from_utf8(bytes).ok().and_then(|text| text.strip_suffix('\n')) else {
-        return refuse("other bytes", "lines of base64url");
-    };
-    let lines: Vec<&str> = text.split('\n').collect();
-    if lines.windows(2).any(|pair| pair[0] >= pair[1]) {
-        return refuse("lines out of order", "sorted lines, none twice");
-    }
-    let mut disclosed = Vec::new();
-    for line in lines {
-        let digest: [u8; 32] = Sha256::digest(line).into();
-        if !statement.salted.contains(&digest) {
-            return refuse(line, "disclosures whose digest the statement holds");
-        }
-        type Disclosure = (String, String, serde_json::Value);
-        let read = |bytes: Vec<u8>| serde_json::from_slice::<Disclosure>(&bytes).ok();
-        let Some((salt, name, value)) = URL_SAFE_NO_PAD.decode(line).ok().and_then(read) else {
-            return refuse(line, "base64url of [salt,name,value]");
-        };
-        // Behind a shorter salt the value could have been guessed all the time.
-        if URL_SAFE_NO_PAD.decode(&salt).map(|salt| salt.len()) != Ok(SALT_BYTES) {
-            return refuse(line, "a salt of 16 bytes in base64url");
-        }
-        disclosed.push((name, value.to_string()));
-    }
-    Ok(disclosed)
 }

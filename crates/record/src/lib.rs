@@ -8,6 +8,7 @@ mod archive;
 pub mod bundle;
 pub mod checkpoint;
 pub mod cosignature;
+pub mod disclosure;
 pub mod envelope;
 pub mod equivocation;
 pub mod exhibit;

@@ -628,7 +628,7 @@ fn checked_word(
     Ok(text.into_owned())
 }
 
-fn is_id_char(c: char) -> bool {
+pub(crate) fn is_id_char(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_'
 }
 
@@ -894,7 +894,7 @@ fn read_fields(value: Json<'_>, act: Act) -> Result<FieldsAndSalted, Refusal> {
     Ok((values, salted))
 }
 
-fn field_value(value: Json<'_>, guard: bool) -> Result<FieldValue, Refusal> {
+pub(crate) fn field_value(value: Json<'_>, guard: bool) -> Result<FieldValue, Refusal> {
     Ok(match value {
         Json::Bool(b) => FieldValue::Bool(b),
         Json::Int(n) => FieldValue::Int(n),
@@ -926,7 +926,7 @@ fn unknown_field(key: &str) -> Refusal {
 
 /// True for names of fields that would hold data about a person. A safeguard behind the agreement's closed kinds, not
 /// instead of them.
-fn is_about_a_person(key: &str) -> bool {
+pub(crate) fn is_about_a_person(key: &str) -> bool {
     const WHOLE: [&str; 24] = [
         "name",
         "names",
@@ -1020,6 +1020,13 @@ impl Statement {
             None => Ok(()),
         }
     }
+}
+
+/// Adds a value as compact JSON.
+pub(crate) fn write_value(out: &mut String, value: &FieldValue) {
+    let mut writer = Writer { out: std::mem::take(out), first: true };
+    writer.value(value);
+    *out = writer.out;
 }
 
 /// Compact JSON, written member by member.

@@ -61,3 +61,42 @@ fn fits() {
     let near = accord.fits(&statement(&accord, Act::Allege, "loged", &[])).unwrap_err();
     assert_eq!(near.hint, "did you mean `lodged`?");
 }
+
+/// What rules judge is never salted: of a required field the statement itself shows it, of any other its disclosure.
+#[test]
+fn what_rules_judge_is_not_salted() {
+    let accord = accord();
+    let mut outage = statement(&accord, Act::Notify, "outage_notice", &[]);
+    let plain = accord.fits(&outage).unwrap_err();
+    outage.salted = vec![[1; 32]];
+    let salted = accord.fits(&outage).unwrap_err();
+    assert_eq!((&plain.field, &plain.found), (&salted.field, &salted.found));
+    assert!(salted.hint.contains("in clear") && !plain.hint.contains("in clear"), "{salted:?}");
+    let mut erasure = statement(&accord, Act::Record, "erasure", &[("what", text("x")), ("ground", text("law"))]);
+    assert_eq!(accord.fits(&erasure), Ok(()));
+    erasure.salted = vec![[1; 32]];
+    assert_eq!(accord.fits(&erasure).unwrap_err().field, "fields._sd");
+
+    for (kind, name, may) in [
+        ("outage_notice", "note", true),
+        ("outage_notice", "place_exact", true),
+        ("lodged", "file_names", true),
+        ("outage_notice", "sensor", false),
+        ("certify", "allegation", false), // It may be absent; salted it may not be.
+        ("outage_notice", "pap", false),
+        ("outage_notice", "readers", false),
+        ("verdict", "note", false),
+        ("erasure", "note", false),
+        ("outage", "note", false),
+    ] {
+        let found = accord.may_salt(kind, name);
+        assert_eq!(found.is_ok(), may, "{kind} {name}: {found:?}");
+        if let Err(misfit) = found {
+            assert_eq!((misfit.reason, misfit.field), ("bad_field", format!("fields.{name}")));
+        }
+    }
+    // Every field of every kind.
+    for kind in accord.kinds() {
+        assert!(kind.fields.iter().all(|(name, _)| accord.may_salt(&kind.name, name).is_err()), "{}", kind.name);
+    }
+}
