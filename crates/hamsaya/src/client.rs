@@ -22,7 +22,7 @@ use hamsaya_record::envelope::Envelope;
 use hamsaya_record::key::SecretKey;
 use hamsaya_record::statement::{Statement, StatementId, unhex};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use ureq::Agent;
 use ureq::tls::TlsConfig;
@@ -47,6 +47,16 @@ pub struct As {
 }
 
 impl As {
+    /// The key file, if one was named.
+    pub fn key(&self) -> Option<&Path> {
+        self.key.as_deref()
+    }
+
+    /// The same with this key where none was named.
+    pub fn or(self, key: PathBuf) -> As {
+        As { key: self.key.or(Some(key)), ..self }
+    }
+
     /// The node at a URL, asked so.
     pub fn client(&self, url: &str) -> Result<NodeClient> {
         let client = NodeClient::new(url);
@@ -124,8 +134,11 @@ impl NodeClient {
 
     /// `POST path` with a body, whatever the answer's status.
     pub fn post(&self, path: &str, media_type: &str, body: &[u8]) -> Result<Answer> {
-        let sent = self.agent.post(format!("{}{path}", self.base)).header("content-type", media_type).send(body);
-        self.answer(sent)
+        let url = format!("{}{path}", self.base);
+        let request = self.agent.post(&url).header("content-type", media_type);
+        let request =
+            self.signed("POST", &url).into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        self.answer(request.send(body))
     }
 
     /// `POST path` with a JSON body; JSON back.
@@ -176,12 +189,16 @@ impl NodeClient {
 
     fn ask(&self, path: &str) -> Result<Answer> {
         let url = format!("{}{path}", self.base);
-        let mut request = self.agent.get(&url);
-        if let Some((key, purpose)) = self.office.as_deref() {
-            let headers = signed::sign(signed::Request::to("GET", &url, purpose), key, signed::now_s());
-            request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-        }
-        self.answer(request.call())
+        let headers = self.signed("GET", &url).into_iter();
+        self.answer(headers.fold(self.agent.get(&url), |request, (name, value)| request.header(name, value)).call())
+    }
+
+    /// Headers that say which office asks; none: the public does.
+    fn signed(&self, method: &str, url: &str) -> Vec<(&'static str, String)> {
+        let sign = |(key, purpose): &(SecretKey, String)| {
+            signed::sign(signed::Request::to(method, url, purpose), key, signed::now_s()).into()
+        };
+        self.office.as_deref().map(sign).unwrap_or_default()
     }
 
     fn answer(&self, sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Answer> {
@@ -214,7 +231,8 @@ fn tls_config(url: &str) -> TlsConfig {
     }
 }
 
-fn refused(answer: &Answer) -> Complaint {
+/// What a node refused.
+pub fn refused(answer: &Answer) -> Complaint {
     Complaint::from_problem(answer.status, &String::from_utf8_lossy(&answer.body))
 }
 

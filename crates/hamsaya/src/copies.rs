@@ -3,19 +3,35 @@ use crate::complaint::Complaint;
 use crate::faults;
 use anyhow::Result;
 use hamsaya_node::api::shapes;
+use hamsaya_node::disclosures::Disclosures;
 use hamsaya_record::Instant;
 use hamsaya_record::bundle;
 use hamsaya_record::checkpoint::Checkpoint;
+use hamsaya_record::disclosure::Disclosure;
 use hamsaya_record::equivocation::Equivocation;
 use hamsaya_record::exhibit::{self, Parts};
 use hamsaya_record::logs::{Entry, Logs};
 use hamsaya_record::merkle;
 use hamsaya_record::note::Note;
+use hamsaya_record::statement::StatementId;
 use hamsaya_record::verify::{self, VerifiedCopy, VerifiedFolder};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The lines of the fields with these names; all of them, if none is named.
+pub fn chosen(kept: &[Disclosure], names: &[String]) -> Result<Vec<String>> {
+    if let Some(name) = names.iter().find(|name| !kept.iter().any(|d| d.name() == name.as_str())) {
+        let found: Vec<&str> = kept.iter().map(Disclosure::name).collect();
+        let found = if found.is_empty() { "none".to_string() } else { found.join(" ") };
+        return Err(Complaint::new(format!("no disclosure of `{name}` is kept here, found are {found}"))
+            .hint("disclosures lie where the statement was made, and where its author handed them over")
+            .into());
+    }
+    let wanted = kept.iter().filter(|d| names.is_empty() || names.iter().any(|name| name == d.name()));
+    Ok(wanted.map(|d| d.line().to_string()).collect())
+}
 
 /// After every other instant: all that the logs prove, whenever they proved it.
 const EVER: Instant = Instant(i64::MAX);
@@ -67,16 +83,48 @@ impl Copies {
         entries.map(|(n, e)| shapes::entry(e, self.logs.logged(n, EVER), 0)).collect()
     }
 
-    /// One entry.
+    /// One entry, with what is kept here of its salted fields.
     pub fn item(&self, origin: &str, index: u64) -> Result<Value> {
-        let found = self.list(Some(origin), None).into_iter().find(|e| e["index"] == index);
+        let (n, entry) = self.entry(origin, index)?;
+        let mut item = shapes::entry(entry, self.logs.logged(n, EVER), 0);
+        let kept = self.disclosures(entry)?;
+        let disclosed = kept.iter().map(|d| (d.name().to_string(), shapes::disclosed(d, 0)));
+        item["disclosed"] = disclosed.collect::<Map<_, _>>().into();
+        item["withheld"] = json!(entry.statement.salted.len() - kept.len());
+        Ok(item)
+    }
+
+    fn entry(&self, origin: &str, index: u64) -> Result<(usize, &Entry)> {
+        let mut entries = self.logs.entries().iter().enumerate();
+        let found = entries.find(|(_, e)| *e.origin == *origin && e.index == index).map(|(n, e)| (n, &**e));
         Ok(found.ok_or_else(|| {
             Complaint::new(format!("{origin} has no entry {index} that counts")).at(self.dir.display())
         })?)
     }
 
-    /// One entry with all that proves it.
-    pub fn exhibit(&self, origin: &str, index: u64) -> Result<Vec<u8>> {
+    /// The statement with this id, and where it stands.
+    pub fn place_of(&self, id: &StatementId) -> Result<(String, u64)> {
+        let found = self.logs.entries().iter().find(|e| e.statement_id == *id);
+        let place = found.map(|e| (e.origin.to_string(), e.index));
+        Ok(place.ok_or_else(|| Complaint::new(format!("no log here has statement {id}")).at(self.dir.display()))?)
+    }
+
+    /// Entry and what is kept of its salted fields.
+    pub fn disclosed(&self, origin: &str, index: u64) -> Result<(&Entry, Vec<Disclosure>)> {
+        let (_, entry) = self.entry(origin, index)?;
+        Ok((entry, self.disclosures(entry)?))
+    }
+
+    fn disclosures(&self, entry: &Entry) -> Result<Vec<Disclosure>> {
+        Ok(Disclosures::at(&self.dir).of(&entry.statement_id, &entry.statement)?)
+    }
+
+    /// One entry with all that proves it, and these of its salted fields.
+    pub fn exhibit(&self, origin: &str, index: u64, names: &[String]) -> Result<Vec<u8>> {
+        let disclosures = match names.is_empty() {
+            true => Vec::new(),
+            false => chosen(&self.disclosed(origin, index)?.1, names)?,
+        };
         let copy = self.copy(origin)?;
         let missing = || Complaint::new(format!("{origin} has no entry {index}")).at(self.dir.display());
         let leaf = copy.leaf(index)?.ok_or_else(missing)?;
@@ -92,7 +140,7 @@ impl Copies {
             founding_leaf: &self.folder.founding_leaf,
             notes: &notes,
             keys: &keys,
-            disclosures: &[],
+            disclosures: &disclosures,
         };
         Ok(exhibit::write(&parts, |level, n| copy.hash(level, n))?)
     }

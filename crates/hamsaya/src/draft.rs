@@ -5,14 +5,16 @@
 //! {"kind":"fire","fields":{"bursts":3},"occurred_at":{"from":"2026-11-24T18:00:00Z","to":"2026-11-24T18:59:59Z","precision":"hour"}}
 //! ```
 //!
-//! The agreement's kinds decide the act and the type of each field.
+//! The agreement's kinds decide the act and the type of each field. What no rule judges is salted (`--salted note=…`, or
+//! `"salted":{"note":"…"}`): the statement holds its digest, and the words are kept beside the log.
 use crate::complaint::Complaint;
 use anyhow::Result;
 use clap::Args;
-use hamsaya_agreement::Kind;
+use hamsaya_agreement::{Agreement, Kind};
 use hamsaya_record::Instant;
+use hamsaya_record::disclosure::{self, Disclosure, PLACE, SALT_BYTES};
 use hamsaya_record::statement::{
-    Act, FieldValue, Occurred, Place, Precision, Reference, Rel, Statement, StatementId, unhex,
+    Act, FieldValue, ITEMS_MAX, Occurred, Place, Precision, Reference, Rel, Statement, StatementId, unhex,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -26,6 +28,13 @@ pub struct Draft {
     /// A field of the kind; give it again for more
     #[arg(long, value_name = "NAME=VALUE")]
     field: Vec<String>,
+    /// A salted field, such as note: the log holds only its digest, and the words are kept in the folder, to be handed to
+    /// whom one chooses; give it again for more. `place_exact` is LAT,LON,METRES
+    #[arg(long, value_name = "NAME=VALUE")]
+    salted: Vec<String>,
+    /// So many digests more that stand for nothing, so that their number says less
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    decoys: usize,
     /// When it happened: FROM or FROM..TO
     #[arg(long, value_name = "T..T")]
     occurred: Option<String>,
@@ -113,6 +122,49 @@ impl Draft {
         Ok(statement)
     }
 
+    /// Salts what is to be salted, in a statement that has everything else: its lines, to be kept before it is sent. `random`
+    /// fills a salt.
+    pub fn salt(
+        &self,
+        document: &Value,
+        agreement: &Agreement,
+        statement: &mut Statement,
+        mut random: impl FnMut(&mut [u8]) -> Result<()>,
+    ) -> Result<Vec<String>> {
+        let mut fields = Vec::new();
+        for (name, value) in document["salted"].as_object().into_iter().flatten() {
+            fields.push((name.clone(), field_value(value)?));
+        }
+        for pair in &self.salted {
+            let (name, value) = split(pair, '=', "--salted", "NAME=VALUE")?;
+            fields.push((name.to_string(), if name == PLACE { exact(value)? } else { FieldValue::Text(value.into()) }));
+        }
+        let mut lines = Vec::new();
+        let mut digests = Vec::new();
+        for (name, value) in fields {
+            agreement.may_salt(&statement.kind, &name).map_err(|misfit| {
+                Complaint::new(format!("found {}, allowed are {}", misfit.found, misfit.allowed))
+                    .at("--salted")
+                    .hint(misfit.hint)
+            })?;
+            let mut salt = [0; SALT_BYTES];
+            random(&mut salt)?;
+            let made = Disclosure::make(salt, &name, &value);
+            let made = made.map_err(|unfit| Complaint::new(format!("{name}: {unfit}")).at("--salted"))?;
+            digests.push(made.digest());
+            lines.push(made.line().to_string());
+        }
+        for _ in 0..self.decoys.min(ITEMS_MAX) {
+            let mut decoy = [0; 32];
+            random(&mut decoy)?;
+            digests.push(decoy);
+        }
+        statement.salted = disclosure::sorted(digests);
+        disclosure::check(statement, lines.iter().map(String::as_str))
+            .map_err(|error| Complaint::new(error.to_string()).at("--salted"))?;
+        Ok(lines)
+    }
+
     fn occurred(&self, document: &Value) -> Result<Option<Occurred>> {
         let given = &document["occurred_at"];
         let interval = match (&self.occurred, given["from"].as_str()) {
@@ -155,6 +207,13 @@ fn place(text: &str) -> Result<Place> {
     let lon = crate::ged::degrees_e7(lon).ok_or_else(bad)?;
     let precision_m = metres.parse().map_err(|_| bad())?;
     Ok(Place { s_e7: lat, w_e7: lon, n_e7: lat, e_e7: lon, precision_m, gazetteer_id: None })
+}
+
+/// The same, as the value of a salted field.
+fn exact(text: &str) -> Result<FieldValue> {
+    let at = place(text)?;
+    let members = [("lat_e7", at.s_e7), ("lon_e7", at.w_e7), ("precision_m", at.precision_m)];
+    Ok(FieldValue::Map(members.map(|(name, number)| (name.to_string(), FieldValue::Int(number))).into()))
 }
 
 fn typed_value(name: &str, value: &str, typed: &str) -> Result<FieldValue> {

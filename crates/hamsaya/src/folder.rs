@@ -10,6 +10,7 @@ use crate::complaint::Complaint;
 use anyhow::{Context, Result};
 use hamsaya_agreement::Agreement;
 use hamsaya_record::key::{Role, SecretKey};
+use hamsaya_record::statement::Act;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -99,7 +100,12 @@ impl Folder {
                 .at(self.path("keys").display())
                 .hint("roles.toml of the agreement says who may; --key names a key")
         })?;
-        Ok(signers.into_iter().map(str::to_string).collect())
+        let mut signers: Vec<String> = signers.into_iter().map(str::to_string).collect();
+        // What the mechanism itself says takes the node's own key, whoever else has to sign.
+        if agreement.kinds().iter().any(|k| k.name == kind && k.act == Act::Record.name()) {
+            signers.push("node".to_string());
+        }
+        Ok(signers)
     }
 
     /// The key in `keys/<file>.key`.

@@ -11,6 +11,7 @@
 mod agreement;
 mod c2sp;
 mod console;
+mod disclosures;
 
 mod events;
 mod judgments;
@@ -24,6 +25,7 @@ mod who;
 
 pub use console::typeface;
 
+use crate::disclosures::Disclosures;
 use crate::folder::Folder;
 use crate::readers::Sessions;
 use crate::reads::Reads;
@@ -51,6 +53,7 @@ pub(crate) struct Api {
     folder: Arc<Folder>,
     founding: Arc<Founding>,
     sessions: Arc<Sessions>,
+    disclosures: Arc<Disclosures>,
     reads: Arc<Mutex<Reads>>,
     /// Hashing a password takes 19 MiB: so many at once.
     hashing: Arc<tokio::sync::Semaphore>,
@@ -84,6 +87,8 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
         ("GET", "/api/agreement", get(agreement::agreement)),
         ("GET", "/api/entries", get(record::entries)),
         ("GET", "/api/entries/item", get(record::item)),
+        ("GET", "/api/disclosures", get(disclosures::lines)),
+        ("POST", "/api/disclosures", post(disclosures::disclose)),
         ("GET", "/api/exhibit", get(record::exhibit)),
         ("GET", "/api/bundle", get(record::bundle)),
         ("GET", "/api/source", get(record::source)),
@@ -116,17 +121,20 @@ pub(crate) fn router(
     is_tls: bool,
 ) -> Router {
     let authorities = authorities(address, &folder);
+    let disclosures = Disclosures::at(&folder.dir);
     let api = Api {
         shell,
         folder: Arc::new(folder),
         founding,
         sessions: Arc::default(),
+        disclosures: Arc::new(disclosures),
         reads: Arc::new(Mutex::new(reads)),
         hashing: Arc::new(tokio::sync::Semaphore::new(HASHING_MAX)),
         authorities,
         is_tls,
     };
     tokio::spawn(session::state_days(api.clone()));
+    tokio::spawn(disclosures::sweep(api.clone()));
     let router = routes().into_iter().fold(Router::new(), |router, (_, path, handler)| router.route(path, handler));
     router.fallback(console::page).layer(from_fn(guard)).with_state(api)
 }

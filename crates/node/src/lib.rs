@@ -17,6 +17,7 @@ pub mod clock;
 pub mod compare;
 pub mod config;
 pub mod copies;
+pub mod disclosures;
 pub mod docket;
 pub mod erased;
 pub mod folder;

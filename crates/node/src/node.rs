@@ -856,7 +856,8 @@ pub(crate) fn head_of(note: &Note) -> Option<Head> {
     Some(Head { origin: checkpoint.origin, size: checkpoint.size, root: checkpoint.root })
 }
 
-fn refused(misfit: Misfit) -> Refusal {
+/// What the agreement does not let through, in the record's words.
+pub(crate) fn refused(misfit: Misfit) -> Refusal {
     let reason = Reason::ALL.into_iter().find(|r| r.name() == misfit.reason).unwrap_or(Reason::BadField);
     let within = if misfit.field == "signatures" { "" } else { "predicate." };
     Refusal::new(reason, format!("{within}{}", misfit.field), misfit.found, misfit.allowed).hint(misfit.hint)

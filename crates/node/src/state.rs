@@ -1,4 +1,5 @@
 //! How a node stands, for people and programs: heads, witnesses, peers, entries.
+use crate::erased::Erasure;
 use crate::held::Held;
 use crate::node::{Node, Status, head_of};
 use hamsaya_agreement::rights::Denied;
@@ -7,7 +8,7 @@ use hamsaya_record::cosignature;
 use hamsaya_record::exhibit::{self, Parts, WriteError};
 use hamsaya_record::logs::{Entry, Head, Logged, Logs};
 use hamsaya_record::note::Note;
-use hamsaya_record::statement::Statement;
+use hamsaya_record::statement::{Statement, StatementId};
 use hamsaya_record::store::Store;
 use hamsaya_record::tile::Tile;
 use hamsaya_record::tiles::{Place, Tiles, TilesError};
@@ -192,6 +193,17 @@ impl<S: Store> Node<S> {
         Some((Timed { entry, logged: logs.logged(n, Instant(i64::MAX)) }, leaf))
     }
 
+    /// The entry that counts with this statement; a statement has one home.
+    pub(crate) fn entry_of(&self, id: &StatementId) -> Option<Arc<Entry>> {
+        let held = self.all_held();
+        held.values().find_map(|held| held.entry(held.acceptance.index_of(id)?)).cloned()
+    }
+
+    /// Why what is salted in an entry is gone; `None`: it is not.
+    pub(crate) fn erasure_of(&self, entry: &Entry) -> Option<Erasure> {
+        self.erased(&entry.origin)?.get(&entry.statement_id.0).cloned()
+    }
+
     fn leaf(&self, origin: &str, index: u64) -> Option<Vec<u8>> {
         self.tiles(origin)?.entry(index).ok()?
     }
@@ -233,7 +245,12 @@ impl<S: Store> Node<S> {
     }
 
     /// An entry with all that proves it, in one file; `None`: there is no such entry.
-    pub(crate) fn exhibit(&self, origin: &str, index: u64) -> Option<Result<Vec<u8>, WriteError>> {
+    pub(crate) fn exhibit(
+        &self,
+        origin: &str,
+        index: u64,
+        disclosures: &[String],
+    ) -> Option<Result<Vec<u8>, WriteError>> {
         let leaf = self.leaf(origin, index)?;
         let mut notes = self.logged_notes();
         notes.extend(self.published(origin).cloned());
@@ -248,7 +265,7 @@ impl<S: Store> Node<S> {
             founding_leaf: &self.setup.founding_leaf,
             notes: &notes,
             keys: &keys,
-            disclosures: &[],
+            disclosures,
         };
         let tiles = self.tiles(origin)?;
         Some(exhibit::write(&parts, |level, n| tiles.hash(level, n)))

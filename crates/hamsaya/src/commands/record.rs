@@ -1,4 +1,6 @@
-//! `hamsaya record list|show|append|exhibit|bundle|equivocation|fetch|check-store`.
+//! `hamsaya record list|show|append|disclose|exhibit|bundle|equivocation|fetch|check-store`.
+mod disclose;
+
 use super::{Format, Outcome};
 use crate::agreements;
 use crate::author::{Author, uuid_v7};
@@ -12,10 +14,14 @@ use crate::folder::Folder;
 use crate::verdicts::columns;
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
+use disclose::Disclose;
 use hamsaya_node::bucket::{Bucket, Raced, race};
+use hamsaya_node::disclosures::Disclosures;
 use hamsaya_node::folder;
+use hamsaya_record::envelope::Envelope;
 use hamsaya_record::key::SecretKey;
 use hamsaya_record::note::Note;
+use hamsaya_record::statement::Statement;
 use hamsaya_record::store::Store as _;
 use hamsaya_record::verify;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -63,6 +69,7 @@ enum Verb {
         entry: String,
     },
     Append(Box<Append>),
+    Disclose(Disclose),
     /// Export one entry with all that proves it, to be checked by `hamsaya verify` without network and node
     Exhibit {
         /// Folder or URL of the node
@@ -72,6 +79,9 @@ enum Verb {
         office: As,
         /// Log and index, e.g. P1#12
         entry: String,
+        /// A salted field that it is to show in clear, e.g. note; give it again for more
+        #[arg(long, value_name = "NAME")]
+        disclose: Vec<String>,
         /// File to write; default: named after the statement
         #[arg(long, short)]
         output: Option<PathBuf>,
@@ -140,7 +150,7 @@ pub struct Append {
     /// A file with one field a key, in JSON, as in docs/reference/statements.md; flags go before it
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// Print the envelope, send nothing
+    /// Print the envelope, and disclosures after it; keep and send nothing
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -159,11 +169,12 @@ impl Record {
             }
             Verb::Show { node, office, entry } => writeln!(out, "{:#}", Source::of(node, office)?.item(entry)?)?,
             Verb::Append(append) => append.run(out)?,
+            Verb::Disclose(disclose) => disclose.run(out)?,
             Verb::Fetch { dir, copy } => return fetch(dir, copy, out),
             Verb::CheckStore { dir, writers, swaps } => return check_store(dir, *writers, *swaps, out),
-            Verb::Exhibit { node, office, entry, output } => {
+            Verb::Exhibit { node, office, entry, disclose, output } => {
                 let source = Source::of(node, office)?;
-                let bytes = source.exhibit(entry)?;
+                let bytes = source.exhibit(entry, disclose)?;
                 let path = match output {
                     Some(path) => path.clone(),
                     None => {
@@ -270,7 +281,10 @@ impl Append {
         let keys = files.iter().map(|k| folder.key(k)).collect::<Result<Vec<SecretKey>>>()?;
         let source = format!("{}/{}", party.to_lowercase(), files.first().map(String::as_str).unwrap_or_default());
         let author = draft::By { agreement: agreement.digest(), party: &party, home: &home, source: &source, id: &id };
-        let statement = self.draft.statement(&document, &author, agreement.kinds(), now)?;
+        let mut statement = self.draft.statement(&document, &author, agreement.kinds(), now)?;
+        let lines = self.draft.salt(&document, &agreement, &mut statement, |salt| {
+            getrandom::fill(salt).map_err(|e| Complaint::new(format!("the system gives no randomness: {e}")).into())
+        })?;
         let url = match &self.node {
             Some(url) => url.clone(),
             None => folder.url()?,
@@ -282,7 +296,14 @@ impl Append {
         }
         let leaf = author.sign(statement, &keys.iter().collect::<Vec<_>>());
         if self.dry_run {
-            return Ok(writeln!(out, "{}", String::from_utf8_lossy(&leaf))?);
+            writeln!(out, "{}", String::from_utf8_lossy(&leaf))?;
+            return Ok(lines.iter().try_for_each(|line| writeln!(out, "{line}"))?);
+        }
+        if !lines.is_empty() {
+            // Kept before it is sent: a digest in the log whose words were lost can never be shown again.
+            let envelope = Envelope::parse_leaf(&leaf)?;
+            let said = Statement::parse(&envelope.payload)?;
+            Disclosures::at(&self.dir).keep(&envelope.statement_id(), &said, &lines)?;
         }
         let receipt = node.post_statement(&leaf)?;
         Ok(writeln!(out, "{} #{}  statement {}", receipt.origin, receipt.index, receipt.statement_id)?)
@@ -331,13 +352,20 @@ impl Source {
         }
     }
 
-    fn exhibit(&self, entry: &str) -> Result<Vec<u8>> {
+    fn exhibit(&self, entry: &str, disclose: &[String]) -> Result<Vec<u8>> {
         match self {
             Source::Node(node) => {
                 let (origin, index) = place_of(node, entry)?;
-                node.bytes(&format!("/api/exhibit?origin={}&index={index}", escaped(&origin)))
+                let mut path = format!("/api/exhibit?origin={}&index={index}", escaped(&origin));
+                if !disclose.is_empty() {
+                    path += &format!("&disclose={}", escaped(&disclose.join(",")));
+                }
+                node.bytes(&path)
             }
-            Source::Folder(copies) => copies.exhibit(&copies.origin_of(split_entry(entry)?.0)?, split_entry(entry)?.1),
+            Source::Folder(copies) => {
+                let (log, index) = split_entry(entry)?;
+                copies.exhibit(&copies.origin_of(log)?, index, disclose)
+            }
         }
     }
 

@@ -9,13 +9,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Five nodes on loopback, each a process; they end with it.
-struct Town {
-    dir: PathBuf,
+pub struct Town {
+    pub dir: PathBuf,
     running: BTreeMap<&'static str, Child>,
 }
 
 impl Town {
-    fn start(name: &str) -> Town {
+    pub fn start(name: &str) -> Town {
         let dir = scratch(name);
         ran(&["init", "demo", text(&dir)]);
         let mut town = Town { dir, running: BTreeMap::new() };
@@ -23,7 +23,7 @@ impl Town {
         town
     }
 
-    fn home(&self, node: &str) -> PathBuf {
+    pub fn home(&self, node: &str) -> PathBuf {
         self.dir.join(node)
     }
 
@@ -45,7 +45,7 @@ impl Town {
     }
 
     /// An entry as a node shows it.
-    fn item(&self, node: &str, entry: &str) -> Result<Value, String> {
+    pub fn item(&self, node: &str, entry: &str) -> Result<Value, String> {
         let shown = hamsaya(&["record", "show", &self.url(node), entry, "--as", text(&self.reader(node))]);
         serde_json::from_str(&shown.out).map_err(|_| shown.err)
     }
@@ -56,7 +56,7 @@ impl Town {
         self.home(node).join(format!("keys/{office}.key"))
     }
 
-    fn url(&self, node: &str) -> String {
+    pub fn url(&self, node: &str) -> String {
         let settings = fs::read_to_string(self.home(node).join("node.toml")).expect("settings");
         let listen = settings.lines().find_map(|line| line.strip_prefix("listen = ")).expect("an address");
         format!("http://{}", listen.trim_matches('"'))
@@ -70,27 +70,27 @@ impl Drop for Town {
     }
 }
 
-fn text(path: &Path) -> &str {
+pub fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
 /// Runs a command that must do what it was asked.
 #[track_caller]
-fn ran(arguments: &[&str]) -> Ran {
+pub fn ran(arguments: &[&str]) -> Ran {
     let ran = hamsaya(arguments);
     assert_eq!(ran.code, 0, "{arguments:?}\n{}{}", ran.out, ran.err);
     ran
 }
 
 /// `#12` in what a command printed.
-fn index(ran: &Ran) -> u64 {
+pub fn index(ran: &Ran) -> u64 {
     let number = ran.out.split('#').nth(1).and_then(|rest| rest.split(' ').next());
     number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{}{}", ran.out, ran.err))
 }
 
 /// Looks at a condition until it holds.
 #[track_caller]
-fn until<T>(what: &str, look: impl Fn() -> Result<T, String>) -> T {
+pub fn until<T>(what: &str, look: impl Fn() -> Result<T, String>) -> T {
     let deadline = Instant::now() + Duration::from_secs(120);
     loop {
         match look() {

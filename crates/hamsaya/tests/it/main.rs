@@ -2,6 +2,7 @@
 mod agreement;
 mod command;
 mod demo;
+mod disclose;
 mod keys;
 mod messages;
 mod monitor;

@@ -5,6 +5,7 @@
 //!  "detail":"…","field":"signatures","found":"…","allowed":"…","hint":"…"}
 //! ```
 //! The type is stable: programs decide by it, people read the rest.
+use crate::erased::Erasure;
 use crate::shell::Gone;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -122,6 +123,27 @@ impl Problem {
 
     pub(crate) fn peer(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::BAD_GATEWAY, "peer_silent", "The other node did not answer", detail)
+    }
+
+    /// Content that was erased: what it was, and where that is said, stays.
+    pub(crate) fn erased(erasure: &Erasure) -> Problem {
+        let Erasure { ground, origin, index } = erasure;
+        let detail = format!("it was erased on the ground of `{ground}`, as {origin} #{index} says");
+        let problem = Problem::new(StatusCode::GONE, "erased", "Its content was erased; its hash stays", detail);
+        Problem { found: ground.clone(), ..problem }
+    }
+
+    /// A disclosure that is none of the statement's; what it says is not repeated.
+    pub(crate) fn bad_disclosure(detail: impl Into<String>) -> Problem {
+        let title = "A disclosure that is none of this statement's";
+        Problem::new(StatusCode::BAD_REQUEST, "bad_disclosure", title, detail).hint("nothing was kept")
+    }
+
+    /// A body that is not read to its end.
+    pub(crate) fn too_large(allowed: usize) -> Problem {
+        let detail = format!("found a longer body, allowed are {allowed} bytes");
+        let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "More bytes than are read", detail);
+        Problem { allowed: allowed.to_string(), ..problem }
     }
 
     pub(crate) fn internal(detail: impl Into<String>) -> Problem {

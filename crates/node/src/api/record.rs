@@ -1,5 +1,6 @@
 //! How the node stands, and what the logs hold.
 use super::Api;
+use super::disclosures;
 use super::problem::Problem;
 use super::shapes;
 use super::who::{Office, Who};
@@ -29,6 +30,8 @@ pub(super) struct Asked {
     from: Option<u64>,
     limit: Option<usize>,
     index: Option<u64>,
+    /// Salted fields that an exhibit is to show, with commas between them.
+    disclose: Option<String>,
 }
 
 impl Asked {
@@ -93,6 +96,7 @@ pub(super) async fn item(State(api): State<Api>, who: Who, Query(asked): Query<A
     // The bytes are signed and cannot be made coarser: they are given where they may leave, as an exhibit is.
     let leaf = exportable(&api, &timed.entry).is_ok().then(|| STANDARD.encode(leaf));
     answer["leaf"] = json!(leaf);
+    disclosures::show(&api, &who, &timed.entry, &mut answer).await?;
     Ok(Json(answer))
 }
 
@@ -108,7 +112,7 @@ async fn read_item(api: &Api, who: &Who, asked: Asked) -> Result<(Timed, Vec<u8>
 }
 
 /// Whether an entry's signed bytes may leave the node with whoever reads it.
-fn exportable(api: &Api, entry: &Entry) -> Result<(), Problem> {
+pub(super) fn exportable(api: &Api, entry: &Entry) -> Result<(), Problem> {
     let statement = &entry.statement;
     if statement.marking == "TLP:RED" || rights::handling(statement) == "PAP:RED" {
         return Err(Problem::handling("TLP:RED and PAP:RED are read on the node and not taken away"));
@@ -127,11 +131,14 @@ fn exportable(api: &Api, entry: &Entry) -> Result<(), Problem> {
 pub(super) async fn exhibit(State(api): State<Api>, who: Who, Query(asked): Query<Asked>) -> Result<Response, Problem> {
     let (timed, _) = read_item(&api, &who, asked.clone()).await?;
     exportable(&api, &timed.entry)?;
+    let names = asked.disclose.iter().flat_map(|names| names.split(',')).filter(|name| !name.is_empty());
+    let names: Vec<String> = names.map(str::to_string).collect();
+    let disclosed = disclosures::chosen(&api, &who, &timed.entry, &names).await?;
     let (origin, index) = asked.place()?;
     let place = format!("{origin} #{index}");
     let made = api.shell.ask(move |node| {
         let id = node.item(&origin, index).map(|(timed, _)| timed.entry.statement_id.to_string());
-        id.zip(node.exhibit(&origin, index))
+        id.zip(node.exhibit(&origin, index, &disclosed))
     });
     let (id, made) = made.await?.ok_or_else(|| Problem::not_found(format!("this node holds no entry {place}")))?;
     let bytes = made.map_err(|error| match error {

@@ -6,6 +6,7 @@ use crate::state::{HeadState, NodeState, Page};
 use hamsaya_agreement::rights::{self, Rights};
 use hamsaya_agreement::{Because, Cite, Commitment, Judgment, Reason, State, Verdict};
 use hamsaya_record::Instant;
+use hamsaya_record::disclosure::{self, Disclosure};
 use hamsaya_record::logs::{Entry, Head, Logged, LoggedAt};
 use hamsaya_record::statement::{FieldValue, Place, Statement, StatementId, hex};
 use serde_json::{Map, Value, json};
@@ -296,6 +297,17 @@ fn place(place: &Place, finest_m: i64) -> Value {
         // A name in a gazetteer is as fine as the place itself.
         "gazetteer_id": place.gazetteer_id.as_ref().filter(|_| is_coarse),
     })
+}
+
+/// A salted field in clear; a place is no finer than `finest_m` metres.
+pub fn disclosed(disclosed: &Disclosure, finest_m: i64) -> Value {
+    match disclosure::place(disclosed.value()) {
+        Some((lat_e7, lon_e7, precision_m)) if disclosed.name() == disclosure::PLACE => {
+            let (s_e7, w_e7, n_e7, e_e7) = (lat_e7, lon_e7, lat_e7, lon_e7);
+            place(&Place { s_e7, w_e7, n_e7, e_e7, precision_m, gazetteer_id: None }, finest_m)
+        }
+        _ => field(disclosed.value()),
+    }
 }
 
 fn field(value: &FieldValue) -> Value {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod bucket;
+mod disclosures;
 mod golden;
 mod http;
 mod in_memory;

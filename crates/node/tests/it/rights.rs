@@ -80,14 +80,14 @@ fn roles_toml_is_the_table() {
 }
 
 /// Makes statements that fit their kinds.
-struct Maker<'t> {
-    town: &'t Town,
-    made: u64,
+pub struct Maker<'t> {
+    pub town: &'t Town,
+    pub made: u64,
 }
 
 impl Maker<'_> {
     /// A statement of this kind by a member's source, with every field that it must have.
-    fn statement(&mut self, kind: &str, member: &str, source: &str) -> Statement {
+    pub fn statement(&mut self, kind: &str, member: &str, source: &str) -> Statement {
         self.made += 1;
         let agreement: &Agreement = &self.town.agreement;
         let known = agreement.kinds().iter().find(|k| k.name == kind).unwrap();
@@ -115,12 +115,12 @@ impl Maker<'_> {
         statement
     }
 
-    fn send(&self, statement: &Statement, keys: &[&SecretKey]) -> Said {
+    pub fn send(&self, statement: &Statement, keys: &[&SecretKey]) -> Said {
         self.town.state_statement(&statement.party, &Envelope::sign(statement.to_payload(), keys))
     }
 
     /// States it by the keys that may, and gives its index.
-    fn logged(&self, statement: &Statement) -> u64 {
+    pub fn logged(&self, statement: &Statement) -> u64 {
         let member = if statement.party.starts_with('P') { MemberRole::Party } else { MemberRole::Guarantor };
         let offices: Vec<&str> = OFFICES.into_iter().chain(["post-07"]).collect();
         let files = self.town.agreement.rights().signers(&statement.kind, member, &offices).unwrap();
@@ -148,11 +148,11 @@ const KINDS: [(&str, Verb, &str); 13] = [
     ("read_log", Verb::Verify, "audit"),
 ];
 
-fn problem(said: &Said) -> String {
+pub fn problem(said: &Said) -> String {
     said.json()["type"].as_str().unwrap_or_default().trim_start_matches("urn:hamsaya:problem:").to_string()
 }
 
-fn item(origin: &str, index: u64) -> String {
+pub fn item(origin: &str, index: u64) -> String {
     format!("/api/entries/item?origin={origin}&index={index}")
 }
 
@@ -488,6 +488,109 @@ fn planted_secrets_leave_through_no_path() {
     assert!(holds(&seen.body, "planted-strict-91cc") && holds(&seen.body, "planted-amber-e04d"));
 }
 
+/// What is said in salted fields: who reads it at which node, and nothing of it anywhere else, whatever is asked.
+#[test]
+fn planted_disclosures_leave_through_no_path() {
+    use hamsaya_node::disclosures::{DISCLOSURES, Disclosures};
+    use hamsaya_record::disclosure::Disclosure;
+    use hamsaya_record::statement::StatementId;
+    let town = Town::start("planted-disclosures");
+    town.set_clock(START);
+    let mut maker = Maker { town: &town, made: 0 };
+    // The entry itself is for everybody, or for few; the third note is given to nobody.
+    let planted = [
+        ("planted-clear-40f1", "closure_notice", "TLP:CLEAR", "PAP:CLEAR", true),
+        ("planted-strict-9b2e", "outage_notice", "TLP:AMBER+STRICT", "PAP:GREEN", true),
+        ("planted-home-c07d", "closure_notice", "TLP:CLEAR", "PAP:CLEAR", false),
+    ];
+    let kept = Disclosures::at(&town.home("P1"));
+    let (mut places, mut lines) = (Vec::new(), Vec::new());
+    for (n, (secret, kind, marking, pap, _)) in planted.iter().enumerate() {
+        let mut statement = maker.statement(kind, "P1", "salted");
+        statement.marking = marking.to_string();
+        statement.fields.insert("pap".into(), FieldValue::Text(pap.to_string()));
+        let note = Disclosure::make([n as u8; 16], "note", &FieldValue::Text(secret.to_string())).unwrap();
+        statement.salted = vec![note.digest()];
+        let id = StatementId::of(&statement.to_payload());
+        kept.keep(&id, &statement, &[note.line().to_string()]).unwrap();
+        places.push(maker.logged(&statement));
+        lines.push((id, note.line().to_string()));
+    }
+    for node in ["P1", "P2", "G1"] {
+        town.holds_as(node, &origin("P1"), *places.last().unwrap());
+    }
+    for ((id, line), (.., given)) in lines.iter().zip(&planted) {
+        let body = json!({"disclosures": [line]}).to_string();
+        let path = format!("/api/disclosures?statement={id}");
+        for (node, by, status) in
+            [("P2", ("P1", "chair"), 200), ("G1", ("P2", "chair"), 403), ("P2", ("P1", "node"), 403)]
+        {
+            if status == 200 && !given {
+                continue;
+            }
+            let said = town.post_as(node, &path, &key(by.0, by.1), body.as_bytes());
+            assert_eq!(said.status, status, "{by:?} at {node}: {}", String::from_utf8_lossy(&said.body));
+            assert!(!holds(&said.body, "planted") && !holds(&said.body, line));
+        }
+    }
+    town.agree(&format!("as_of={START}&known_by={START}"));
+
+    // At which node which office reads which notes.
+    let (clear, strict, home) = (0, 1, 2);
+    let readers: [(&str, Option<(&str, &str)>, &[usize]); 10] = [
+        ("P1", Some(("P1", "chair")), &[clear, strict, home]),
+        ("P1", Some(("P1", "siting")), &[clear, home]),
+        ("P1", Some(("P1", "driver")), &[]),
+        ("P1", Some(("P2", "chair")), &[]),
+        ("P1", None, &[]),
+        ("P2", Some(("P2", "chair")), &[clear, strict]),
+        ("P2", Some(("P2", "analyst")), &[clear]),
+        ("P2", Some(("P1", "chair")), &[]),
+        ("P2", None, &[]),
+        ("G1", Some(("G1", "observer")), &[]),
+    ];
+    let mut looked = 0;
+    for (node, who, reads) in readers {
+        let as_key = who.map(|(member, office)| key(member, office));
+        let of = |n: usize| format!("origin={}&index={}", origin("P1"), places[n]);
+        let mut all = everything(node, &places);
+        all.extend((0..3).map(|n| format!("/api/exhibit?{}&disclose=note", of(n))));
+        all.extend(lines.iter().map(|(id, _)| format!("/api/disclosures?statement={id}")));
+        let mut read = std::collections::BTreeSet::new();
+        for path in all {
+            let said = town.get_as(node, &path, as_key.as_ref(), &[("hamsaya-purpose", "duty")]);
+            looked += 1;
+            for (n, (secret, ..)) in planted.iter().enumerate() {
+                let line = &lines[n].1;
+                if holds(&said.body, secret) || holds(&said.body, line) || holds_encoded(&said.body, secret) {
+                    assert!(reads.contains(&n), "{node} {path} tells {who:?} of {secret} ({})", said.status);
+                    read.insert(n);
+                }
+            }
+        }
+        assert!(read.iter().eq(reads), "{who:?} reads {read:?} at {node}");
+    }
+    println!("{looked} answers looked through");
+    assert!(looked > 300);
+    // On the disk it is where it was kept, and in no log, read log or anything else beside that.
+    let mut files = 0;
+    let mut folders = vec![town.dir.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()) {
+            if entry.path().is_dir() && entry.file_name() != DISCLOSURES {
+                folders.push(entry.path());
+            } else if entry.path().is_file() {
+                let bytes = fs::read(entry.path()).unwrap();
+                files += 1;
+                let found = |(n, secret): (usize, &str)| holds(&bytes, secret) || holds(&bytes, &lines[n].1);
+                let secrets = planted.iter().map(|(secret, ..)| *secret).enumerate();
+                assert!(!secrets.into_iter().any(found), "{}", entry.path().display());
+            }
+        }
+    }
+    assert!(files > 100, "{files}");
+}
+
 fn holds(body: &[u8], secret: &str) -> bool {
     body.windows(secret.len()).any(|window| window == secret.as_bytes())
 }
@@ -526,6 +629,7 @@ fn everything(node: &str, places: &[u64]) -> Vec<String> {
                 let other = if node == "P2" { "P1" } else { "P2" };
                 all.push(format!("{path}?peer={other}"));
             }
+            "/api/disclosures" => all.push(format!("{path}?statement={}", "0".repeat(64))),
             "/api/source" => all.push(format!("{path}?source=p1/planted-1")),
             _ if path.contains("{*tile}") => {
                 let base = path.replace("{log}", &hash).replace("/{*tile}", "");

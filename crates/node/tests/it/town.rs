@@ -286,6 +286,14 @@ impl Town {
         self.read(request.send(body))
     }
 
+    /// Posts JSON as whoever holds a key.
+    pub fn post_as(&self, name: &str, path: &str, key: &SecretKey, body: &[u8]) -> Said {
+        let url = format!("{}{path}", self.urls[name]);
+        let signed = signed::sign(signed::Request::to("POST", &url, ""), key, signed::now_s());
+        let request = self.agent.post(&url).content_type("application/json");
+        self.read(signed.into_iter().fold(request, |request, (name, value)| request.header(name, value)).send(body))
+    }
+
     pub fn delete(&self, name: &str, path: &str, headers: &[(&str, &str)]) -> Said {
         let request = self.agent.delete(format!("{}{path}", self.urls[name]));
         self.read(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).call())
