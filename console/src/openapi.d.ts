@@ -1216,6 +1216,213 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/disclosures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Salted fields of a statement that this node was given, to be handed on
+         * @description For offices of this node's own member that may read the entry; it is written down as a read.
+         */
+        get: {
+            parameters: {
+                query: {
+                    /** @description Id of the statement. */
+                    statement: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As kept. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            /** @description SHA-256, hex */
+                            statement_id: string;
+                            disclosures: string[];
+                            /** @description Names of fields that are read here and not taken away: a place finer than the marking allows. */
+                            stay: string[];
+                        };
+                    };
+                };
+                /** @description A parameter does not read; or, in a signed request, nobody says why it is read (`purpose`). */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `right`: it is not of this node's member, or does not read the column; `marking`; `handling`: it is read here and not taken away. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description No such statement is here. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description What is salted in it was erased (`erased`). */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not now; send it again later. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Give salted fields of a statement, in clear, to this node
+         * @description From an office of a member whose key signed the statement and that may read it. Each line must fit a digest in it, or nothing is kept. The same again changes nothing. The signature of the request covers the statement's id; the lines vouch for themselves.
+         */
+        post: {
+            parameters: {
+                query: {
+                    /** @description Id of the statement. */
+                    statement: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": {
+                        disclosures: string[];
+                    };
+                };
+            };
+            responses: {
+                /** @description They are kept, durably. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            /** @description SHA-256, hex */
+                            statement_id: string;
+                            origin: string;
+                            index: number;
+                            /** @description How many were not kept before. */
+                            new: number;
+                            kept: number;
+                            /** @description Digests of the statement of which this node has no disclosure. */
+                            withheld: number;
+                        };
+                    };
+                };
+                /** @description `bad_disclosure`: a line is none of this statement's; `bad_field`: it is a field that is never salted; or a parameter does not read. What a line says is not repeated. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `right`: its member did not sign the statement, or the role does not read it; `marking`: the marking does not mean it. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description No such statement is here, or none yet: it comes some seconds after it was logged elsewhere. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description What is salted in it was erased (`erased`). */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description More bytes than are read (`too_large`). */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not now; send it again later. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/exhibit": {
         parameters: {
             query?: never;
@@ -1231,6 +1438,8 @@ export interface paths {
                     origin: string;
                     /** @description Place in it. */
                     index: number;
+                    /** @description Salted fields to be shown in clear, with commas between them; for offices of this node's own member. */
+                    disclose?: string;
                 };
                 header?: never;
                 path?: never;
@@ -1285,6 +1494,15 @@ export interface paths {
                 };
                 /** @description It does not fit what is there. */
                 409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description What is salted in it was erased (`erased`); without `disclose` the exhibit is made. */
+                410: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -2248,6 +2466,18 @@ export interface components {
             drill: boolean;
             /** @description The entry's bytes, base64; only of one entry. Null: they are read here and not taken away. */
             leaf?: string | null;
+            /** @description Salted fields in clear, by name; only of one entry, and for offices of the node's own member. A place is no finer than the marking allows. */
+            disclosed?: {
+                [key: string]: unknown;
+            };
+            /** @description Salted digests that are not shown; some may stand for nothing. Only of one entry. */
+            withheld?: number;
+            /** @description Why what is salted is gone for good, and the entry that says so. Only of one entry. */
+            erased?: {
+                ground: string;
+                origin: string;
+                index: number;
+            } | null;
         };
         Page: {
             entries: components["schemas"]["Entry"][];
