@@ -15,17 +15,24 @@ pub struct Complaint {
     what: String,
     place: Option<String>,
     hint: Option<String>,
+    /// With which a node refused.
+    status: Option<u16>,
 }
 
 impl Complaint {
     /// What was found, and what is allowed.
     pub fn new(what: impl fmt::Display) -> Complaint {
-        Complaint { what: what.to_string(), place: None, hint: None }
+        Complaint { what: what.to_string(), place: None, hint: None, status: None }
     }
 
     /// What was found, without place and hint.
     pub fn what(&self) -> &str {
         &self.what
+    }
+
+    /// The HTTP status with which a node refused; `None`: no node did.
+    pub fn status(&self) -> Option<u16> {
+        self.status
     }
 
     /// The file, line, flag or address that it is about.
@@ -48,7 +55,7 @@ impl Complaint {
             Some(reason) => format!("the node refuses ({reason}): {said}"),
             None => format!("the node answers {status}: {said}"),
         };
-        let mut complaint = Complaint::new(what);
+        let mut complaint = Complaint { status: Some(status), ..Complaint::new(what) };
         if let Some(field) = text("field") {
             let found = text("found").map(|f| format!(": found `{f}`")).unwrap_or_default();
             let allowed = text("allowed").map(|a| format!(", allowed is {a}")).unwrap_or_default();

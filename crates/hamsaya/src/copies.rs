@@ -4,6 +4,7 @@ use crate::faults;
 use anyhow::Result;
 use hamsaya_node::api::shapes;
 use hamsaya_node::disclosures::Disclosures;
+use hamsaya_node::erased::{Erased, Erasure};
 use hamsaya_record::Instant;
 use hamsaya_record::bundle;
 use hamsaya_record::checkpoint::Checkpoint;
@@ -91,6 +92,8 @@ impl Copies {
         let disclosed = kept.iter().map(|d| (d.name().to_string(), shapes::disclosed(d, 0)));
         item["disclosed"] = disclosed.collect::<Map<_, _>>().into();
         item["withheld"] = json!(entry.statement.salted.len() - kept.len());
+        let erased = self.erased(entry);
+        item["erased"] = json!(erased.map(|e| json!({"ground": e.ground, "origin": e.origin, "index": e.index})));
         Ok(item)
     }
 
@@ -115,7 +118,17 @@ impl Copies {
         Ok((entry, self.disclosures(entry)?))
     }
 
+    /// Why what is salted in an entry is gone; `None`: it is not.
+    fn erased(&self, entry: &Entry) -> Option<Erasure> {
+        let of_log = self.logs.entries().iter().filter(|e| e.origin == entry.origin).map(|e| &**e);
+        Erased::of(&self.folder.founding, of_log).get(&entry.statement_id.0).cloned()
+    }
+
+    /// What the log says is erased is not shown, though nobody may have started the node since to delete it.
     fn disclosures(&self, entry: &Entry) -> Result<Vec<Disclosure>> {
+        if entry.statement.salted.is_empty() || self.erased(entry).is_some() {
+            return Ok(Vec::new());
+        }
         Ok(Disclosures::at(&self.dir).of(&entry.statement_id, &entry.statement)?)
     }
 
@@ -145,14 +158,19 @@ impl Copies {
         Ok(exhibit::write(&parts, |level, n| copy.hash(level, n))?)
     }
 
-    /// All of it that anybody may see.
-    pub fn bundle(&self) -> Result<Vec<u8>> {
+    /// All of it that anybody may see, with these salted fields of these entries.
+    pub fn bundle(&self, chosen: &BTreeMap<(String, u64), Vec<String>>) -> Result<Vec<u8>> {
+        let lines = chosen.iter().map(|((origin, index), names)| {
+            let (_, kept) = self.disclosed(origin, *index)?;
+            Ok(((origin.clone(), *index), self::chosen(&kept, names)?))
+        });
+        let lines = lines.collect::<Result<BTreeMap<_, _>>>()?;
         let mut logs = BTreeMap::new();
         for copy in &self.folder.logs {
             let Some(head) = &copy.head else { continue };
             logs.insert(head.origin.clone(), copy.leaves(head.size)?);
         }
-        Ok(bundle::write(&self.folder.founding_leaf, &logs, &self.notes(&self.folder.logs))?)
+        Ok(bundle::write(&self.folder.founding_leaf, &logs, &self.notes(&self.folder.logs), &lines)?)
     }
 
     /// Cosigned checkpoints. What was published last may not be logged yet: a copy keeps all its lines in `lock`, the own

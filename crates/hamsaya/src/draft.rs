@@ -8,6 +8,7 @@
 //! The agreement's kinds decide the act and the type of each field. What no rule judges is salted (`--salted note=…`, or
 //! `"salted":{"note":"…"}`): the statement holds its digest, and the words are kept beside the log.
 use crate::complaint::Complaint;
+use crate::scan;
 use anyhow::Result;
 use clap::Args;
 use hamsaya_agreement::{Agreement, Kind};
@@ -35,6 +36,10 @@ pub struct Draft {
     /// So many digests more that stand for nothing, so that their number says less
     #[arg(long, value_name = "N", default_value_t = 0)]
     decoys: usize,
+    /// Why something that was found in free text has to stand there: a telephone number, a number plate, an address of e-mail,
+    /// the number of an identity paper, a title with a name. It is said in the statement, salted, as `unmasked_because`
+    #[arg(long, value_name = "WHY")]
+    unmasked: Option<String>,
     /// When it happened: FROM or FROM..TO
     #[arg(long, value_name = "T..T")]
     occurred: Option<String>,
@@ -122,8 +127,8 @@ impl Draft {
         Ok(statement)
     }
 
-    /// Salts what is to be salted, in a statement that has everything else: its lines, to be kept before it is sent. `random`
-    /// fills a salt.
+    /// Looks through what is said in free text, and salts what is to be salted, in a statement that has everything else: its
+    /// lines, to be kept before it is sent. `random` fills a salt.
     pub fn salt(
         &self,
         document: &Value,
@@ -138,6 +143,24 @@ impl Draft {
         for pair in &self.salted {
             let (name, value) = split(pair, '=', "--salted", "NAME=VALUE")?;
             fields.push((name.to_string(), if name == PLACE { exact(value)? } else { FieldValue::Text(value.into()) }));
+        }
+        let kind = agreement.kinds().iter().find(|kind| kind.name == statement.kind);
+        let is_free = |name: &str| {
+            let typed = kind.and_then(|kind| kind.fields.iter().find(|(field, _)| field == name));
+            typed.is_some_and(|(_, typed)| typed.trim_end_matches('?') == "text")
+        };
+        let clear = statement.fields.iter().filter(|(name, _)| is_free(name));
+        let free = clear.chain(fields.iter().map(|(name, value)| (name, value)));
+        let found: Vec<String> = free.flat_map(|(name, value)| looked_through(name, value)).collect();
+        match self.unmasked.as_deref().or(document["unmasked"].as_str()) {
+            _ if found.is_empty() => {}
+            Some(why) => fields.push(("unmasked_because".into(), FieldValue::Text(why.into()))),
+            None => {
+                return Err(Complaint::new(format!("found {}", found.join(", ")))
+                    .at("free text")
+                    .hint("take it out, or say with --unmasked why it has to stand there")
+                    .into());
+            }
         }
         let mut lines = Vec::new();
         let mut digests = Vec::new();
@@ -180,6 +203,18 @@ impl Draft {
         })?;
         let edtf = given["edtf"].as_str().map(str::to_string);
         Ok(Some(Occurred { from: from.parse()?, to: to.parse()?, precision, edtf }))
+    }
+}
+
+/// What the texts of a value hold that they should not.
+fn looked_through(name: &str, value: &FieldValue) -> Vec<String> {
+    match value {
+        FieldValue::Text(text) => {
+            scan::scan(text).iter().map(|found| format!("{}, `{}`, in {name}", found.sort, found.text)).collect()
+        }
+        FieldValue::List(items) => items.iter().flat_map(|item| looked_through(name, item)).collect(),
+        FieldValue::Map(members) => members.values().flat_map(|member| looked_through(name, member)).collect(),
+        FieldValue::Bool(_) | FieldValue::Int(_) => Vec::new(),
     }
 }
 

@@ -20,6 +20,7 @@ mod folder;
 mod founding;
 mod ged;
 mod report;
+mod scan;
 mod sheet;
 mod verdicts;
 mod words;

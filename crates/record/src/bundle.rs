@@ -6,6 +6,7 @@
 //!   logs/00/checkpoint                   the largest tree that a quorum of witnesses cosigned
 //!   logs/00/hashes                       the hash of every entry under it, one a line
 //!   logs/00/entries/000000000012.dsse.json    an entry that is shown
+//!   logs/00/disclosures/000000000012.txt      salted fields of it that its author chose to show, one a line
 //!   redactions.json                      [{"origin":"p1.example/hamsaya/1","index":1,"field":"*","rule":"marking"},…
 //! ```
 //! The hashes make the root that the witnesses cosigned. So every entry that is shown is the log's own, and every entry
@@ -16,6 +17,7 @@
 //! what both sides signed. It cannot tell whether what is withheld is rightly withheld: it tells which rule was named.
 use crate::archive;
 use crate::checkpoint::Checkpoint;
+use crate::disclosure::{self, Disclosure};
 use crate::envelope::Envelope;
 use crate::exhibit::{Claim, ExhibitError, Step, check_signers, claims, least, read_cosigned};
 use crate::founding::Founding;
@@ -125,6 +127,8 @@ pub struct Shown {
     pub statement: Statement,
     /// Whose keys signed it.
     pub signers: Vec<Signer>,
+    /// Salted fields that are shown in clear.
+    pub disclosed: Vec<Disclosure>,
 }
 
 /// One log of a bundle.
@@ -187,17 +191,32 @@ fn public(leaf: &[u8], founding: &Founding, keyring: &mut Keyring, origin: &str,
     if statement.kind == "key" {
         keyring.follow(&statement, &signers, index).map_err(|_| Rule::Unreadable)?;
     }
-    Ok(Shown { index, statement, signers })
+    Ok(Shown { index, statement, signers, disclosed: Vec::new() })
 }
 
 /// What is withheld of an entry that is shown.
-fn salted<'s>(origin: &'s str, index: u64, statement: &Statement) -> impl Iterator<Item = Redaction> + use<'s> {
-    (0..statement.salted.len()).map(move |n| Redaction {
+fn salted<'s>(origin: &'s str, shown: &'s Shown) -> impl Iterator<Item = Redaction> + use<'s> {
+    let digests: BTreeSet<[u8; 32]> = shown.disclosed.iter().map(Disclosure::digest).collect();
+    let withheld = shown.statement.salted.iter().enumerate().filter(move |(_, digest)| !digests.contains(*digest));
+    withheld.map(|(n, _)| Redaction {
         origin: origin.to_owned(),
-        index,
+        index: shown.index,
         field: format!("fields._sd[{n}]"),
         rule: Rule::Salted,
     })
+}
+
+/// Salted fields that go to everybody: of the statement, and no place finer than everybody may see.
+fn read_disclosed(file: &str, statement: &Statement, bytes: &[u8]) -> Result<Vec<Disclosure>, BundleError> {
+    let disclosed = disclosure::read(statement, bytes)
+        .map_err(|error| fail(file, error, "salted fields of the entry, sorted, none twice"))?;
+    let place = |d: &Disclosure| disclosure::place(d.value()).is_some_and(|(.., metres)| metres < PUBLIC_PRECISION_M);
+    match disclosed.iter().find(|d| place(d)) {
+        None => Ok(disclosed),
+        Some(fine) => {
+            Err(fail(file, format!("`{}`, a place", fine.name()), format!("one of {PUBLIC_PRECISION_M} m or more")))
+        }
+    }
 }
 
 fn numbers<'f>(founding: &'f Founding, origin: &str) -> Result<(&'f Policy, Numbers), String> {
@@ -206,20 +225,25 @@ fn numbers<'f>(founding: &'f Founding, origin: &str) -> Result<(&'f Policy, Numb
     Ok((policy, numbers))
 }
 
+fn disclosures_path(log: usize, index: u64) -> String {
+    format!("logs/{log:02}/disclosures/{index:012}.txt")
+}
+
 fn entry_path(log: usize, index: u64) -> String {
     format!("logs/{log:02}/entries/{index:012}.dsse.json")
 }
 
 /// Makes the bundle of logs, each as far as a quorum cosigned it: the leaves of each origin, and cosigned checkpoints of
-/// any of them in any order.
+/// any of them in any order. `chosen`: disclosures, by log and entry, of entries that the public sees.
 pub fn write(
     founding_leaf: &[u8],
     logs: &BTreeMap<String, Vec<Vec<u8>>>,
     notes: &[Note],
+    chosen: &BTreeMap<(String, u64), Vec<String>>,
 ) -> Result<Vec<u8>, WriteError> {
     let founding = Founding::from_leaf(founding_leaf).map_err(|error| WriteError::Founding(error.to_string()))?;
     let mut files = BTreeMap::from([(FOUNDING.to_owned(), founding_leaf.to_vec())]);
-    let (mut redactions, mut count) = (Vec::new(), 0);
+    let (mut redactions, mut count, mut shown) = (Vec::new(), 0, BTreeSet::new());
     for (origin, leaves) in logs {
         let (policy, numbers) = numbers(&founding, origin).map_err(WriteError::Founding)?;
         let key = founding.log_key(origin).ok_or_else(|| WriteError::Founding("found no log key".to_owned()))?;
@@ -241,8 +265,16 @@ pub fn write(
                 continue;
             }
             match public(leaf, &founding, &mut keyring, origin, index) {
-                Ok(entry) => {
-                    redactions.extend(salted(origin, index, &entry.statement));
+                Ok(mut entry) => {
+                    if let Some(lines) = chosen.get(&(origin.clone(), index)) {
+                        let (file, text) =
+                            (disclosures_path(count, index), disclosure::to_text(lines.iter().map(String::as_str)));
+                        let read = read_disclosed(&file, &entry.statement, text.as_bytes());
+                        entry.disclosed = read.map_err(WriteError::Parts)?;
+                        files.insert(file, text.into_bytes());
+                        shown.insert((origin.clone(), index));
+                    }
+                    redactions.extend(salted(origin, &entry));
                     files.insert(entry_path(count, index), leaf.clone());
                 }
                 Err(rule) => {
@@ -255,6 +287,10 @@ pub fn write(
     }
     if count == 0 {
         return Err(WriteError::NotCosigned);
+    }
+    if let Some((origin, index)) = chosen.keys().find(|place| !shown.contains(*place)) {
+        let found = format!("disclosures of {origin}#{index}, which the public does not see");
+        return Err(WriteError::Parts(fail("disclosures", found, "those of entries that are shown")));
     }
     files.insert(REDACTIONS.to_owned(), list(&redactions));
     let bytes =
@@ -303,7 +339,7 @@ pub fn verify(bytes: &[u8]) -> Result<BundleReport, BundleError> {
             return Err(fail(&name, &log.origin, "logs sorted by origin, none twice"));
         }
         expected.extend(withheld.into_iter().map(|index| (log.origin.clone(), index, "*".to_owned())));
-        let shown = log.shown.iter().flat_map(|shown| salted(&log.origin, shown.index, &shown.statement));
+        let shown = log.shown.iter().flat_map(|shown| salted(&log.origin, shown));
         expected.extend(shown.map(|r| (r.origin, r.index, r.field)));
         logs.push(log);
     }
@@ -369,9 +405,13 @@ fn read_log(
                 if leaf_hash(&leaf) != *hash {
                     return Err(fail(&name, "other bytes", "the entry of this hash"));
                 }
-                let entry = public(&leaf, founding, &mut keyring, origin, index).map_err(|rule| {
+                let mut entry = public(&leaf, founding, &mut keyring, origin, index).map_err(|rule| {
                     fail(&name, format!("an entry that is withheld under {}", rule.name()), "public entries")
                 })?;
+                let name = disclosures_path(count, index);
+                if let Some(bytes) = files.remove(&name) {
+                    entry.disclosed = read_disclosed(&name, &entry.statement, &bytes)?;
+                }
                 shown.push(entry);
             }
         }

@@ -26,6 +26,7 @@ use hamsaya_record::store::Store as _;
 use hamsaya_record::verify;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -96,6 +97,9 @@ enum Verb {
         node: String,
         #[command(flatten)]
         office: As,
+        /// A salted field of an entry that everybody is to see in clear, from the folder where it is kept, e.g. P1#12:note; give it again for more
+        #[arg(long, value_name = "ENTRY:NAME")]
+        disclose: Vec<String>,
         /// File to write
         #[arg(long, short, default_value = "bundle.zip")]
         output: PathBuf,
@@ -188,8 +192,8 @@ impl Record {
                 let bytes = Copies::open(dir)?.equivocation([note(first)?, note(second)?])?;
                 exported(output, &bytes, "two heads of one log", out)?;
             }
-            Verb::Bundle { node, office, output } => {
-                let bytes = Source::of(node, office)?.bundle()?;
+            Verb::Bundle { node, office, disclose, output } => {
+                let bytes = Source::of(node, office)?.bundle(disclose)?;
                 fs::write(output, &bytes).with_context(|| format!("{} cannot be written", output.display()))?;
                 writeln!(out, "{}  {} bytes", output.display(), bytes.len())?;
                 writeln!(out, "hint: `hamsaya verify {}` needs no network and no node", output.display())?;
@@ -305,9 +309,19 @@ impl Append {
             let said = Statement::parse(&envelope.payload)?;
             Disclosures::at(&self.dir).keep(&envelope.statement_id(), &said, &lines)?;
         }
-        let receipt = node.post_statement(&leaf)?;
+        let receipt = node.post_statement(&leaf);
+        // What was refused is in no log, and nobody will ever be shown its words.
+        if receipt.as_ref().is_err_and(is_refused) && !lines.is_empty() {
+            Disclosures::at(&self.dir).erase(&Envelope::parse_leaf(&leaf)?.statement_id())?;
+        }
+        let receipt = receipt?;
         Ok(writeln!(out, "{} #{}  statement {}", receipt.origin, receipt.index, receipt.statement_id)?)
     }
+}
+
+/// Whether a node said no, and not that it could not answer.
+fn is_refused(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<Complaint>().and_then(Complaint::status).is_some_and(|status| (400..500).contains(&status))
 }
 
 fn exported(path: &Path, bytes: &[u8], what: &str, out: &mut dyn Write) -> Result<()> {
@@ -369,10 +383,24 @@ impl Source {
         }
     }
 
-    fn bundle(&self) -> Result<Vec<u8>> {
+    fn bundle(&self, disclose: &[String]) -> Result<Vec<u8>> {
         match self {
-            Source::Node(node) => node.bytes("/api/bundle"),
-            Source::Folder(copies) => copies.bundle(),
+            Source::Node(node) if disclose.is_empty() => node.bytes("/api/bundle"),
+            Source::Node(node) => Err(Complaint::new("a node publishes no salted fields by itself")
+                .at(node.url())
+                .hint("give the folder of their author's node")
+                .into()),
+            Source::Folder(copies) => {
+                let mut chosen: BTreeMap<(String, u64), Vec<String>> = BTreeMap::new();
+                for pair in disclose {
+                    let (entry, name) = pair.rsplit_once(':').ok_or_else(|| {
+                        Complaint::new(format!("`{pair}` is not ENTRY:NAME, e.g. P1#12:note")).at("--disclose")
+                    })?;
+                    let (log, index) = split_entry(entry)?;
+                    chosen.entry((copies.origin_of(log)?, index)).or_default().push(name.to_string());
+                }
+                copies.bundle(&chosen)
+            }
         }
     }
 }

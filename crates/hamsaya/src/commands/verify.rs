@@ -144,7 +144,7 @@ fn public_bundle(bytes: &[u8], out: &mut dyn Write) -> Result<Outcome> {
             format!("{} withheld", log.size - 1 - shown),
             format!("cosigned by {}", log.cosigned_by.join(", ")),
         ]);
-        for Shown { index, statement, signers } in log.shown.iter().take(SHOWN_MAX) {
+        for Shown { index, statement, signers, disclosed } in log.shown.iter().take(SHOWN_MAX) {
             let by: Vec<&str> = signers.iter().map(|s| s.keyid.as_str()).collect();
             let (act, kind, at) = (statement.act.name(), &statement.kind, statement.stated_at);
             words.push_str(&format!(
@@ -152,6 +152,10 @@ fn public_bundle(bytes: &[u8], out: &mut dyn Write) -> Result<Outcome> {
                 log.origin,
                 by.join(", ")
             ));
+            for disclosed in disclosed {
+                let (name, value) = (disclosed.name(), disclosed.value_text());
+                words.push_str(&format!("disclosed  {}#{index}  {name}: {value}\n", log.origin));
+            }
         }
         if log.shown.len() > SHOWN_MAX {
             words.push_str(&format!("shown      {} and {} more\n", log.origin, log.shown.len() - SHOWN_MAX));

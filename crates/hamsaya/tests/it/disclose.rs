@@ -100,7 +100,22 @@ fn what_is_said_now_is_shown_later_to_whom_its_author_chooses() {
     let dry = [&kinds[..], &["--field", "sensor=T4", "--salted", "note=a", "--dry-run"]].concat();
     assert_eq!(ran(&dry).out.lines().count(), 2, "the envelope, and the disclosure");
     let files = || fs::read_dir(p1.join("disclosures")).expect("a folder").count();
+    // Free text is looked through before it is signed; who writes a number into it says why.
+    let number =
+        [&kinds[..], &["--field", "sensor=T4", "--salted", "note=ask Haji Karim, 0700 123 456", "--dry-run"]].concat();
+    refused(&number, "a telephone number, `0700 123 456`, in note");
+    refused(&[&kinds[..], &["--field", "sensor=T4 or ۰۷۰۰۱۲۳۴۵۶"]].concat(), "in sensor");
+    let said = ran(&[&number[..], &["--unmasked", "the caller asks to be called back"]].concat());
+    assert_eq!(said.out.lines().count(), 3, "{}", said.out);
+    // What the node refuses leaves no words behind.
+    let late = [&kinds[..], &["--field", "sensor=", "--salted", "note=a"]].concat();
+    refused(&late, "bad_field");
     assert_eq!(files(), 1);
+    refused(
+        &[&kinds[..], &["--field", "sensor=T4", "--salted", "note=a", "--node", "http://127.0.0.1:9"]].concat(),
+        "no node answers",
+    );
+    refused(&["record", "bundle", dir, "--disclose", &format!("{entry}:note")], "which the public does not see");
 
     // Gone for good.
     play(erase.trim(), &id, &entry);
@@ -111,4 +126,9 @@ fn what_is_said_now_is_shown_later_to_whom_its_author_chooses() {
     let gone = town.item("p2", &entry).expect("an entry");
     assert_eq!((&gone["disclosed"], &gone["erased"]["ground"]), (&json!({}), &json!("rights")));
     refused(&["record", "disclose", dir, &id, "--to", "P2"], "nothing is kept here");
+    // Nor from a folder that nobody has started since, with words from an old disk.
+    fs::write(p1.join(format!("disclosures/{id}.txt")), &kept).expect("a file");
+    let offline = ran(&["record", "show", dir, &entry]);
+    assert!(!offline.out.contains("mill") && offline.out.contains("\"ground\": \"rights\""), "{}", offline.out);
+    refused(&["record", "exhibit", dir, &entry, "--disclose", "note"], "no disclosure of `note` is kept here");
 }

@@ -156,7 +156,9 @@ pub(super) async fn exhibit(State(api): State<Api>, who: Who, Query(asked): Quer
 pub(super) async fn bundle(State(api): State<Api>) -> Result<Response, Problem> {
     let leaves = api.shell.ask(|node| node.leaves()).await?.map_err(|error| Problem::internal(error.to_string()))?;
     // Every signature in it is checked, which the node's own thread should not wait for.
-    let made = tokio::task::spawn_blocking(move || bundle::write(&leaves.founding_leaf, &leaves.logs, &leaves.notes));
+    let made = tokio::task::spawn_blocking(move || {
+        bundle::write(&leaves.founding_leaf, &leaves.logs, &leaves.notes, &BTreeMap::new())
+    });
     let bytes = made.await.map_err(|error| Problem::internal(error.to_string()))?.map_err(|error| match error {
         bundle::WriteError::NotCosigned => {
             Problem::conflict("not_cosigned", "Too few witnesses have cosigned any log yet", error.to_string())

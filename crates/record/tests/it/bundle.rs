@@ -2,12 +2,24 @@
 use crate::keys::{self, CHAIR};
 use crate::world::{P1, START, Writer};
 use hamsaya_record::bundle::{self, Rule};
+use hamsaya_record::disclosure::{self, Disclosure};
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::instant::Instant;
 use hamsaya_record::note::Note;
 use hamsaya_record::statement::{Act, FieldValue, Place, Statement};
 use hamsaya_record::store::Memory;
 use std::collections::BTreeMap;
+
+fn note() -> Disclosure {
+    let seen = FieldValue::Text("seen from the tower".to_owned());
+    Disclosure::make(*b"saltsaltsaltsalt", "note", &seen).expect("it fits")
+}
+
+fn exact() -> Disclosure {
+    let place = [("lat_e7", 341_234_567), ("lon_e7", 710_987_654), ("precision_m", 10)];
+    let place = place.map(|(name, number)| (name.to_owned(), FieldValue::Int(number)));
+    Disclosure::make(*b"pepperpepperpepp", disclosure::PLACE, &FieldValue::Map(place.into())).expect("it fits")
+}
 
 struct Case {
     writer: Writer<Memory>,
@@ -33,7 +45,7 @@ fn case() -> Case {
     say(&|s| s.marking = "TLP:AMBER".to_owned());
     say(&at(4_999));
     say(&at(5_000));
-    say(&|s| s.salted = vec![[0; 32], [0x80; 32]]);
+    say(&|s| s.salted = disclosure::sorted([note().digest(), exact().digest()]));
     say(&|s| {
         s.fields.insert("pap".to_owned(), FieldValue::Text("PAP:AMBER".to_owned()));
     });
@@ -45,9 +57,15 @@ fn case() -> Case {
 
 impl Case {
     fn write(&self, notes: &[Note]) -> Result<Vec<u8>, bundle::WriteError> {
+        self.write_with(notes, &[])
+    }
+
+    fn write_with(&self, notes: &[Note], chosen: &[(u64, &[&Disclosure])]) -> Result<Vec<u8>, bundle::WriteError> {
         let tiles = self.writer.log.tiles();
         let leaves = tiles.entries(0, tiles.size()).expect("they are there");
-        bundle::write(&self.writer.world.founding_leaf, &BTreeMap::from([(P1.to_owned(), leaves)]), notes)
+        let lines = |all: &[&Disclosure]| all.iter().map(|d| d.line().to_owned()).collect();
+        let chosen = chosen.iter().map(|(index, all)| ((P1.to_owned(), *index), lines(all))).collect();
+        bundle::write(&self.writer.world.founding_leaf, &BTreeMap::from([(P1.to_owned(), leaves)]), notes, &chosen)
     }
 }
 
@@ -79,6 +97,30 @@ fn shows_what_is_public_and_says_what_is_not() {
     let amber = case.writer.log.tiles().entry(2).unwrap().unwrap();
     let part = &amber[amber.len() - 60..];
     assert!(!bytes.windows(part.len()).any(|window| window == part));
+}
+
+/// Salted fields that their author chose: of entries that are shown, and no finer than everybody may see.
+#[test]
+fn chosen_disclosures_are_shown_and_the_rest_is_listed() {
+    let case = case();
+    let (note, exact) = (note(), exact());
+    let bytes = case.write_with(&case.notes, &[(5, &[&note])]).unwrap();
+    let report = bundle::verify(&bytes).unwrap();
+    let shown = report.logs[0].shown.iter().find(|s| s.index == 5).unwrap();
+    assert_eq!(shown.disclosed, std::slice::from_ref(&note));
+    let salted: Vec<_> = report.redactions.iter().filter(|r| r.rule == Rule::Salted).collect();
+    let at = shown.statement.salted.iter().position(|digest| *digest == exact.digest()).unwrap();
+    assert_eq!(salted.iter().map(|r| r.field.clone()).collect::<Vec<_>>(), [format!("fields._sd[{at}]")]);
+    assert!(!bytes.windows(exact.line().len()).any(|window| window == exact.line().as_bytes()));
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 0x01;
+        assert!(bundle::verify(&changed).is_err(), "byte {at} of {}", bytes.len());
+    }
+    for chosen in [(5, &[&exact][..]), (4, &[&note]), (2, &[&note]), (7, &[&note]), (99, &[&note])] {
+        let refused = case.write_with(&case.notes, &[chosen]);
+        assert!(matches!(refused, Err(bundle::WriteError::Parts(_))), "{}: {refused:?}", chosen.0);
+    }
 }
 
 /// Who keeps a log can write anything into it. It counts for nothing, and it must not keep others from publishing the rest.
