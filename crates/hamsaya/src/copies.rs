@@ -24,7 +24,9 @@ use std::path::{Path, PathBuf};
 /// The lines of the fields with these names; all of them, if none is named.
 pub fn chosen(kept: &[Disclosure], names: &[String]) -> Result<Vec<String>> {
     if let Some(name) = names.iter().find(|name| !kept.iter().any(|d| d.name() == name.as_str())) {
-        let found: Vec<&str> = kept.iter().map(Disclosure::name).collect();
+        // Lines are sorted by their salts; people read names.
+        let mut found: Vec<&str> = kept.iter().map(Disclosure::name).collect();
+        found.sort_unstable();
         let found = if found.is_empty() { "none".to_string() } else { found.join(" ") };
         return Err(Complaint::new(format!("no disclosure of `{name}` is kept here, found are {found}"))
             .hint("disclosures lie where the statement was made, and where its author handed them over")

@@ -70,7 +70,8 @@ impl Disclose {
                 .hint("disclosures lie where the statement was made; what was erased is nowhere")
                 .into());
         }
-        let names: Vec<&str> = disclosed.iter().map(Disclosure::name).collect();
+        let mut names: Vec<&str> = disclosed.iter().map(Disclosure::name).collect();
+        names.sort_unstable();
         let names = names.join(" ");
         let url = match given.nodes.get(&self.to) {
             Some(url) => url.clone(),
