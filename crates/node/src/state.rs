@@ -204,6 +204,16 @@ impl<S: Store> Node<S> {
         self.erased(&entry.origin)?.get(&entry.statement_id.0).cloned()
     }
 
+    /// Statements whose salted fields are gone, as the log says that has them.
+    pub(crate) fn erased_statements(&self) -> Vec<StatementId> {
+        let held = self.all_held();
+        let of_log = |held: &Held| -> Vec<StatementId> {
+            let whats = held.erased().whats().map(|what| StatementId(*what));
+            whats.filter(|id| held.acceptance.index_of(id).is_some()).collect()
+        };
+        held.into_values().flat_map(of_log).collect()
+    }
+
     fn leaf(&self, origin: &str, index: u64) -> Option<Vec<u8>> {
         self.tiles(origin)?.entry(index).ok()?
     }

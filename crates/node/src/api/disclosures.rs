@@ -23,6 +23,7 @@ use hamsaya_record::logs::Entry;
 use hamsaya_record::statement::{ITEMS_MAX, StatementId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 /// All lines that a statement can have, and what is around them.
@@ -204,35 +205,26 @@ fn may_leave(api: &Api, entry: &Entry, disclosed: &Disclosure) -> Result<(), Pro
 fn problem(error: KeepError) -> Problem {
     match error {
         KeepError::Unfit(error) => Problem::bad_disclosure(error.to_string()),
+        KeepError::Io(error) if error.kind() == ErrorKind::StorageFull => Problem::paused(error.to_string()),
         error => Problem::internal(error.to_string()),
     }
 }
 
-/// Destroys what logs say is erased: when the node starts, and whenever a log grows.
+/// Destroys what logs say is erased: when the node starts, and whenever a log says so of more.
 pub(super) async fn sweep(api: Api) {
     let (mut hints, mut stopping) = (api.shell.hints(), api.shell.stopping());
     if let Err(error) = api.disclosures.clear_halves() {
         failed(&api, error.to_string()).await;
     }
+    let mut swept = 0;
     loop {
-        let kept = match api.disclosures.statements() {
-            Ok(kept) => kept,
-            Err(error) => {
-                failed(&api, error.to_string()).await;
-                Vec::new()
-            }
-        };
-        if !kept.is_empty() {
-            let gone = api.shell.ask(move |node| {
-                let is_gone =
-                    |id: &StatementId| node.entry_of(id).is_some_and(|entry| node.erasure_of(&entry).is_some());
-                kept.into_iter().filter(is_gone).collect::<Vec<_>>()
-            });
-            for id in gone.await.unwrap_or_default() {
+        let gone = api.shell.ask(|node| node.erased_statements()).await.unwrap_or_default();
+        // What was erased stays so: as many as before are the same ones.
+        if gone.len() > swept {
+            match gone.iter().try_for_each(|id| api.disclosures.erase(id).map(drop)) {
+                Ok(()) => swept = gone.len(),
                 // It is not shown any more in any case, and tried again.
-                if let Err(error) = api.disclosures.erase(&id) {
-                    failed(&api, error.to_string()).await;
-                }
+                Err(error) => failed(&api, error.to_string()).await,
             }
         }
         let goes_on = tokio::select! {

@@ -79,7 +79,6 @@ fn what_is_given_to_one_is_read_there_and_by_its_own_alone() {
     town.set_clock(START);
     let Sealed { id, index, statement, note, exact, judged } = sealed(&mut Maker { town: &town, made: 0 });
     town.holds(&origin("P1"), index, START);
-    let digest = town.agree(&format!("as_of={START}"));
     let hidden = |item: &Value| item["disclosed"] == json!({}) && item["withheld"] == 4;
 
     // The author's own offices see what was kept, a place no finer than the marking allows; nobody else does, there or elsewhere.
@@ -119,6 +118,30 @@ fn what_is_given_to_one_is_read_there_and_by_its_own_alone() {
     }
     assert!(!town.home("P2").join(DISCLOSURES).exists(), "nothing was kept");
 
+    // What is red is there for nobody whom it does not name, whatever is asked of it.
+    let red = {
+        let mut maker = Maker { town: &town, made: 40 };
+        let mut statement = maker.statement("outage_notice", "P1", "red");
+        statement.marking = "TLP:RED".into();
+        statement.fields.insert("readers".into(), FieldValue::List(vec![text("sector_liaison")]));
+        statement.salted = vec![note.digest()];
+        let at = maker.logged(&statement);
+        town.holds_as("P2", &origin("P1"), at);
+        StatementId::of(&statement.to_payload())
+    };
+    for (office, status) in [("chair", 404), ("liaison", 200)] {
+        let said = give(&town, "P2", ("P1", office), &red, &[note.line()]);
+        let nothing = give(&town, "P2", ("P1", office), &StatementId([7; 32]), &[note.line()]);
+        assert_eq!(said.status, status, "{office}: {}", String::from_utf8_lossy(&said.body));
+        let lines = town.get_as("P2", &format!("/api/disclosures?statement={red}"), Some(&key("P2", office)), &DUTY);
+        assert_eq!(lines.status, if status == 404 { 404 } else { 403 }, "read here, and not taken away");
+        if status == 404 {
+            let body = String::from_utf8_lossy(&said.body).replace(&red.to_string(), &StatementId([7; 32]).to_string());
+            assert_eq!(body, String::from_utf8_lossy(&nothing.body));
+        }
+    }
+
+    let digest = town.agree(&format!("as_of={START}"));
     // P2 is given the note. The same again changes nothing; two values under one name are believed by nobody.
     for new in [1, 0] {
         let said = give(&town, "P2", ("P1", "liaison"), &id, &[note.line()]);
