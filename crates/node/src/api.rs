@@ -14,6 +14,7 @@ mod console;
 mod disclosures;
 
 mod events;
+mod files;
 mod judgments;
 mod openapi;
 mod problem;
@@ -26,6 +27,7 @@ mod who;
 pub use console::typeface;
 
 use crate::disclosures::Disclosures;
+use crate::files::Files;
 use crate::folder::Folder;
 use crate::readers::Sessions;
 use crate::reads::Reads;
@@ -35,7 +37,7 @@ use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::Response;
-use axum::routing::{MethodRouter, delete, get, post};
+use axum::routing::{MethodRouter, delete, get, patch, post};
 use hamsaya_agreement::Agreement;
 use hamsaya_record::founding::Founding;
 use std::net::SocketAddr;
@@ -54,6 +56,7 @@ pub(crate) struct Api {
     founding: Arc<Founding>,
     sessions: Arc<Sessions>,
     disclosures: Arc<Disclosures>,
+    files: Arc<Files>,
     reads: Arc<Mutex<Reads>>,
     /// Hashing a password takes 19 MiB: so many at once.
     hashing: Arc<tokio::sync::Semaphore>,
@@ -89,6 +92,10 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
         ("GET", "/api/entries/item", get(record::item)),
         ("GET", "/api/disclosures", get(disclosures::lines)),
         ("POST", "/api/disclosures", post(disclosures::disclose)),
+        ("GET", "/api/files", get(files::list)),
+        ("GET", "/api/files/{sha256}", get(files::read)),
+        ("GET", "/api/files/{sha256}/upload", get(files::stands)),
+        ("PATCH", "/api/files/{sha256}/upload", patch(files::send)),
         ("GET", "/api/exhibit", get(record::exhibit)),
         ("GET", "/api/bundle", get(record::bundle)),
         ("GET", "/api/source", get(record::source)),
@@ -122,12 +129,14 @@ pub(crate) fn router(
 ) -> Router {
     let authorities = authorities(address, &folder);
     let disclosures = Disclosures::at(&folder.dir);
+    let files = Files::of(&folder.dir, folder.config.files.keep_free_mib << 20);
     let api = Api {
         shell,
         folder: Arc::new(folder),
         founding,
         sessions: Arc::default(),
         disclosures: Arc::new(disclosures),
+        files: Arc::new(files),
         reads: Arc::new(Mutex::new(reads)),
         hashing: Arc::new(tokio::sync::Semaphore::new(HASHING_MAX)),
         authorities,
@@ -135,6 +144,7 @@ pub(crate) fn router(
     };
     tokio::spawn(session::state_days(api.clone()));
     tokio::spawn(disclosures::sweep(api.clone()));
+    tokio::spawn(files::erase(api.clone()));
     let router = routes().into_iter().fold(Router::new(), |router, (_, path, handler)| router.route(path, handler));
     router.fallback(console::page).layer(from_fn(guard)).with_state(api)
 }

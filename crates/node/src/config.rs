@@ -47,6 +47,9 @@ pub struct Config {
     pub pacing: Pacing,
     /// Where its logs lie, if not in its folder.
     pub store: Option<Settings>,
+    /// Files beside the log.
+    #[serde(default)]
+    pub files: Files,
     /// How it shows itself, and whom it believes.
     pub tls: Option<tls::Settings>,
     /// The other nodes.
@@ -69,6 +72,20 @@ pub struct Peer {
     pub url: String,
     /// Its certificate, in PEM: then it is believed and nobody else is.
     pub certificate: Option<String>,
+}
+
+/// Files beside the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Files {
+    /// An arriving file leaves so much of the disk free, for the log.
+    pub keep_free_mib: u64,
+}
+
+impl Default for Files {
+    fn default() -> Files {
+        Files { keep_free_mib: 256 }
+    }
 }
 
 /// How fast a node goes. None of this changes what is logged or judged, only when.

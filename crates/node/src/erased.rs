@@ -74,6 +74,11 @@ impl<S: Store> Node<S> {
     pub fn erased(&self, origin: &str) -> Option<&Erased> {
         Some(self.all_held().get(origin)?.erased())
     }
+
+    /// All that the keeper of the own log erased.
+    pub(crate) fn erased_files(&self) -> Vec<[u8; 32]> {
+        self.own.iter().flat_map(|own| own.held.erased().whats()).copied().collect()
+    }
 }
 
 #[cfg(test)]

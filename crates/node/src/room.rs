@@ -46,6 +46,11 @@ impl<S: Store> Node<S> {
         self.full = Some(Full { why, until_ms: self.at.elapsed_ms + AGAIN_MS });
     }
 
+    /// Why it waits for room, if it does.
+    pub(crate) fn lacks_room(&self) -> Option<String> {
+        self.full.as_ref().map(|full| full.why.clone())
+    }
+
     /// Whether it still waits for room. When it has waited long enough it goes on as if there were some.
     pub(crate) fn waits_for_room(&mut self) -> bool {
         let Some(full) = self.full.take_if(|full| full.until_ms <= self.at.elapsed_ms) else {

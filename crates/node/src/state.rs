@@ -59,6 +59,13 @@ pub(crate) struct Timed {
     pub(crate) logged: Logged,
 }
 
+/// An entry with files, and why each is gone, if it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) erasures: Vec<Option<Erasure>>,
+}
+
 /// A page of entries.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
@@ -212,6 +219,31 @@ impl<S: Store> Node<S> {
             whats.filter(|id| held.acceptance.index_of(id).is_some()).collect()
         };
         held.into_values().flat_map(of_log).collect()
+    }
+
+    /// Entries of the own log that name a file, and why it is gone, if it is. Files are on their owner's node alone.
+    pub(crate) fn naming(&self, sha256: &[u8; 32]) -> (Vec<Arc<Entry>>, Option<Erasure>) {
+        let held = self.own.as_ref().map(|own| &own.held);
+        let entries = held.into_iter().flat_map(|held| held.naming(sha256)).cloned().collect();
+        (entries, held.and_then(|held| held.erased().get(sha256)).cloned())
+    }
+
+    /// Files that the own log names and that `may_read` lets through, by entry from an index on, and the index of the next.
+    pub(crate) fn named_files(
+        &self,
+        from: u64,
+        limit: usize,
+        may_read: impl Fn(&Statement) -> bool,
+    ) -> (Vec<Named>, Option<u64>) {
+        let Some(held) = self.own.as_ref().map(|own| &own.held) else { return (Vec::new(), None) };
+        let naming = held.entries().iter().filter(|e| e.index >= from && !e.statement.files.is_empty());
+        let mut readable = naming.filter(|e| may_read(&e.statement));
+        let named = |entry: &Arc<Entry>| Named {
+            erasures: entry.statement.files.iter().map(|f| held.erased().get(&f.sha256).cloned()).collect(),
+            entry: entry.clone(),
+        };
+        let page = readable.by_ref().take(limit).map(named).collect();
+        (page, readable.next().map(|entry| entry.index))
     }
 
     fn leaf(&self, origin: &str, index: u64) -> Option<Vec<u8>> {

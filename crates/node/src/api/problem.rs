@@ -146,6 +146,43 @@ impl Problem {
         Problem { allowed: allowed.to_string(), ..problem }
     }
 
+    /// A file that a statement names, whose bytes did not come yet.
+    pub(crate) fn not_held(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::NOT_FOUND, "not_held", "It is named, and its bytes did not come yet", detail)
+            .hint("whoever stated it sends them with `hamsaya record send`")
+    }
+
+    /// More bytes than a file may have.
+    pub(crate) fn file_too_large(found: impl ToString, allowed: u64) -> Problem {
+        let (found, allowed) = (found.to_string(), allowed.to_string());
+        let detail = format!("found {found} bytes, allowed are {allowed}");
+        let title = "More bytes than were named, or than a file may have";
+        let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "file_too_large", title, detail);
+        Problem { found, allowed, ..problem }
+    }
+
+    /// A whole file whose bytes are others than were named.
+    pub(crate) fn wrong_digest(found: &str, allowed: &str) -> Problem {
+        let detail = format!("found bytes with SHA-256 {found}, allowed are those with {allowed}; they were deleted");
+        let title = "The bytes are not those that were named";
+        let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "wrong_digest", title, detail);
+        Problem { found: found.to_string(), allowed: allowed.to_string(), ..problem }
+    }
+
+    /// Bytes that do not go on where the others end.
+    pub(crate) fn upload_offset(found: u64, allowed: u64) -> Problem {
+        let detail = format!("found bytes from {found} on, allowed are those from {allowed} on");
+        let problem = Problem::conflict("upload_offset", "The bytes do not go on where those here end", detail);
+        Problem { field: "upload-offset".into(), found: found.to_string(), allowed: allowed.to_string(), ..problem }
+            .hint("ask with GET how many bytes are here, and go on from there")
+    }
+
+    /// There is no room for a file.
+    pub(crate) fn no_room(detail: impl Into<String>) -> Problem {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_room", "There is no room for more", detail)
+            .hint("what came is kept; make room, then send the rest")
+    }
+
     pub(crate) fn internal(detail: impl Into<String>) -> Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The node could not do this", detail)
     }

@@ -8,7 +8,7 @@ use hamsaya_agreement::{Because, Cite, Commitment, Judgment, Reason, State, Verd
 use hamsaya_record::Instant;
 use hamsaya_record::disclosure::{self, Disclosure};
 use hamsaya_record::logs::{Entry, Head, Logged, LoggedAt};
-use hamsaya_record::statement::{FieldValue, Place, Statement, StatementId, hex};
+use hamsaya_record::statement::{FieldValue, FileRef, Place, Statement, hex};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -247,14 +247,7 @@ pub fn entry(e: &Entry, logged: Logged, finest_m: i64) -> Value {
     let signers: Vec<Value> =
         e.signers.iter().map(|s| json!({"keyid": s.keyid, "node": s.node, "role": s.role})).collect();
     let refs: Vec<Value> = s.refs.iter().map(|r| json!({"rel": r.rel.name(), "id": r.id.to_string()})).collect();
-    let files: Vec<Value> = s
-        .files
-        .iter()
-        .map(|f| {
-            json!({"name": f.name, "bytes": f.bytes, "media_type": f.media_type, "sha256": StatementId(f.sha256).to_string(),
-                "capture": f.capture, "captured_at": instant(f.captured_at), "tool": f.tool, "working_copy": f.working_copy})
-        })
-        .collect();
+    let files: Vec<Value> = s.files.iter().map(file).collect();
     json!({
         "origin": &*e.origin,
         "index": e.index,
@@ -282,6 +275,12 @@ pub fn entry(e: &Entry, logged: Logged, finest_m: i64) -> Value {
         "signers": signers,
         "drill": s.drill,
     })
+}
+
+/// A file, as its statement tells of it.
+pub(super) fn file(f: &FileRef) -> Value {
+    json!({"name": f.name, "bytes": f.bytes, "media_type": f.media_type, "sha256": hex(&f.sha256), "capture": f.capture,
+        "captured_at": instant(f.captured_at), "tool": f.tool, "working_copy": f.working_copy})
 }
 
 fn place(place: &Place, finest_m: i64) -> Value {

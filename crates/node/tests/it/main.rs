@@ -4,6 +4,7 @@
 
 mod bucket;
 mod disclosures;
+mod files;
 mod golden;
 mod http;
 mod in_memory;

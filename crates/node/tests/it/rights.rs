@@ -284,7 +284,7 @@ fn every_role_states_and_reads_what_the_table_says_and_nothing_else() {
 }
 
 /// Who asks, and which of the markings mean it, of P1's statements: CLEAR, GREEN, AMBER, AMBER+STRICT.
-const CIRCLES: [(&str, &str, [bool; 4]); 8] = [
+pub const CIRCLES: [(&str, &str, [bool; 4]); 8] = [
     ("P1", "liaison", [true, true, true, true]),
     ("P2", "liaison", [true, true, true, false]),
     ("P1", "chair", [true, true, true, true]),
@@ -405,12 +405,16 @@ fn planted_secrets_leave_through_no_path() {
         }
         let mut outage = maker.statement("outage_notice", "P1", "planted");
         outage.fields.insert("sensor".into(), FieldValue::Text(secret.into()));
+        // A file of its own, whose handle and bytes tell it, too.
+        let bytes = format!("photograph {secret}");
+        outage.files = vec![crate::files::named(&format!("{secret}.jpg"), bytes.as_bytes())];
         for mut statement in [lodged, outage] {
             statement.marking = marking.into();
             statement.to = vec!["P2".into()];
             statement.fields.insert("pap".into(), FieldValue::Text(pap.into()));
             places.push(maker.logged(&statement));
         }
+        assert_eq!(crate::files::sent(&town, &key("P1", "liaison"), bytes.as_bytes()).status, 201, "{secret}");
     }
     // A statement that is refused carries one, too.
     let mut refused = maker.statement("outage_notice", "P1", "planted");
@@ -472,6 +476,9 @@ fn planted_secrets_leave_through_no_path() {
             200
         };
         assert_eq!(said.status, expected, "{secret}");
+        let file = crate::files::path(format!("photograph {secret}").as_bytes());
+        let said = town.get_as("P1", &file, Some(&chair), &[("hamsaya-purpose", "duty")]);
+        assert_eq!((said.status, holds(&said.body, secret)), (expected, expected == 200), "{secret}");
     }
     for (who, hidden) in strangers {
         let as_key = who.map(|(member, office)| key(member, office));
@@ -616,6 +623,11 @@ fn everything(node: &str, places: &[u64]) -> Vec<String> {
         let of = format!("origin={}", origin("P1"));
         match path {
             "/api/entries" => all.extend([path.to_string() + "?limit=1000", format!("{path}?{of}&limit=1000")]),
+            "/api/files" => all.extend([path.to_string(), format!("{path}?limit=1000")]),
+            _ if path.contains("{sha256}") => {
+                let names = PLANTED.map(|(secret, ..)| crate::files::sha(format!("photograph {secret}").as_bytes()));
+                all.extend(names.map(|name| path.replace("{sha256}", &name)));
+            }
             "/api/entries/item" | "/api/exhibit" => {
                 all.extend(places.iter().map(|at| format!("{path}?{of}&index={at}")));
             }

@@ -138,6 +138,7 @@ pub struct Town {
 
 pub struct Said {
     pub status: u16,
+    pub headers: BTreeMap<String, String>,
     pub content_type: String,
     pub body: Vec<u8>,
     pub cookie: Option<String>,
@@ -294,6 +295,27 @@ impl Town {
         self.read(signed.into_iter().fold(request, |request, (name, value)| request.header(name, value)).send(body))
     }
 
+    /// Sends bytes of a file as whoever holds a key.
+    pub fn patch_as(
+        &self,
+        name: &str,
+        path: &str,
+        key: Option<&SecretKey>,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Said {
+        let url = format!("{}{path}", self.urls[name]);
+        let mut request = self.agent.patch(&url).content_type("application/partial-upload");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(key) = key {
+            let signed = signed::sign(signed::Request::to("PATCH", &url, ""), key, signed::now_s());
+            request = signed.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        }
+        self.read(request.send(body))
+    }
+
     pub fn delete(&self, name: &str, path: &str, headers: &[(&str, &str)]) -> Said {
         let request = self.agent.delete(format!("{}{path}", self.urls[name]));
         self.read(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).call())
@@ -346,7 +368,10 @@ impl Town {
         let mut answer = answer.unwrap();
         let content_type = answer.headers().get("content-type").map(|v| v.to_str().unwrap().to_string());
         let cookie = answer.headers().get("set-cookie").map(|v| v.to_str().unwrap().to_string());
+        let text = |v: &ureq::http::HeaderValue| v.to_str().unwrap().to_string();
+        let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
         Said {
+            headers,
             cookie,
             status: answer.status().as_u16(),
             content_type: content_type.unwrap_or_default(),
