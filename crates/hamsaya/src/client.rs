@@ -22,15 +22,18 @@ use hamsaya_record::envelope::Envelope;
 use hamsaya_record::key::SecretKey;
 use hamsaya_record::statement::{Statement, StatementId, unhex};
 use serde_json::Value;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use ureq::Agent;
 use ureq::tls::TlsConfig;
+use ureq::{Agent, SendBody};
 
 /// Talks to one node.
 #[derive(Clone, Debug)]
 pub struct NodeClient {
     agent: Agent,
+    /// For what may take long.
+    sending: Agent,
     base: String,
     office: Option<Box<(SecretKey, String)>>,
 }
@@ -102,13 +105,13 @@ impl Receipt {
 impl NodeClient {
     /// For the node at `url`.
     pub fn new(url: &str) -> NodeClient {
-        let config = Agent::config_builder()
-            .timeout_global(Some(Duration::from_secs(120)))
-            .http_status_as_error(false)
-            .proxy(None)
-            .tls_config(tls_config(url))
-            .build();
-        NodeClient { agent: config.new_agent(), base: url.trim_end_matches('/').to_string(), office: None }
+        let config = || Agent::config_builder().http_status_as_error(false).proxy(None).tls_config(tls_config(url));
+        let agent = config().timeout_global(Some(Duration::from_secs(120))).build().new_agent();
+        // Over a slow line a film takes a day; at its end the node reads all of it once more before it answers.
+        let connect = Some(Duration::from_secs(30));
+        let answer = Some(Duration::from_secs(900));
+        let sending = config().timeout_connect(connect).timeout_recv_response(answer).build().new_agent();
+        NodeClient { agent, sending, base: url.trim_end_matches('/').to_string(), office: None }
     }
 
     /// The same, asked by the office that holds this key.
@@ -139,6 +142,20 @@ impl NodeClient {
         let request =
             self.signed("POST", &url).into_iter().fold(request, |request, (name, value)| request.header(name, value));
         self.answer(request.send(body))
+    }
+
+    /// `PATCH path` with the last `length` bytes of a file, after the first `offset`; however long that takes.
+    pub fn patch(&self, path: &str, offset: u64, length: u64, mut bytes: &mut dyn Read) -> Result<Answer> {
+        let url = format!("{}{path}", self.base);
+        let request = self.sending.patch(&url);
+        let request = self.signed("PATCH", &url).into_iter().fold(request, |r, (name, value)| r.header(name, value));
+        let sent = request
+            .header("content-type", "application/partial-upload")
+            .header("content-length", length)
+            .header("upload-offset", offset)
+            .header("upload-complete", "?1")
+            .send(SendBody::from_reader(&mut bytes));
+        self.answer(sent)
     }
 
     /// `POST path` with a JSON body; JSON back.

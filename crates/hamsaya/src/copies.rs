@@ -1,6 +1,7 @@
 //! The logs in a node's folder, read offline: every byte is checked before anything is said.
 use crate::complaint::Complaint;
 use crate::faults;
+use crate::files;
 use anyhow::Result;
 use hamsaya_node::api::shapes;
 use hamsaya_node::disclosures::Disclosures;
@@ -14,11 +15,12 @@ use hamsaya_record::exhibit::{self, Parts};
 use hamsaya_record::logs::{Entry, Logs};
 use hamsaya_record::merkle;
 use hamsaya_record::note::Note;
-use hamsaya_record::statement::StatementId;
+use hamsaya_record::statement::{StatementId, unhex};
 use hamsaya_record::verify::{self, VerifiedCopy, VerifiedFolder};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// The lines of the fields with these names; all of them, if none is named.
@@ -158,6 +160,32 @@ impl Copies {
             disclosures: &disclosures,
         };
         Ok(exhibit::write(&parts, |level, n| copy.hash(level, n))?)
+    }
+
+    /// Files that entries of the node's own log name.
+    pub fn files(&self) -> Result<Vec<Value>> {
+        let (entries, erased) = self.own();
+        files::rows(&self.dir, entries, &erased)
+    }
+
+    /// Entries of the node's own log, and what its keeper erased.
+    fn own(&self) -> (Vec<&Entry>, Erased) {
+        let entries = files::own_entries(&self.folder);
+        let erased = Erased::of(&self.folder.founding, entries.iter().copied());
+        (entries, erased)
+    }
+
+    /// Bytes of a file that the folder holds.
+    pub fn file(&self, sha256: &str) -> Result<Vec<u8>> {
+        let sha = unhex(sha256)?;
+        if let Some(erasure) = self.own().1.get(&sha) {
+            return Err(Complaint::new(format!("it was erased ({})", erasure.ground)).into());
+        }
+        let held = files::in_folder(&self.dir).open(&sha)?;
+        let (mut file, _) = held.ok_or_else(|| Complaint::new("its bytes are not in this folder"))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 
     /// All of it that anybody may see, with these salted fields of these entries.

@@ -16,6 +16,7 @@ mod copies;
 mod demo;
 mod draft;
 mod faults;
+mod files;
 mod folder;
 mod founding;
 mod ged;

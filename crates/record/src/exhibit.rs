@@ -6,6 +6,7 @@
 //!   proof.tlog-proof             it is in the log, under a checkpoint that a quorum of witnesses cosigned
 //!   before.note, consistency.txt an earlier checkpoint of the same log, without it
 //!   disclosures.txt              salted fields that the holder chose to show, one a line
+//!   files/5d41402abc4b…          files that the statement names, as far as the holder chose to show them
 //!   policy.txt                   who the witnesses are, and how many make a quorum
 //!   keys/founding.dsse.json      entry 0, which names all keys; keys/founding.tlog-proof: it is entry 0
 //!   keys/000000000090.dsse.json  entries of kind `key` before it, and the proof of each: keys that took another's place
@@ -34,17 +35,18 @@ use crate::merkle::{self, Hash, leaf_hash};
 use crate::note::{Note, NoteSignature};
 use crate::policy::{Numbers, Policy};
 use crate::proof::Proof;
-use crate::statement::{FieldValue, Statement, StatementId};
+use crate::statement::{FieldValue, Statement, StatementId, hex, unhex};
 use crate::timing::cosignatures;
 use crate::verify;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// No exhibit is longer, in bytes.
-pub const EXHIBIT_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const EXHIBIT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 const STATEMENT: &str = "statement.dsse.json";
 const PROOF: &str = "proof.tlog-proof";
@@ -54,6 +56,7 @@ const POLICY: &str = "policy.txt";
 const DISCLOSURES: &str = "disclosures.txt";
 const FOUNDING: &str = "keys/founding.dsse.json";
 const FOUNDING_PROOF: &str = "keys/founding.tlog-proof";
+const FILES: &str = "files/";
 const FIRST: &str = "first.note";
 const SECOND: &str = "second.note";
 
@@ -119,6 +122,8 @@ pub enum Step {
     Before,
     /// The disclosures are of this statement.
     Disclosures,
+    /// The files are those that this statement names.
+    Files,
     /// Two checkpoints, signed by one log, that cannot both be true.
     Equivocation,
 }
@@ -135,6 +140,7 @@ impl Step {
             Step::Proof => "proof",
             Step::Before => "before",
             Step::Disclosures => "disclosures",
+            Step::Files => "files",
             Step::Equivocation => "equivocation",
         }
     }
@@ -186,6 +192,8 @@ pub struct ExhibitReport {
     pub founding_id: StatementId,
     /// Salted fields shown: name, and the value as JSON.
     pub disclosed: Vec<(String, String)>,
+    /// SHA-256 of the files that are in it; each is one that the statement names.
+    pub files: Vec<[u8; 32]>,
 }
 
 /// The notes that entries of kind `checkpoints` carry, to choose from when an exhibit is made.
@@ -386,6 +394,18 @@ pub fn write<E: fmt::Display>(
     Ok(bytes)
 }
 
+/// The same exhibit with files that its statement names in it.
+pub fn with_files(exhibit: &[u8], files: impl IntoIterator<Item = Vec<u8>>) -> Result<Vec<u8>, WriteError> {
+    let mut all = extract(exhibit).map_err(WriteError::Parts)?;
+    for bytes in files {
+        all.insert(format!("{FILES}{}", hex(&Sha256::digest(&bytes).into())), bytes);
+    }
+    let bytes =
+        archive::write(&all).map_err(|error| WriteError::Parts(fail(Step::Archive, error, "files to archive")))?;
+    verify(&bytes).map_err(WriteError::Parts)?;
+    Ok(bytes)
+}
+
 fn key_file(index: u64) -> String {
     format!("keys/{index:012}.dsse.json")
 }
@@ -400,6 +420,11 @@ fn key_index(name: &str) -> Option<u64> {
     (name == key_file(index) || name == key_proof_file(index)).then_some(index)
 }
 
+/// The SHA-256 by which a file of the statement stands in an archive.
+fn file_digest(name: &str) -> Option<[u8; 32]> {
+    unhex(name.strip_prefix(FILES)?).ok()
+}
+
 /// The files of an exhibit's archive.
 fn extract(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, ExhibitError> {
     let files = archive::read(bytes, EXHIBIT_BYTES_MAX).map_err(|broken| {
@@ -407,7 +432,8 @@ fn extract(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, ExhibitError> {
         fail(Step::Archive, format!("{place}{}", broken.found), broken.allowed)
     })?;
     let known = [STATEMENT, PROOF, BEFORE, CONSISTENCY, POLICY, DISCLOSURES, FOUNDING, FOUNDING_PROOF, FIRST, SECOND];
-    if let Some(name) = files.keys().find(|name| !known.contains(&name.as_str()) && key_index(name).is_none()) {
+    let is_known = |name: &str| known.contains(&name) || key_index(name).is_some() || file_digest(name).is_some();
+    if let Some(name) = files.keys().find(|name| !is_known(name)) {
         return Err(fail(Step::Archive, format!("a file {name:?}"), "the files of an exhibit"));
     }
     Ok(files)
@@ -604,6 +630,7 @@ fn check_statement(files: &BTreeMap<String, Vec<u8>>) -> Result<ExhibitReport, E
             read.into_iter().map(|d| (d.name().to_owned(), d.value_text())).collect()
         }
     };
+    let held = check_files(files, &statement)?;
     Ok(ExhibitReport {
         origin,
         index: proof.index,
@@ -615,7 +642,24 @@ fn check_statement(files: &BTreeMap<String, Vec<u8>>) -> Result<ExhibitReport, E
         logged_at: LoggedAt { lo: before.unwrap_or(Instant(i64::MIN)), hi },
         founding_id: founding_id(founding_leaf),
         disclosed,
+        files: held,
     })
+}
+
+/// Each file is named by the statement, and has the bytes that are named.
+fn check_files(files: &BTreeMap<String, Vec<u8>>, statement: &Statement) -> Result<Vec<[u8; 32]>, ExhibitError> {
+    let mut held = Vec::new();
+    for (digest, bytes) in files.iter().filter_map(|(name, bytes)| Some((file_digest(name)?, bytes))) {
+        if !statement.files.iter().any(|file| file.sha256 == digest) {
+            return Err(fail(Step::Files, format!("a file {}", hex(&digest)), "files that the statement names"));
+        }
+        let found: [u8; 32] = Sha256::digest(bytes).into();
+        if found != digest {
+            return Err(fail(Step::Files, format!("bytes with SHA-256 {}", hex(&found)), hex(&digest)));
+        }
+        held.push(digest);
+    }
+    Ok(held)
 }
 
 fn read_proof(bytes: &[u8]) -> Result<Proof, ExhibitError> {

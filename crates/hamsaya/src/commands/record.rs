@@ -1,5 +1,6 @@
-//! `hamsaya record list|show|append|disclose|exhibit|bundle|equivocation|fetch|check-store`.
+//! `hamsaya record list|show|append|disclose|files|send|exhibit|bundle|equivocation|fetch|check-store`.
 mod disclose;
+mod files;
 
 use super::{Format, Outcome};
 use crate::agreements;
@@ -10,6 +11,7 @@ use crate::complaint::Complaint;
 use crate::copies::Copies;
 use crate::draft::{self, Draft};
 use crate::faults;
+use crate::files::Named;
 use crate::folder::Folder;
 use crate::verdicts::columns;
 use anyhow::{Context, Result};
@@ -19,6 +21,7 @@ use hamsaya_node::bucket::{Bucket, Raced, race};
 use hamsaya_node::disclosures::Disclosures;
 use hamsaya_node::folder;
 use hamsaya_record::envelope::Envelope;
+use hamsaya_record::exhibit;
 use hamsaya_record::key::SecretKey;
 use hamsaya_record::note::Note;
 use hamsaya_record::statement::Statement;
@@ -71,6 +74,8 @@ enum Verb {
     },
     Append(Box<Append>),
     Disclose(Disclose),
+    Files(files::Listed),
+    Send(files::Send),
     /// Export one entry with all that proves it, to be checked by `hamsaya verify` without network and node
     Exhibit {
         /// Folder or URL of the node
@@ -86,6 +91,9 @@ enum Verb {
         /// File to write; default: named after the statement
         #[arg(long, short)]
         output: Option<PathBuf>,
+        /// With the files that the statement names, as far as they are held and may leave: 60 MiB at most
+        #[arg(long)]
+        with_files: bool,
     },
     /// Export all that the public may see of every log, and a line with the rule for all that it may not
     ///
@@ -159,6 +167,8 @@ pub struct Append {
     dry_run: bool,
     #[command(flatten)]
     draft: Draft,
+    #[command(flatten)]
+    named: Named,
 }
 
 impl Record {
@@ -174,11 +184,20 @@ impl Record {
             Verb::Show { node, office, entry } => writeln!(out, "{:#}", Source::of(node, office)?.item(entry)?)?,
             Verb::Append(append) => append.run(out)?,
             Verb::Disclose(disclose) => disclose.run(out)?,
+            Verb::Files(listed) => listed.run(out)?,
+            Verb::Send(send) => send.run(out)?,
             Verb::Fetch { dir, copy } => return fetch(dir, copy, out),
             Verb::CheckStore { dir, writers, swaps } => return check_store(dir, *writers, *swaps, out),
-            Verb::Exhibit { node, office, entry, disclose, output } => {
+            Verb::Exhibit { node, office, entry, disclose, output, with_files } => {
                 let source = Source::of(node, office)?;
-                let bytes = source.exhibit(entry, disclose)?;
+                let mut bytes = source.exhibit(entry, disclose)?;
+                if *with_files {
+                    let (with, without) = source.files_of(entry)?;
+                    bytes = exhibit::with_files(&bytes, with)?;
+                    for (name, why) in without {
+                        writeln!(out, "not in it: {name}, {why}")?;
+                    }
+                }
                 let path = match output {
                     Some(path) => path.clone(),
                     None => {
@@ -289,6 +308,8 @@ impl Append {
         let lines = self.draft.salt(&document, &agreement, &mut statement, |salt| {
             getrandom::fill(salt).map_err(|e| Complaint::new(format!("the system gives no randomness: {e}")).into())
         })?;
+        let named = self.named.read()?;
+        statement.files = named.iter().map(|(_, file)| file.clone()).collect();
         let url = match &self.node {
             Some(url) => url.clone(),
             None => folder.url()?,
@@ -315,7 +336,19 @@ impl Append {
             Disclosures::at(&self.dir).erase(&Envelope::parse_leaf(&leaf)?.statement_id())?;
         }
         let receipt = receipt?;
-        Ok(writeln!(out, "{} #{}  statement {}", receipt.origin, receipt.index, receipt.statement_id)?)
+        writeln!(out, "{} #{}  statement {}", receipt.origin, receipt.index, receipt.statement_id)?;
+        // First the word, then the file: a node takes none that nobody signed for.
+        let office = files.iter().zip(&keys).find(|(file, _)| *file != "node").map(|(_, key)| key.clone());
+        for (path, file) in &named {
+            let sender = office.clone().map_or(node.clone(), |key| node.clone().acting_as(key, ""));
+            files::sent(&sender, &file.sha256, path, out).map_err(|error| {
+                let (dir, at) = (self.dir.display(), path.display());
+                Complaint::new(format!("the statement is logged, its file was not sent whole: {error}"))
+                    .at(&at)
+                    .hint(format!("`hamsaya record send {dir} {at}` sends the rest"))
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -334,6 +367,12 @@ fn note(path: &Path) -> Result<Note> {
     let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
     Ok(Note::parse(&bytes).map_err(|error| Complaint::new(error.to_string()).at(path.display()))?)
 }
+
+/// Files go into an exhibit up to so many bytes, so that whoever gets it can read it at once.
+const FILES_BYTES_MAX: u64 = 60 << 20;
+
+/// Bytes of files; names of others, and why they are not among them.
+type FilesOf = (Vec<Vec<u8>>, Vec<(String, String)>);
 
 /// Where entries are read from.
 enum Source {
@@ -381,6 +420,52 @@ impl Source {
                 copies.exhibit(&copies.origin_of(log)?, index, disclose)
             }
         }
+    }
+
+    /// Files that entries of the node's own log name.
+    fn files(&self) -> Result<Vec<Value>> {
+        let node = match self {
+            Source::Node(node) => node,
+            Source::Folder(copies) => return copies.files(),
+        };
+        let (mut from, mut rows) = (0, Vec::new());
+        loop {
+            let page = node.get(&format!("/api/files?from={from}&limit=1000"))?;
+            rows.extend(page["files"].as_array().into_iter().flatten().cloned());
+            match page["next"].as_u64() {
+                Some(next) => from = next,
+                None => return Ok(rows),
+            }
+        }
+    }
+
+    /// The files of one entry that are to be had, and why the others are not.
+    fn files_of(&self, entry: &str) -> Result<FilesOf> {
+        let item = self.item(entry)?;
+        let (mut with, mut without, mut room) = (Vec::new(), Vec::new(), FILES_BYTES_MAX);
+        for file in item["files"].as_array().into_iter().flatten() {
+            let (name, sha) = (&file["name"], file["sha256"].as_str().unwrap_or_default());
+            let name = format!("{} {sha}", name.as_str().unwrap_or_default());
+            match file["bytes"].as_u64().and_then(|bytes| room.checked_sub(bytes)) {
+                Some(left) => room = left,
+                None => {
+                    without.push((
+                        name,
+                        format!("too long: send it beside the exhibit, {} MiB go into it", FILES_BYTES_MAX >> 20),
+                    ));
+                    continue;
+                }
+            }
+            let bytes = match self {
+                Source::Node(node) => node.bytes(&format!("/api/files/{sha}")),
+                Source::Folder(copies) => copies.file(sha),
+            };
+            match bytes {
+                Ok(bytes) => with.push(bytes),
+                Err(error) => without.push((name, error.to_string())),
+            }
+        }
+        Ok((with, without))
     }
 
     fn bundle(&self, disclose: &[String]) -> Result<Vec<u8>> {

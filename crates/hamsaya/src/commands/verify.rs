@@ -2,6 +2,7 @@
 use super::Outcome;
 use crate::complaint::Complaint;
 use crate::faults;
+use crate::files;
 use crate::verdicts::{columns, hex, known};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -10,6 +11,7 @@ use hamsaya_record::exhibit::{self, EquivocationReport, Exhibit, ExhibitReport};
 use hamsaya_record::merkle::leaf_hash;
 use hamsaya_record::policy::Policy;
 use hamsaya_record::proof::Proof;
+use hamsaya_record::tiles::Fault;
 use hamsaya_record::verify;
 use std::fs;
 use std::io::Write;
@@ -18,7 +20,7 @@ use std::path::{Path, PathBuf};
 /// Check every byte of a node's folder, an exhibit, a public bundle or a proof, without network and without a node
 ///
 /// A folder: every tile, bundle, checkpoint, lock and signature of its own log, of the copies of the others and of its
-/// states as a witness. An exhibit (x.exhibit.zip): that its statement is in the log that it names, since when, and by whose
+/// states as a witness, and every file beside the log. An exhibit (x.exhibit.zip): that its statement is in the log that it names, since when, and by whose
 /// word. A bundle (bundle.zip): that what it shows is the logs' own and that it lists all else. Exit codes: 0 it fits, 1 it does not, 2 it cannot be read.
 #[derive(Args)]
 pub struct Verify {
@@ -91,19 +93,28 @@ fn folder(path: &Path, out: &mut dyn Write) -> Result<Outcome> {
                     writeln!(out, "  entry {index} counts for nothing: {refusal}")?;
                 }
             }
+            let (held, faults) = files::checked(path, &verified)?;
+            if held > 0 {
+                writeln!(out, "files: {held} held, each with the SHA-256 that it is named by")?;
+            }
+            if !faults.is_empty() {
+                return unfit(path, &faults, out);
+            }
             for (origin, size) in &verified.witnessed {
                 writeln!(out, "witness: {origin} cosigned at size {size}")?;
             }
             writeln!(out, "{}: every byte fits", path.display())?;
             Ok(Outcome::NoBreach)
         }
-        Err(found) => {
-            write!(out, "{}", faults::lines(&found))?;
-            let places = if found.len() == 1 { "1 place".into() } else { format!("{} places", found.len()) };
-            writeln!(out, "{}: does not fit in {places}", path.display())?;
-            Ok(Outcome::Found)
-        }
+        Err(found) => unfit(path, &found, out),
     }
+}
+
+fn unfit(path: &Path, found: &[Fault], out: &mut dyn Write) -> Result<Outcome> {
+    write!(out, "{}", faults::lines(found))?;
+    let places = if found.len() == 1 { "1 place".into() } else { format!("{} places", found.len()) };
+    writeln!(out, "{}: does not fit in {places}", path.display())?;
+    Ok(Outcome::Found)
 }
 
 fn exhibit(bytes: &[u8], out: &mut dyn Write) -> Result<Outcome> {
@@ -225,6 +236,14 @@ fn as_text(report: &ExhibitReport) -> String {
     );
     for (name, value) in &report.disclosed {
         text.push_str(&format!("disclosed  {name}: {value}\n"));
+    }
+    for file in &statement.files {
+        let here = if report.files.contains(&file.sha256) { "here, and it is the one named" } else { "not here" };
+        let sha256 = hex(&file.sha256);
+        text.push_str(&format!(
+            "file       {}: {} bytes, {}, {sha256}: {here}\n",
+            file.name, file.bytes, file.media_type
+        ));
     }
     text.push_str("proven: compare agreement and founding with those that you signed\n");
     text

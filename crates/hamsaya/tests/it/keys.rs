@@ -28,7 +28,7 @@ impl Town {
     }
 
     /// Starts a node, and waits until it listens.
-    fn serve(&mut self, node: &'static str) {
+    pub fn serve(&mut self, node: &'static str) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hamsaya"));
         command.args(["serve", text(&self.home(node)), "--stop-with-stdin"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the built command");
@@ -38,10 +38,16 @@ impl Town {
         self.running.insert(node, child);
     }
 
-    fn stop(&mut self, node: &str) {
+    pub fn stop(&mut self, node: &str) {
         let mut child = self.running.remove(node).expect("a running node");
         drop(child.stdin.take());
         child.wait().expect("an end");
+    }
+
+    /// The node's machine loses its power, as far as its process can tell.
+    pub fn kill(&mut self, node: &str) {
+        let mut child = self.running.remove(node).expect("a running node");
+        child.kill().and_then(|()| child.wait()).expect("an end");
     }
 
     /// An entry as a node shows it.
@@ -51,7 +57,7 @@ impl Town {
     }
 
     /// The key of who reads at a node.
-    fn reader(&self, node: &str) -> PathBuf {
+    pub fn reader(&self, node: &str) -> PathBuf {
         let office = if node.starts_with('p') { "chair" } else { "observer" };
         self.home(node).join(format!("keys/{office}.key"))
     }

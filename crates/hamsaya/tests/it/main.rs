@@ -3,6 +3,7 @@ mod agreement;
 mod command;
 mod demo;
 mod disclose;
+mod files;
 mod keys;
 mod messages;
 mod monitor;

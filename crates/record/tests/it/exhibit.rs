@@ -11,7 +11,7 @@ use hamsaya_record::instant::Instant;
 use hamsaya_record::log::Log;
 use hamsaya_record::logs::Entry;
 use hamsaya_record::note::Note;
-use hamsaya_record::statement::{Act, Statement, StatementId};
+use hamsaya_record::statement::{Act, FileRef, Statement, StatementId};
 use hamsaya_record::store::Memory;
 use sha2::{Digest as _, Sha256};
 
@@ -302,4 +302,48 @@ fn keys_that_followed_come_with_what_says_so() {
     }
     let notice = (said[0].0, tiles.entry(said[0].0).unwrap().unwrap());
     assert_eq!(step(write(last, &[&entries[..], &[notice]].concat())), Step::Signatures);
+}
+
+/// The case with a statement that names two files.
+fn with_files(photos: [&[u8]; 2]) -> Case {
+    let mut case = case();
+    let mut said = case.writer.statement(Act::Notify, "op_notice");
+    let named = |(n, bytes): (usize, &[u8])| FileRef {
+        name: format!("f{n}"),
+        sha256: Sha256::digest(bytes).into(),
+        bytes: bytes.len() as u64,
+        media_type: "image/jpeg".into(),
+        capture: None,
+        captured_at: None,
+        tool: None,
+        working_copy: false,
+    };
+    said.files = photos.into_iter().enumerate().map(named).collect();
+    case.index = case.writer.say(&said, START + 60);
+    let times = [("p2", START + 70), ("g1", START + 71), ("g2", START + 72)];
+    case.notes.push(case.writer.cosigned(&times));
+    case.said = said;
+    case
+}
+
+#[test]
+fn files_are_those_that_the_statement_names() {
+    let (first, second): (&[u8], &[u8]) = (b"a photograph", b"another");
+    let case = with_files([first, second]);
+    let bare = case.write(&case.notes, case.index, &[]).unwrap();
+    assert_eq!(exhibit::verify(&bare).unwrap().files, Vec::<[u8; 32]>::new(), "the statement proves without them");
+    let with = exhibit::with_files(&bare, [first.to_vec()]).unwrap();
+    assert_eq!(exhibit::verify(&with).unwrap().files, [<[u8; 32]>::from(Sha256::digest(first))]);
+    assert_eq!(exhibit::with_files(&with, [first.to_vec()]).unwrap(), with, "the same exhibit is the same bytes");
+    let both = exhibit::with_files(&with, [second.to_vec()]).unwrap();
+    assert_eq!(exhibit::verify(&both).unwrap().files.len(), 2);
+    match exhibit::with_files(&bare, [b"a photograph of something else".to_vec()]) {
+        Err(WriteError::Parts(error)) => assert_eq!(error.step, Step::Files, "{error}"),
+        other => panic!("{other:?}"),
+    }
+    // A byte of the photograph is another: the archive, or the file's own hash, says so.
+    let at = with.windows(first.len()).position(|window| window == first).unwrap();
+    let mut changed = with.clone();
+    changed[at] ^= 1;
+    assert!(exhibit::verify(&changed).is_err());
 }
