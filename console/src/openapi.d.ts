@@ -1423,6 +1423,441 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Files that entries of this node's log name, and how far each is here
+         * @description Of entries that the asker may read, by index. Files are on their owner's node alone.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description First entry. */
+                    from?: number;
+                    /** @description Most entries, up to 1000. */
+                    limit?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As asked. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Files"];
+                    };
+                };
+                /** @description A parameter does not read; or nobody says why it is read (`purpose`). */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `right`: the agreement gives the office no role. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not now; ask again later. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A file's bytes
+         * @description By the right to read an entry that names it, and where that entry's bytes may leave, too; written into the read log as a read of that entry. The media type is the one that the statement names; one range of bytes may be asked for.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description SHA-256 of the file's bytes, hex. */
+                    sha256: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The bytes, as an attachment. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/octet-stream": string;
+                    };
+                };
+                /** @description A range of them. */
+                206: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/octet-stream": string;
+                    };
+                };
+                /** @description Nobody says why it is read (`purpose`). */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `right`: the role does not read this column; `marking`: the marking does not mean the reader; `handling`: it is read here and not taken away, or not given to the public. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `not_found`: no entry names it that the asker may know of; `not_held`: its bytes did not come yet. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `erased`: its content was erased; `found` is the ground, and the hash stays. */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The range begins beyond the end. */
+                416: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Not now; ask again later. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files/{sha256}/upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many bytes of a file came */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description SHA-256 of the file's bytes, hex. */
+                    sha256: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description How far it is here; HEAD gives the same headers. */
+                200: {
+                    headers: {
+                        /** @description How many bytes are here. */
+                        "upload-offset"?: number;
+                        /** @description `?1`: all of it is here. */
+                        "upload-complete"?: string;
+                        /** @description `max-size=N`: bytes that it may have. */
+                        "upload-limit"?: string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Upload"];
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not an office of this node's member, or one that neither signed nor may read an entry that names the file (`right`, `marking`). */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description No entry of this node's log names it that the asker may know of. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `erased`: its content was erased. */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `file_too_large`: more bytes than were named, or than 2 GiB. */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not now (`paused`), or there is no room (`no_room`); what came is kept. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * The next bytes of a file
+         * @description Resumable, as draft-ietf-httpbis-resumable-upload has it; the place exists as soon as an entry names the file. What was answered is durable; a request that breaks off leaves what came. With the last bytes the whole is hashed, and deleted if it is not what was named.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header: {
+                    /** @description How many bytes came before. */
+                    "upload-offset": number;
+                    /** @description `?1` if these are the last bytes, `?0` if more follow. */
+                    "upload-complete": "?0" | "?1";
+                };
+                path: {
+                    /** @description SHA-256 of the file's bytes, hex. */
+                    sha256: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/partial-upload": string;
+                };
+            };
+            responses: {
+                /** @description All of it was here already. */
+                200: {
+                    headers: {
+                        /** @description How many bytes are here. */
+                        "upload-offset"?: number;
+                        /** @description `?1`: all of it is here. */
+                        "upload-complete"?: string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Upload"];
+                    };
+                };
+                /** @description All of it is here, durably. */
+                201: {
+                    headers: {
+                        /** @description How many bytes are here. */
+                        "upload-offset"?: number;
+                        /** @description `?1`: all of it is here. */
+                        "upload-complete"?: string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Upload"];
+                    };
+                };
+                /** @description So much is here, durably. */
+                204: {
+                    headers: {
+                        /** @description How many bytes are here. */
+                        "upload-offset"?: number;
+                        /** @description `?1`: all of it is here. */
+                        "upload-complete"?: string;
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description A header does not read. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The request's signature does not say who asks (`signed_request`). */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not an office of this node's member, or one that neither signed nor may read an entry that names the file (`right`, `marking`). */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description No entry of this node's log names it that the asker may know of. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `upload_offset`: the bytes do not go on where those here end, `allowed` says where; `arriving`: somebody else sends it now. */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `erased`: its content was erased. */
+                410: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `file_too_large`: more bytes than were named, or than 2 GiB. */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description `wrong_digest`: the bytes are not those that were named; they were deleted. */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Not now (`paused`), or there is no room (`no_room`); what came is kept. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
     "/api/exhibit": {
         parameters: {
             query?: never;
@@ -2452,6 +2887,22 @@ export interface components {
                 captured_at: components["schemas"]["Instant"] | null;
                 tool: string | null;
                 working_copy: boolean;
+                /**
+                 * @description Only of one entry of this node's own log: files are on their owner's node alone.
+                 * @enum {string}
+                 */
+                state?: "held" | "arriving" | "missing" | "erased";
+                /** @description Bytes that are here. */
+                received?: number;
+                erased?: {
+                    ground: string;
+                    origin: string;
+                    index: number;
+                } | null;
+                /** @description Whether it carries a C2PA manifest, which is neither read nor verified. Null: it is not here. */
+                c2pa?: boolean | null;
+                /** @description Whether the asker is given it; only with `state`. */
+                leaves?: boolean;
             }[];
             refs: {
                 rel: string;
@@ -2597,6 +3048,44 @@ export interface components {
             };
         } & {
             [key: string]: unknown;
+        };
+        File: {
+            name: string;
+            bytes: number;
+            media_type: string;
+            /** @description SHA-256, hex */
+            sha256: string;
+            capture: string | null;
+            captured_at: components["schemas"]["Instant"] | null;
+            tool: string | null;
+            working_copy: boolean;
+            /** @description Log of the entry that names it. */
+            origin: string;
+            index: number;
+            /** @enum {string} */
+            state: "held" | "arriving" | "missing" | "erased";
+            /** @description Bytes that are here. */
+            received: number;
+            erased: {
+                ground: string;
+                origin: string;
+                index: number;
+            } | null;
+            /** @description Whether it carries a C2PA manifest, which is neither read nor verified. Null: it is not here. */
+            c2pa: boolean | null;
+        };
+        Files: {
+            files: components["schemas"]["File"][];
+            next: number | null;
+            /** @description No file is longer. */
+            bytes_max: number;
+        };
+        Upload: {
+            /** @description SHA-256, hex */
+            sha256: string;
+            received: number;
+            complete: boolean;
+            bytes_max: number;
         };
     };
     responses: never;

@@ -127,6 +127,32 @@ pub(super) async fn read(
     Ok(bytes_of(file, bytes, &sha, named.map_or(media::UNKNOWN, |file| &file.media_type), &headers))
 }
 
+/// Says of an entry that is shown how far each of its files is here, and whether it leaves with who asks.
+pub(super) async fn show(api: &Api, who: &Who, entry: &Arc<Entry>, answer: &mut Value) -> Result<(), Problem> {
+    if entry.statement.files.is_empty() {
+        return Ok(());
+    }
+    // Of files that are elsewhere nothing more is known than what was stated.
+    if Some(&*entry.origin) != api.folder.config.origin.as_deref() {
+        return Ok(());
+    }
+    let shas: Vec<Sha> = entry.statement.files.iter().map(|file| file.sha256).collect();
+    let erasures = api.shell.ask(move |node| shas.iter().map(|sha| node.naming(sha).1).collect::<Vec<_>>()).await?;
+    let (files, of) = (api.files.clone(), entry.clone());
+    let rows = blocking(move || {
+        let named = of.statement.files.iter().zip(&erasures);
+        named.map(|(file, erasure)| row(&files, &of, file, erasure.as_ref())).collect::<io::Result<Vec<_>>>()
+    });
+    let leaves = leaves(api, who, entry).is_ok();
+    for (shown, row) in answer["files"].as_array_mut().into_iter().flatten().zip(rows.await?) {
+        for what in ["state", "received", "erased", "c2pa"] {
+            shown[what] = row[what].clone();
+        }
+        shown["leaves"] = json!(leaves);
+    }
+    Ok(())
+}
+
 /// SHA-256 as a path has it. Anything else is the name of nothing.
 fn sha_of(name: &str) -> Result<Sha, Problem> {
     unhex(name).map_err(|_| nothing(name))
@@ -465,8 +491,16 @@ pub(super) async fn erase(api: Api) {
         let erased = api.shell.ask(|node| node.erased_files()).await.unwrap_or_default();
         for sha in erased {
             let files = api.files.clone();
-            if !gone.contains(&sha) && blocking(move || files.erase(&sha)).await.is_ok() {
-                gone.insert(sha);
+            if gone.contains(&sha) {
+                continue;
+            }
+            match blocking(move || files.erase(&sha)).await {
+                Ok(_) => drop(gone.insert(sha)),
+                Err(_) => {
+                    // It is not given any more in any case, and tried again. A node that is gone raises no alarm.
+                    let what = format!("{} was erased and cannot be deleted from files/", hex(&sha));
+                    let _ = api.shell.ask(move |node| node.alarm(what)).await;
+                }
             }
         }
         let goes_on = tokio::select! {

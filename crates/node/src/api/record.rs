@@ -1,6 +1,7 @@
 //! How the node stands, and what the logs hold.
 use super::Api;
 use super::disclosures;
+use super::files;
 use super::problem::Problem;
 use super::shapes;
 use super::who::{Office, Who};
@@ -97,6 +98,7 @@ pub(super) async fn item(State(api): State<Api>, who: Who, Query(asked): Query<A
     let leaf = exportable(&api, &timed.entry).is_ok().then(|| STANDARD.encode(leaf));
     answer["leaf"] = json!(leaf);
     disclosures::show(&api, &who, &timed.entry, &mut answer).await?;
+    files::show(&api, &who, &timed.entry, &mut answer).await?;
     Ok(Json(answer))
 }
 

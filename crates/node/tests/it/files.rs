@@ -1,5 +1,5 @@
 //! Files beside the log, over HTTP: how they come, who reads them, and how they go.
-use crate::rights::{CIRCLES, Maker, problem};
+use crate::rights::{CIRCLES, Maker, item, problem};
 use crate::town::{START, Said, Town, key, origin, until};
 use hamsaya_node::api::OPENAPI;
 use hamsaya_record::envelope::Envelope;
@@ -167,6 +167,15 @@ fn a_file_comes_over_any_line_and_through_any_end_of_the_process() {
         (Some("held"), Some(at), Some(false))
     );
     assert_eq!(town.get_as("P1", "/api/files", None, &[]).json()["files"], serde_json::json!([]));
+    // So does the entry, at home; elsewhere it says what was stated.
+    let shown = |node: &str| {
+        let said = town.get_as(node, &item(&origin("P1"), at), Some(&liaison), &DUTY).json();
+        crate::openapi::fits("get", "/api/entries/item", "200", &said);
+        said["files"][0].clone()
+    };
+    assert_eq!((shown("P1")["state"].as_str(), shown("P1")["leaves"].as_bool()), (Some("held"), Some(true)));
+    town.holds_as("P2", &origin("P1"), at);
+    assert_eq!((shown("P2")["state"].as_str(), shown("P2")["bytes"].as_u64()), (None, Some(3_000_000)));
     assert_eq!(town.get_as("P2", &path(&photo), Some(&liaison), &DUTY).status, 404, "originals stay with their owner");
     assert!(OPENAPI.contains("/api/files/{sha256}/upload"));
 }
