@@ -244,7 +244,6 @@ fn accept(dir: &Path, seconds: u64) -> Outcome<()> {
 // --- A long log
 
 fn long(dir: &Path, entries: u64) -> Outcome<()> {
-    const MANY: u64 = 65_536;
     let root = fresh(dir, "bench-long")?;
     let leaf = |n: u64| {
         let mut leaf = format!("{{\"entry\":{n},\"rest\":\"").into_bytes();
@@ -258,7 +257,7 @@ fn long(dir: &Path, entries: u64) -> Outcome<()> {
     // The last batch is small, and left in staging, as a process leaves it that is killed.
     let last = entries.saturating_sub(1_000);
     while log.size() < last {
-        let leaves: Vec<Vec<u8>> = (log.size()..last.min(log.size() + MANY)).map(leaf).collect();
+        let leaves: Vec<Vec<u8>> = (log.size()..last.min(log.size() + BATCH as u64)).map(leaf).collect();
         growing.of(|| log.append(&leaves, Instant(START)))?;
     }
     log.settle()?;

@@ -292,6 +292,90 @@ pub fn verify_consistency(old: u64, old_root: &Hash, size: u64, root: &Hash, pro
     last == 0 && old_hash == *old_root && hash == *root
 }
 
+/// Hashes that tie the subtree over the entries `start..end` to the root of `size` (draft-ietf-plants-merkle-tree-certs,
+/// 4.4). `None` if these are no subtree: `start` is a multiple of the least power of two that holds them all.
+pub fn prove_subtree<E>(
+    start: u64,
+    end: u64,
+    size: u64,
+    mut reader: impl FnMut(u8, u64) -> Result<Hash, E>,
+) -> Result<Option<Vec<Hash>>, E> {
+    if !is_subtree(start, end) || end > size {
+        return Ok(None);
+    }
+    // As for consistency: down from the root to where the entries end, and further if they begin later.
+    let (mut from, mut to, mut parts, mut is_known) = (0, size, Vec::new(), true);
+    let mut start = start;
+    while (from, to) != (start, end) {
+        let middle = from + split(to - from);
+        if end <= middle {
+            parts.push((middle, to));
+            to = middle;
+        } else {
+            parts.push((from, middle));
+            if start < middle {
+                // What the verifier knows reaches to both sides: the rest of it is a part of its own.
+                (start, is_known) = (middle, false);
+            }
+            from = middle;
+        }
+    }
+    if !is_known {
+        parts.push((from, to));
+    }
+    let mut proof = Vec::with_capacity(parts.len());
+    for (from, to) in parts.into_iter().rev() {
+        proof.push(range_hash(from, to, &mut reader)?);
+    }
+    Ok(Some(proof))
+}
+
+/// Whether `start..end` are the entries of a subtree, complete or at the right edge of some tree.
+fn is_subtree(start: u64, end: u64) -> bool {
+    let width = end.checked_sub(start).filter(|n| *n > 0).and_then(u64::checked_next_power_of_two);
+    width.is_some_and(|width| start.is_multiple_of(width))
+}
+
+/// True if the proof ties the subtree over `start..end`, whose hash is given, to the root of `size`.
+pub fn verify_subtree(start: u64, end: u64, hash: &Hash, size: u64, root: &Hash, proof: &[Hash]) -> bool {
+    if !is_subtree(start, end) || end > size {
+        return false;
+    }
+    // First and last entry of the subtree, last of the tree; upwards all three halve.
+    let mut at = [start, end - 1, size - 1];
+    let up = |at: &mut [u64; 3]| at.iter_mut().for_each(|n| *n >>= 1);
+    let is_at_edge = at[1] == at[2];
+    while at[0] != at[1] && (is_at_edge || at[1] & 1 == 1) {
+        up(&mut at);
+    }
+    let (begin, rest) = match at[0] == at[1] {
+        true => (hash, proof),
+        false => match proof.split_first() {
+            Some(split) => split,
+            None => return false,
+        },
+    };
+    let (mut part, mut whole) = (*begin, *begin);
+    for sibling in rest {
+        if at[2] == 0 {
+            return false;
+        }
+        if at[1] & 1 == 1 || at[1] == at[2] {
+            if at[0] < at[1] {
+                part = node_hash(sibling, &part);
+            }
+            whole = node_hash(sibling, &whole);
+            while at[1] & 1 == 0 && at[1] != 0 {
+                up(&mut at);
+            }
+        } else {
+            whole = node_hash(&whole, sibling);
+        }
+        up(&mut at);
+    }
+    at[2] == 0 && part == *hash && whole == *root
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,6 +423,23 @@ mod tests {
         proof
     }
 
+    /// draft-ietf-plants-merkle-tree-certs, 4.4.1: SUBTREE_SUBPROOF.
+    fn slow_subtree(start: usize, end: usize, leaves: &[Hash], whole: bool) -> Vec<Hash> {
+        if (start, end) == (0, leaves.len()) {
+            return if whole { vec![] } else { vec![slow_root(leaves)] };
+        }
+        let k = split(leaves.len() as u64) as usize;
+        let (mut proof, other) = if end <= k {
+            (slow_subtree(start, end, &leaves[..k], whole), slow_root(&leaves[k..]))
+        } else if k <= start {
+            (slow_subtree(start - k, end - k, &leaves[k..], whole), slow_root(&leaves[..k]))
+        } else {
+            (slow_subtree(0, end - k, &leaves[k..], false), slow_root(&leaves[..k]))
+        };
+        proof.push(other);
+        proof
+    }
+
     fn leaves(n: usize) -> Vec<Hash> {
         (0..n).map(|i| leaf_hash(&(i as u32).to_be_bytes())).collect()
     }
@@ -347,6 +448,36 @@ mod tests {
         |level, n| {
             let (from, to) = ((n << level) as usize, ((n + 1) << level) as usize);
             Ok(slow_root(&leaves[from..to]))
+        }
+    }
+
+    #[test]
+    fn subtrees_agree_with_the_recursive_definition_and_nothing_else_passes() {
+        for size in 1..40u64 {
+            let leaves = leaves(size as usize);
+            let root = slow_root(&leaves);
+            for (start, end) in (0..size).flat_map(|start| (start..=size + 1).map(move |end| (start, end))) {
+                let found = prove_subtree(start, end, size, reader(&leaves)).unwrap();
+                let width = (end - start).max(1).next_power_of_two();
+                assert_eq!(found.is_some(), end > start && end <= size && start % width == 0, "{start}..{end} of {size}");
+                let Some(proof) = found else { continue };
+                assert_eq!(proof, slow_subtree(start as usize, end as usize, &leaves, true), "{start}..{end} of {size}");
+                let hash = slow_root(&leaves[start as usize..end as usize]);
+                let fits = |hash: &Hash, root: &Hash, proof: &[Hash]| verify_subtree(start, end, hash, size, root, proof);
+                assert!(fits(&hash, &root, &proof), "{start}..{end} of {size}");
+                let other = leaf_hash(b"other");
+                assert!(!fits(&other, &root, &proof), "another part: {start}..{end} of {size}");
+                assert!(!fits(&hash, &other, &proof), "another tree: {start}..{end} of {size}");
+                for n in 0..proof.len() {
+                    let mut spoilt = proof.clone();
+                    spoilt[n] = other;
+                    assert!(!fits(&hash, &root, &spoilt), "hash {n}: {start}..{end} of {size}");
+                }
+                assert!(!fits(&hash, &root, &[&proof[..], &[other]].concat()), "too long: {start}..{end} of {size}");
+                if let Some((_, short)) = proof.split_last() {
+                    assert!(!fits(&hash, &root, short), "too short: {start}..{end} of {size}");
+                }
+            }
         }
     }
 
