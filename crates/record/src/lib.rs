@@ -23,6 +23,7 @@ pub mod keyring;
 pub mod log;
 pub mod logs;
 pub mod merkle;
+pub mod mirror;
 pub mod note;
 pub mod policy;
 pub mod proof;

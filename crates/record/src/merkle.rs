@@ -459,11 +459,20 @@ mod tests {
             for (start, end) in (0..size).flat_map(|start| (start..=size + 1).map(move |end| (start, end))) {
                 let found = prove_subtree(start, end, size, reader(&leaves)).unwrap();
                 let width = (end - start).max(1).next_power_of_two();
-                assert_eq!(found.is_some(), end > start && end <= size && start % width == 0, "{start}..{end} of {size}");
+                assert_eq!(
+                    found.is_some(),
+                    end > start && end <= size && start % width == 0,
+                    "{start}..{end} of {size}"
+                );
                 let Some(proof) = found else { continue };
-                assert_eq!(proof, slow_subtree(start as usize, end as usize, &leaves, true), "{start}..{end} of {size}");
+                assert_eq!(
+                    proof,
+                    slow_subtree(start as usize, end as usize, &leaves, true),
+                    "{start}..{end} of {size}"
+                );
                 let hash = slow_root(&leaves[start as usize..end as usize]);
-                let fits = |hash: &Hash, root: &Hash, proof: &[Hash]| verify_subtree(start, end, hash, size, root, proof);
+                let fits =
+                    |hash: &Hash, root: &Hash, proof: &[Hash]| verify_subtree(start, end, hash, size, root, proof);
                 assert!(fits(&hash, &root, &proof), "{start}..{end} of {size}");
                 let other = leaf_hash(b"other");
                 assert!(!fits(&other, &root, &proof), "another part: {start}..{end} of {size}");

@@ -525,6 +525,14 @@ impl<S: Store> Tiles<S> {
         merkle::prove_inclusion(index, size, self.hashes())
     }
 
+    /// Proof that the subtree over the entries `start..end` is one of the first `size`.
+    pub fn prove_subtree(&self, start: u64, end: u64, size: u64) -> Result<Option<Vec<Hash>>, TilesError> {
+        if size > self.size() {
+            return Ok(None);
+        }
+        merkle::prove_subtree(start, end, size, self.hashes())
+    }
+
     /// Proof that the first `old` entries are the first of `size`.
     pub fn prove_consistency(&self, old: u64, size: u64) -> Result<Option<Vec<Hash>>, TilesError> {
         if size > self.size() {

@@ -134,38 +134,12 @@ impl<S: Store> Witness<S> {
     /// Answers one `add-checkpoint`. The checks stand in the order of the specification, since a sender acts on the
     /// first that fails. An error leaves the state unknown: open the witness again.
     pub fn add_checkpoint(&mut self, body: &[u8], now: Instant) -> Result<WitnessAnswer, StoreError> {
-        let Some((head, note)) = split_body(body) else {
-            return Ok(WitnessAnswer::Malformed("found no empty line between proof and checkpoint".to_string()));
+        let last = |origin: &str| self.seen.get(origin).map(|seen| (seen.size, seen.root));
+        let Grown { origin, log, checkpoint, note } = match grown(body, &self.logs, last, |note| Some(note.clone())) {
+            Ok(grown) => grown,
+            Err(answer) => return Ok(answer),
         };
-        let origin = note.split(|b| *b == b'\n').next().and_then(|l| std::str::from_utf8(l).ok()).unwrap_or("");
-        let Some((origin, log)) = self.logs.get_key_value(origin) else { return Ok(WitnessAnswer::UnknownOrigin) };
-        let note = match Note::parse(note) {
-            Ok(note) => note,
-            Err(e) => return Ok(WitnessAnswer::Malformed(e.to_string())),
-        };
-        if let Err(e) = note.verify([log]) {
-            return Ok(WitnessAnswer::NotTrusted(e.to_string()));
-        }
-        let checkpoint = match Checkpoint::parse(&note.text) {
-            Ok(checkpoint) => checkpoint,
-            Err(e) => return Ok(WitnessAnswer::Malformed(e.to_string())),
-        };
-        let (old, proof) = match read_head(head) {
-            Ok(read) => read,
-            Err(what) => return Ok(WitnessAnswer::Malformed(what)),
-        };
-        if old > checkpoint.size {
-            return Ok(WitnessAnswer::Malformed(format!("old size {old} is larger than size {}", checkpoint.size)));
-        }
         let seen = self.seen.get(origin);
-        let size = seen.map_or(0, |s| s.size);
-        if old != size {
-            return Ok(WitnessAnswer::Conflict { size });
-        }
-        let old_root = seen.map_or_else(merkle::empty_root, |s| s.root);
-        if let Err(what) = check_growth(old, &old_root, &checkpoint, &proof) {
-            return Ok(WitnessAnswer::Unproven(what));
-        }
         if let Some(before) = seen.map(|s| s.time).filter(|t| (now.0..=now.0.saturating_add(SKEW_S_MAX)).contains(&t.0))
             && before != now
         {
@@ -181,9 +155,49 @@ impl<S: Store> Witness<S> {
         cosigned.add(cosignature.clone());
         let version = self.store.swap(&state_key(origin), seen.map(|s| s.version), cosigned.to_text().as_bytes())?;
         let seen = Seen { size: checkpoint.size, root: checkpoint.root, time: now, note: cosigned, version };
-        self.seen.insert(origin.clone(), seen);
+        self.seen.insert(origin.to_string(), seen);
         Ok(WitnessAnswer::Cosigned(cosignature))
     }
+}
+
+/// A checkpoint that goes on from the last one.
+pub(crate) struct Grown<'l> {
+    pub(crate) origin: &'l str,
+    pub(crate) log: &'l Vkey,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) note: Note,
+}
+
+/// The checks of `add-checkpoint`, a witness's and a mirror's, in the order of the specification. `last`: size and root of
+/// what came last; `trusted`: what is kept of a note that the log signed, `None` if that is not enough.
+pub(crate) fn grown<'l>(
+    body: &[u8],
+    logs: &'l BTreeMap<String, Vkey>,
+    last: impl Fn(&str) -> Option<(u64, Hash)>,
+    trusted: impl Fn(&Note) -> Option<Note>,
+) -> Result<Grown<'l>, WitnessAnswer> {
+    use WitnessAnswer::{Conflict, Malformed, NotTrusted, UnknownOrigin, Unproven};
+    let found = "found no empty line between proof and checkpoint";
+    let (head, note) = split_body(body).ok_or_else(|| Malformed(found.to_string()))?;
+    let origin = note.split(|b| *b == b'\n').next().and_then(|l| std::str::from_utf8(l).ok()).unwrap_or("");
+    let (origin, log) = logs.get_key_value(origin).ok_or(UnknownOrigin)?;
+    let note = Note::parse(note).map_err(|e| Malformed(e.to_string()))?;
+    note.verify([log]).map_err(|e| NotTrusted(e.to_string()))?;
+    let too_few = "found too few cosignatures, needed is a quorum of the log's witnesses";
+    let note = trusted(&note).ok_or_else(|| NotTrusted(too_few.to_string()))?;
+    let checkpoint = Checkpoint::parse(&note.text).map_err(|e| Malformed(e.to_string()))?;
+    let (old, proof) = read_head(head).map_err(Malformed)?;
+    if old > checkpoint.size {
+        return Err(Malformed(format!("old size {old} is larger than size {}", checkpoint.size)));
+    }
+    let last = last(origin);
+    let size = last.map_or(0, |(size, _)| size);
+    if old != size {
+        return Err(Conflict { size });
+    }
+    let old_root = last.map_or_else(merkle::empty_root, |(_, root)| root);
+    check_growth(old, &old_root, &checkpoint, &proof).map_err(Unproven)?;
+    Ok(Grown { origin, log, checkpoint, note })
 }
 
 /// Body of an `add-checkpoint` for a checkpoint that grew from `old`.

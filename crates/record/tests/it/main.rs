@@ -7,6 +7,7 @@ mod exhibit;
 mod growth;
 #[cfg(test)]
 mod keys;
+mod mirror;
 mod sumdb;
 #[cfg(test)]
 mod world;
