@@ -116,6 +116,7 @@ problem-is-handling = It is read here and not taken away
 occurred-at = occurred
 stated-at = stated
 logged-at = logged
+had = held by
 not-applicable = not said
 by-instant = by { $instant }
 not-proven-yet = not proven yet

@@ -110,6 +110,7 @@ problem-is-handling = همین‌جا خوانده می‌شود و برده ن�
 occurred-at = وقوع
 stated-at = اظهار
 logged-at = ثبت
+had = نزد
 not-applicable = گفته نشده
 by-instant = تا { $instant }
 not-proven-yet = هنوز ثابت نشده

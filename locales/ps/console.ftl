@@ -110,6 +110,7 @@ problem-is-handling = همدلته لوستل کېږي او نه وړل کېږي
 occurred-at = پېښ شوی
 stated-at = ویل شوی
 logged-at = ثبت شوی
+had = لري يې
 not-applicable = نه دی ویل شوی
 by-instant = تر { $instant } پورې
 not-proven-yet = لا نه دی ثابت شوی

@@ -110,6 +110,7 @@ problem-is-handling = یہ یہیں پڑھا جاتا ہے اور باہر نہ�
 occurred-at = وقوع
 stated-at = بیان
 logged-at = اندراج
+had = موجود پاس
 not-applicable = نہیں کہا گیا
 by-instant = { $instant } تک
 not-proven-yet = ابھی ثابت نہیں

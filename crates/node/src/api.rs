@@ -31,6 +31,7 @@ use crate::files::Files;
 use crate::folder::Folder;
 use crate::readers::Sessions;
 use crate::reads::Reads;
+use crate::receipts::Receipts;
 use crate::shell::Shell;
 use axum::Router;
 use axum::extract::Request;
@@ -58,6 +59,7 @@ pub(crate) struct Api {
     disclosures: Arc<Disclosures>,
     files: Arc<Files>,
     reads: Arc<Mutex<Reads>>,
+    receipts: Arc<Receipts>,
     /// Hashing a password takes 19 MiB: so many at once.
     hashing: Arc<tokio::sync::Semaphore>,
     /// Host and port by which this node is asked.
@@ -110,6 +112,10 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
         ("GET", "/peer/{log}/tile/{*tile}", get(c2sp::copy_tile)),
         ("POST", "/witness/add-checkpoint", post(c2sp::add_checkpoint)),
         ("GET", "/witness/{log}/checkpoint", get(c2sp::witnessed)),
+        ("POST", "/mirror/add-checkpoint", post(c2sp::mirror_checkpoint)),
+        ("POST", "/mirror/add-entries", post(c2sp::mirror_entries)),
+        ("GET", "/mirror/{log}/checkpoint", get(c2sp::mirrored)),
+        ("GET", "/mirror/{log}/tile/{*tile}", get(c2sp::copy_tile)),
     ]
 }
 
@@ -124,6 +130,7 @@ pub(crate) fn router(
     folder: Folder,
     founding: Arc<Founding>,
     reads: Reads,
+    receipts: Arc<Receipts>,
     address: SocketAddr,
     is_tls: bool,
 ) -> Router {
@@ -138,6 +145,7 @@ pub(crate) fn router(
         disclosures: Arc::new(disclosures),
         files: Arc::new(files),
         reads: Arc::new(Mutex::new(reads)),
+        receipts,
         hashing: Arc::new(tokio::sync::Semaphore::new(HASHING_MAX)),
         authorities,
         is_tls,
@@ -164,7 +172,8 @@ async fn guard(request: Request, next: Next) -> Response {
     const CONTENT_SECURITY: &str = "default-src 'self'; worker-src 'self'; img-src 'self' blob: data:; \
         style-src 'self' 'unsafe-inline'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
     // What nodes and witnesses ask of each other is no page, and each byte of it may go over a slow line.
-    let between_nodes = ["/log/", "/peer/", "/witness/"].iter().any(|path| request.uri().path().starts_with(path));
+    let between_nodes =
+        ["/log/", "/peer/", "/witness/", "/mirror/"].iter().any(|path| request.uri().path().starts_with(path));
     let mut response = next.run(request).await;
     if between_nodes {
         response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -112,6 +112,8 @@ pub struct Pacing {
     pub back_off_max_s: u64,
     /// Cosignatures of another log, seen but not logged by its owner for so long, are logged here.
     pub vouch_s: u64,
+    /// What is published is brought to the others' mirrors so long after.
+    pub mirror_ms: u64,
 }
 
 impl Default for Pacing {
@@ -127,6 +129,7 @@ impl Default for Pacing {
             back_off_ms: 250,
             back_off_max_s: 60,
             vouch_s: 60,
+            mirror_ms: 10_000,
         }
     }
 }

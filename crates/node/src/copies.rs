@@ -25,6 +25,8 @@ use std::collections::BTreeMap;
 
 /// So many bundles are asked for at once.
 const BUNDLES_MAX: usize = 32;
+/// Who brings entries unasked: no peer of that name is ever asked.
+const UNASKED: &str = "";
 /// So many checkpoints of a log that did not go on from another are kept until they can be compared.
 const SUSPECTS_MAX: usize = 8;
 
@@ -225,6 +227,11 @@ impl<S: Store> Node<S> {
         }
         let Some(copy) = self.copies.get_mut(origin) else { return };
         copy.asking = false;
+        if copy.wanted.is_none() {
+            // They came another way meanwhile.
+            copy.next_ms = self.at.elapsed_ms;
+            return;
+        }
         let held = copy.follower.size();
         let taken = answer.is_ok_and(|bundles| copy.wanted.as_mut().is_some_and(|wanted| wanted.take(held, &bundles)));
         if taken { self.fetch_or_advance(origin, peer) } else { self.failed(origin, peer) }
@@ -237,6 +244,18 @@ impl<S: Store> Node<S> {
             copy.etags.remove(peer);
             copy.back_off.entry(peer.to_string()).or_default().failed(at, &pacing);
         }
+    }
+
+    /// Entries came from somebody who was not asked; true if the copy holds them now.
+    pub(crate) fn brought(&mut self, origin: &str, note: Note, size: u64, leaves: Vec<Vec<u8>>) -> bool {
+        let held = |copies: &BTreeMap<String, Copy<S>>| copies.get(origin).is_some_and(|c| c.follower.size() >= size);
+        if !held(&self.copies)
+            && let Some(copy) = self.copies.get_mut(origin)
+        {
+            copy.wanted = Some(Wanted { note, size, leaves, etag: None });
+            self.advance(origin, UNASKED);
+        }
+        held(&self.copies)
     }
 
     /// All entries are there: the copy moves, durably, or says why it cannot.

@@ -113,8 +113,15 @@ impl Folder {
         let is_witness = config.member_role().is_ok_and(|role| role == MemberRole::Witness);
         let key = |file: &str| read_key(&dir.join("keys").join(format!("{file}.key")));
         let log = if is_witness { None } else { Some(key("log")?) };
-        let keys =
-            Keys { log, witness: key("witness")?, node: key("node")?, other_nodes: other_nodes(&dir.join("keys"))? };
+        // Founded before there were mirrors, a node has no key for one.
+        let has_mirror = dir.join("keys/mirror.key").exists();
+        let keys = Keys {
+            log,
+            witness: key("witness")?,
+            mirror: if has_mirror { Some(key("mirror")?) } else { None },
+            node: key("node")?,
+            other_nodes: other_nodes(&dir.join("keys"))?,
+        };
         let mut founding_leaf = read(&dir.join("founding.json"))?;
         if founding_leaf.ends_with(b"\n") {
             founding_leaf.pop();
@@ -147,7 +154,8 @@ impl Folder {
         let founding = Founding::from_leaf(&self.founding_leaf).map_err(OpenError::Founding)?;
         let own = founding.member(&self.config.name).and_then(|m| m.origin.clone());
         let witness = Some(place("witness")?);
-        let mut stores = Stores { log: None, witness, copies: BTreeMap::new() };
+        let mirror = self.keys.mirror.as_ref().map(|_| place("mirror")).transpose()?;
+        let mut stores = Stores { log: None, witness, mirror, copies: BTreeMap::new() };
         if let Some(own) = &own {
             stores.log = Some(place("log")?);
             for origin in founding.origins().filter(|o| o != own) {

@@ -31,6 +31,7 @@ use hamsaya_record::key::{Role, SecretKey};
 use hamsaya_record::log::Log;
 use hamsaya_record::logs::{Head, Logs};
 use hamsaya_record::merkle::Hash;
+use hamsaya_record::mirror::{Mirror, MirrorAnswer};
 use hamsaya_record::note::Note;
 use hamsaya_record::statement::{Rel, StatementId};
 use hamsaya_record::store::Store;
@@ -76,6 +77,15 @@ pub enum Event {
         /// Body of `add-checkpoint`.
         body: Vec<u8>,
     },
+    /// Somebody brings this node's mirror a checkpoint, or entries up to one.
+    MirrorAsked {
+        /// Who waits.
+        ticket: Ticket,
+        /// What it is.
+        brought: Brought,
+        /// Body of `add-checkpoint` or `add-entries`.
+        body: Vec<u8>,
+    },
     /// What a witness says to our checkpoint.
     WitnessAnswered {
         /// Which.
@@ -112,6 +122,15 @@ pub enum Event {
     },
     /// A judgment that was asked for, with what changed since the last one.
     Judged(Box<Result<(Arc<Judgment>, Vec<Change>), JudgeError>>),
+}
+
+/// What a mirror is brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brought {
+    /// A checkpoint, with a proof that it goes on from the last.
+    Checkpoint,
+    /// Entries up to a checkpoint that was brought before.
+    Entries,
 }
 
 /// What a node wants done.
@@ -248,6 +267,12 @@ pub enum Answer {
     Paused(String),
     /// What the witness says.
     Witness(WitnessAnswer),
+    /// This node mirrors nothing.
+    NoMirror,
+    /// The mirror has noted a checkpoint.
+    Noted,
+    /// What the mirror says to entries.
+    Mirror(MirrorAnswer),
 }
 
 /// Where a statement stands.
@@ -344,6 +369,8 @@ pub struct Keys {
     pub log: Option<SecretKey>,
     /// Cosigns.
     pub witness: SecretKey,
+    /// Signs that entries of the others' logs are held; absent where none was founded.
+    pub mirror: Option<SecretKey>,
     /// Signs what the node itself states.
     pub node: SecretKey,
     /// The one after it, and those before: its log says which counts, and an old disk may say another.
@@ -387,6 +414,8 @@ pub struct Stores<S> {
     pub log: Option<S>,
     /// States of the logs that it witnesses.
     pub witness: Option<S>,
+    /// What its mirror was told and signed; needed if it has a mirror's key.
+    pub mirror: Option<S>,
     /// Copies of the other logs, by origin.
     pub copies: BTreeMap<String, S>,
 }
@@ -439,6 +468,7 @@ pub struct Node<S> {
     pub(crate) own: Option<Own<S>>,
     pub(crate) copies: BTreeMap<String, Copy<S>>,
     pub(crate) witness: Witness<S>,
+    pub(crate) mirror: Option<Mirror<S>>,
     pub(crate) bench: Bench,
     pub(crate) refusals: Refusals,
     /// When a peer last answered.
@@ -490,6 +520,15 @@ impl<S: Store> Node<S> {
         let logs = founding.origins().filter(|o| Some(*o) != origin.as_deref()).filter_map(|o| founding.log_key(o));
         let witness =
             Witness::open(store, setup.keys.witness.clone(), logs.cloned()).map_err(|e| tiles("witness", e))?;
+        // Who keeps copies of nothing mirrors nothing.
+        let mirror = match setup.keys.mirror.clone().filter(|_| !copies.is_empty()) {
+            None => None,
+            Some(key) => {
+                let store = stores.mirror.ok_or_else(|| missing("the mirror"))?;
+                let logs = copies.keys().filter_map(|origin| founding.log_key(origin)).cloned();
+                Some(Mirror::open(store, key, logs).map_err(|e| tiles("mirror", e))?)
+            }
+        };
         let mut node = Node {
             status: Status::Running,
             bench: Bench::new(setup.agreement.clone()),
@@ -501,6 +540,7 @@ impl<S: Store> Node<S> {
             own,
             copies,
             witness,
+            mirror,
             seen_at: BTreeMap::new(),
             timed,
             alarms: Vec::new(),
@@ -523,6 +563,7 @@ impl<S: Store> Node<S> {
             Event::Submitted { ticket, bytes } => self.submitted(ticket, bytes),
             Event::Overlong { ticket } => self.overlong(ticket),
             Event::WitnessAsked { ticket, body } => self.witness_asked(ticket, &body),
+            Event::MirrorAsked { ticket, brought, body } => self.mirror_asked(ticket, brought, &body),
             Event::WitnessAnswered { peer, size, answer } => self.witness_answered(&peer, size, answer),
             Event::NewestSeen { peer, answer } => self.newest_seen(&peer, answer),
             Event::PeerCheckpoint { origin, peer, answer } => self.peer_checkpoint(&origin, &peer, answer),
@@ -813,7 +854,8 @@ fn check_identity(setup: &Setup, founding: &Founding) -> Result<MemberRole, Open
         Some(_) => (Role::Log, setup.keys.log.as_ref()),
         None => (Role::Node, Some(&setup.keys.node)),
     };
-    for (role, key) in [(Role::Witness, Some(&setup.keys.witness)), keys] {
+    let mirror = setup.keys.mirror.as_ref().map(|key| (Role::Mirror, Some(key)));
+    for (role, key) in [(Role::Witness, Some(&setup.keys.witness)), keys].into_iter().chain(mirror) {
         let Some(founded) = founding.keys_of(role).find(|k| k.node == setup.name) else {
             return misfit(format!("no {role} key of {} in the founding", setup.name), format!("a key of role {role}"));
         };

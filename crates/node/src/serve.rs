@@ -10,6 +10,7 @@ use crate::api;
 use crate::clock::Clock;
 use crate::folder::{Folder, FolderError};
 use crate::reads::{Reads, ReadsError};
+use crate::receipts::{self, Receipts};
 use crate::shell::Shell;
 use crate::tls;
 use crate::wire::Peer;
@@ -17,6 +18,7 @@ use axum::serve::ListenerExt as _;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -103,9 +105,11 @@ pub async fn serve(dir: &Path, options: Options) -> Result<Running, ServeError> 
         let node = folder.open(options.scenario_clock)?;
         let mut reads = Reads::open(&folder.dir)?;
         node.read_digests().iter().try_for_each(|day| reads.check(day))?;
-        Ok::<_, ServeError>((folder, node, reads))
+        let receipts = Receipts::open(&folder.dir)
+            .map_err(|error| FolderError::Read { path: folder.dir.join(receipts::FILE), error })?;
+        Ok::<_, ServeError>((folder, node, reads, receipts))
     });
-    let (folder, node, reads) = match opened.await {
+    let (folder, node, reads, receipts) = match opened.await {
         Ok(opened) => opened?,
         Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
     };
@@ -125,7 +129,9 @@ pub async fn serve(dir: &Path, options: Options) -> Result<Running, ServeError> 
     let clock = if options.scenario_clock { Clock::scenario() } else { Clock::System };
     let founding = node.founding().clone();
     let (shell, thread) = Shell::start(node, clock, &peers);
-    let service = api::router(shell.clone(), folder, founding, reads, address, shown.is_some())
+    let receipts = Arc::new(receipts);
+    receipts::start(&shell, &receipts, &peers, &founding, folder.config.pacing);
+    let service = api::router(shell.clone(), folder, founding, reads, receipts, address, shown.is_some())
         .into_make_service_with_connect_info::<SocketAddr>();
     let mut stopping = shell.stopping();
     let stop = async move {

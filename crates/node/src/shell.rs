@@ -10,7 +10,7 @@
 use crate::bucket::Place;
 use crate::clock::{Clock, ClockError};
 use crate::docket::Docket;
-use crate::node::{Action, Answer, At, Case, Event, Explain, Hint, Node, Ticket};
+use crate::node::{Action, Answer, At, Brought, Case, Event, Explain, Hint, Node, Ticket};
 use crate::wire::{Peer, Wire};
 use hamsaya_agreement::{JudgeError, Judgment};
 use hamsaya_record::Instant;
@@ -184,6 +184,11 @@ impl Shell {
     /// Asks the witness.
     pub(crate) async fn witness(&self, body: Vec<u8>) -> Result<Answer, Gone> {
         self.event(|ticket| Event::WitnessAsked { ticket, body }).await
+    }
+
+    /// Brings the mirror something.
+    pub(crate) async fn mirror(&self, brought: Brought, body: Vec<u8>) -> Result<Answer, Gone> {
+        self.event(|ticket| Event::MirrorAsked { ticket, brought, body }).await
     }
 
     /// Asks the node something, between two events.

@@ -12,11 +12,15 @@
 //! goes on from there. Whether the parts fit is seen where the copy is hashed; if they do not, the log is asked for anew,
 //! without an etag, and nothing is kept from before.
 //!
+//! Mirrors are brought things outside of the lanes ([`crate::receipts`]): nothing of the node waits for it.
+//!
 //! Each witness and each log has a lane of its own, so that a silent peer holds up nobody else. At most one question is in
 //! flight in a lane: the node asks no sooner.
 use crate::node::{Action, Cosigning, Event, News, Silence};
 use crate::shell::{Message, in_thread};
 use crate::signed;
+use flate2::Compression;
+use flate2::read::GzEncoder;
 use hamsaya_record::key::SecretKey;
 use hamsaya_record::tile::Tile;
 use hamsaya_record::witness::origin_hash;
@@ -40,6 +44,8 @@ const BUNDLE_PATIENCE: Duration = Duration::from_secs(60);
 const BUNDLE_BYTES_MIN: usize = 4096;
 /// So often is the rest of one bundle asked for.
 const BUNDLE_TRIES: usize = 8;
+/// What is shorter goes as it is.
+const PACKED_BYTES_MIN: usize = 512;
 /// A connection at rest is kept for the next heartbeat: a new one takes a slow line two more round trips.
 const IDLE: Duration = Duration::from_secs(90);
 
@@ -136,17 +142,7 @@ struct Said {
 impl Client {
     /// `tls`: what whoever is asked has to show; `key`: who asks.
     pub(crate) fn new(tls: Option<TlsConfig>, key: Arc<SecretKey>) -> Client {
-        let config = Agent::config_builder()
-            .https_only(tls.is_some())
-            .tls_config(tls.unwrap_or_default())
-            .timeout_connect(Some(Duration::from_secs(5)))
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .max_idle_age(IDLE)
-            .user_agent("hamsaya")
-            .build();
-        Client { agent: config.new_agent(), key, begun: None }
+        Client { agent: agent(tls), key, begun: None }
     }
 
     fn perform(&mut self, action: Action, url: &str) -> Option<Event> {
@@ -272,6 +268,54 @@ impl Client {
         let value = serde_json::from_slice(&said.body).map_err(|e| Silence(format!("{url}: {e}")))?;
         if said.status == 200 { Ok(value) } else { Err(Silence(format!("{url}: status {}: {value}", said.status))) }
     }
+}
+
+/// Asks one peer, who has to show this.
+fn agent(tls: Option<TlsConfig>) -> Agent {
+    let config = Agent::config_builder()
+        .https_only(tls.is_some())
+        .tls_config(tls.unwrap_or_default())
+        .timeout_connect(Some(Duration::from_secs(5)))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .max_idle_age(IDLE)
+        .user_agent("hamsaya")
+        .build();
+    config.new_agent()
+}
+
+/// Brings mirrors what they lack. Entries prove themselves, so nobody asks who brings them.
+pub(crate) struct Carrier(Agent);
+
+impl Carrier {
+    /// `tls`: what whoever is asked has to show.
+    pub(crate) fn new(tls: Option<TlsConfig>) -> Carrier {
+        Carrier(agent(tls))
+    }
+
+    /// `POST`: status and text of the answer.
+    pub(crate) fn bring(&self, url: &str, body: &[u8], is_checkpoint: bool) -> Result<(u16, String), Silence> {
+        let request = self.0.post(url).config().timeout_global(Some(BUNDLE_PATIENCE)).build();
+        let said = read(match is_checkpoint {
+            true => request.content_type("text/plain; charset=utf-8").send(body),
+            false => {
+                let octets = request.content_type("application/octet-stream");
+                match body.len() < PACKED_BYTES_MIN {
+                    true => octets.send(body),
+                    false => octets.header("content-encoding", "gzip").send(&packed(body)[..]),
+                }
+            }
+        })?;
+        Ok((said.status, String::from_utf8_lossy(&said.body).into_owned()))
+    }
+}
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = Vec::new();
+    // Reading from memory does not fail.
+    let _ = GzEncoder::new(bytes, Compression::default()).read_to_end(&mut packed);
+    packed
 }
 
 /// Where a peer serves a log. Its own stands there too, beside `/log`, so that whoever asks need not know who keeps it.

@@ -5,6 +5,7 @@
 //! log/                 own log: every entry hashed, every tile compared, every signature checked
 //! peers/<hash>/        copies of the others, alike
 //! witness/<hash>/      checkpoints that this node cosigned
+//! mirror/<hash>/       checkpoints that its mirror signed, and what it was told of last
 //! ```
 //! [`node_folder`] names every file that does not fit. [`load`] reads any number of folders, in any order, and gives the
 //! largest consistent copy of each log, under its published head. Both only read: what a crash left is replayed in memory.
@@ -202,6 +203,11 @@ fn read_folder(root: &Path) -> Result<VerifiedFolder, Vec<Fault>> {
             Err(fault) => faults.push(fault),
         }
     }
+    for place in folders(&root.join("mirror")) {
+        if let Err(fault) = check_mirrored(root, &place, &founding) {
+            faults.push(fault);
+        }
+    }
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -357,6 +363,25 @@ pub fn trusted(note: &Note, founding: &Founding, origin: &str) -> Note {
         alone.verify(keys.iter().copied()).is_ok()
     };
     Note { text: note.text.clone(), signatures: note.signatures.iter().filter(verifies).cloned().collect() }
+}
+
+/// What the mirror signed of a log: by a mirror's key of the founding, beside the log's and its witnesses' lines.
+fn check_mirrored(root: &Path, place: &str, founding: &Founding) -> Result<(), Fault> {
+    let at = format!("mirror/{place}/checkpoint");
+    let bytes = match Folder::read_only(&root.join("mirror").join(place)).read("checkpoint") {
+        Ok(Some((bytes, _))) => bytes,
+        Ok(None) => return Ok(()),
+        Err(e) => return Err(Fault::new(&at, "it cannot be read", e, "a checkpoint")),
+    };
+    let fault =
+        |what: &str, found: String| Fault::new(&at, what, found, "a checkpoint that a mirror signed".to_string());
+    let note = Note::parse(&bytes).map_err(|e| fault("it is not a note", e.to_string()))?;
+    let mirrors = founding.keys_of(Role::Mirror).map(|key| &key.vkey);
+    match note.verify(mirrors) {
+        Ok(_) if note.to_text().as_bytes() == bytes => Ok(()),
+        Ok(_) => Err(fault("it has more bytes than a note", "other bytes".to_string())),
+        Err(e) => Err(fault("no mirror's line verifies", e.to_string())),
+    }
 }
 
 fn read_witnessed(root: &Path, place: &str, founding: &Founding) -> Result<Option<(String, u64)>, Fault> {

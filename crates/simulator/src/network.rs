@@ -426,6 +426,7 @@ impl World {
                 }
             }
             Answer::Refused(_) | Answer::NoLog | Answer::Paused(_) | Answer::Witness(_) => (),
+            Answer::NoMirror | Answer::Noted | Answer::Mirror(_) => (),
         }
     }
 

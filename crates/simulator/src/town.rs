@@ -95,6 +95,7 @@ pub(crate) fn setup(name: &str, agreement: &Arc<Agreement>, founding_leaf: &[u8]
         keys: Keys {
             log: has_log(name).then(|| key(name, "log")),
             witness: key(name, "witness"),
+            mirror: None,
             node: key(name, "node"),
             other_nodes: Vec::new(),
         },
@@ -149,6 +150,7 @@ impl Disk {
         Stores {
             log: has_log(name).then(|| shelf(&self.log)),
             witness: Some(shelf(&self.witness)),
+            mirror: None,
             copies: self.copies.iter().map(|(origin, store)| (origin.clone(), shelf(store))).collect(),
         }
     }

@@ -88,8 +88,8 @@ impl NodeRole {
     /// Files of the keys that such a node holds: its own, and one for each office that the agreement's roles name.
     fn keys(self, agreement: &Agreement) -> Vec<String> {
         let (own, member): (&[&str], _) = match self {
-            NodeRole::Party => (&["log", "witness", "node"], MemberRole::Party),
-            NodeRole::Guarantor => (&["log", "witness", "node"], MemberRole::Guarantor),
+            NodeRole::Party => (&["log", "witness", "mirror", "node"], MemberRole::Party),
+            NodeRole::Guarantor => (&["log", "witness", "mirror", "node"], MemberRole::Guarantor),
             NodeRole::Witness => (&["witness", "node"], MemberRole::Witness),
         };
         let mut keys: Vec<String> = own.iter().map(|key| key.to_string()).collect();

@@ -1,26 +1,33 @@
-//! C2SP paths: tiles and checkpoints of the own log and of copies (tlog-tiles), and the witness (tlog-witness).
+//! C2SP paths: tiles and checkpoints of the own log and of copies (tlog-tiles), the witness (tlog-witness), and
+//! the mirror (tlog-mirror).
 //!
 //! ```text
 //! GET  /log/checkpoint              text/plain; charset=utf-8   cached 5 s at most, ETag; held if asked with `prefer: wait=20`
 //! GET  /log/tile/0/000.p/7          application/octet-stream    immutable
 //! POST /witness/add-checkpoint      200 400 403 404 409 422
+//! POST /mirror/add-checkpoint       the same, and nothing is signed
+//! POST /mirror/add-entries          200 202 400 404 409 422
 //! ```
 //! A checkpoint is shown with one line of each key, its latest: readers elsewhere refuse two. Holding a question for news (RFC 7240) is ours; who does not ask for it never meets it.
 use super::Api;
 use super::problem::Problem;
 use super::who::Who;
-use crate::node::Answer;
+use crate::node::{Answer, Brought};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use flate2::read::GzDecoder;
+use hamsaya_record::mirror::{MirrorAnswer, WAITING_BYTES_MAX};
 use hamsaya_record::note::NOTE_BYTES_MAX;
 use hamsaya_record::statement::{StatementId, hex};
 use hamsaya_record::store::Store as _;
 use hamsaya_record::tile::{Level, Tile};
 use hamsaya_record::tiles::Place;
 use hamsaya_record::witness::{WitnessAnswer, origin_hash};
+use std::io::Read as _;
 use std::time::Duration;
+use tokio_stream::StreamExt as _;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const OCTETS: &str = "application/octet-stream";
@@ -28,6 +35,9 @@ const OCTETS: &str = "application/octet-stream";
 const TRIES: usize = 4;
 /// News of further cosignatures alone waits so long for more of them: a heartbeat brings one from each witness.
 const GATHER: Duration = Duration::from_secs(5);
+/// So much of one `add-entries` is read.
+const UPLOAD_BYTES_MAX: usize = WAITING_BYTES_MAX;
+const NO_MIRROR: &str = "this node mirrors no log: it has no key for it";
 /// No question is held longer.
 const HOLD_S_MAX: u64 = 60;
 
@@ -188,17 +198,38 @@ async fn tile_bytes(api: &Api, origin: &str, tile: Tile) -> Result<Option<Vec<u8
 
 /// `POST /witness/add-checkpoint`: statuses exactly as the specification gives them.
 pub(super) async fn add_checkpoint(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
-    let Ok(bytes) = to_bytes(body, NOTE_BYTES_MAX + 8 * 1024).await else {
-        return Ok((StatusCode::BAD_REQUEST, "found a longer request than 256 KiB\n").into_response());
-    };
-    let answer = match api.shell.witness(bytes.to_vec()).await? {
-        Answer::Witness(answer) => answer,
-        Answer::Paused(why) => return Err(Problem::paused(why)),
-        _ => return Err(Problem::internal("a log answered for a witness")),
-    };
+    let Some(bytes) = of_checkpoint(body).await else { return Ok(overlong()) };
+    match api.shell.witness(bytes).await? {
+        Answer::Witness(answer) => said_of_checkpoint(answer),
+        Answer::Paused(why) => Err(Problem::paused(why)),
+        _ => Err(Problem::internal("a log answered for a witness")),
+    }
+}
+
+/// `POST /mirror/add-checkpoint`: as a witness, but nothing is signed: 200 has no body.
+pub(super) async fn mirror_checkpoint(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
+    let Some(bytes) = of_checkpoint(body).await else { return Ok(overlong()) };
+    match api.shell.mirror(Brought::Checkpoint, bytes).await? {
+        Answer::Noted => Ok(StatusCode::OK.into_response()),
+        Answer::Witness(answer) => said_of_checkpoint(answer),
+        Answer::NoMirror => Err(Problem::not_found(NO_MIRROR)),
+        Answer::Paused(why) => Err(Problem::paused(why)),
+        _ => Err(Problem::internal("a log answered for a mirror")),
+    }
+}
+
+async fn of_checkpoint(body: Body) -> Option<Vec<u8>> {
+    Some(to_bytes(body, NOTE_BYTES_MAX + 8 * 1024).await.ok()?.to_vec())
+}
+
+fn overlong() -> Response {
+    (StatusCode::BAD_REQUEST, "found a longer request than 256 KiB\n").into_response()
+}
+
+fn said_of_checkpoint(answer: WitnessAnswer) -> Result<Response, Problem> {
     Ok(match answer {
         WitnessAnswer::Cosigned(line) => ([(header::CONTENT_TYPE, TEXT)], line.to_line()).into_response(),
-        WitnessAnswer::UnknownOrigin => (StatusCode::NOT_FOUND, "this witness knows no such log\n").into_response(),
+        WitnessAnswer::UnknownOrigin => (StatusCode::NOT_FOUND, "no such log is known here\n").into_response(),
         WitnessAnswer::NotTrusted(why) => (StatusCode::FORBIDDEN, format!("{why}\n")).into_response(),
         WitnessAnswer::Malformed(why) => (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
         WitnessAnswer::Conflict { size } => {
@@ -211,6 +242,83 @@ pub(super) async fn add_checkpoint(State(api): State<Api>, body: Body) -> Result
         }
         WitnessAnswer::Unproven(why) => (StatusCode::UNPROCESSABLE_ENTITY, format!("{why}\n")).into_response(),
     })
+}
+
+/// `POST /mirror/add-entries`: statuses exactly as the specification gives them. Of a request that is longer than is read,
+/// or that breaks off, the whole packages count.
+pub(super) async fn mirror_entries(
+    State(api): State<Api>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let is_packed = match headers.get(header::CONTENT_ENCODING).map(|v| v.as_bytes()) {
+        None | Some(b"identity") => false,
+        Some(b"gzip") => true,
+        Some(_) => {
+            let accepted = [(header::ACCEPT_ENCODING, "gzip")];
+            return Ok(
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, accepted, "allowed encodings are gzip and none\n").into_response()
+            );
+        }
+    };
+    let came = beginning(body, UPLOAD_BYTES_MAX).await;
+    let bytes = match is_packed {
+        false => came,
+        true => unpacked(came).await?,
+    };
+    let answer = match api.shell.mirror(Brought::Entries, bytes).await? {
+        Answer::Mirror(answer) => answer,
+        Answer::NoMirror => return Err(Problem::not_found(NO_MIRROR)),
+        Answer::Paused(why) => return Err(Problem::paused(why)),
+        _ => return Err(Problem::internal("a log answered for a mirror")),
+    };
+    let info = [(header::CONTENT_TYPE, "text/x.tlog.mirror-info")];
+    let mut response = match answer {
+        MirrorAnswer::Cosigned(line) => ([(header::CONTENT_TYPE, TEXT)], line.to_line()).into_response(),
+        MirrorAnswer::Partial(held) => (StatusCode::ACCEPTED, info, held.to_text()).into_response(),
+        MirrorAnswer::Conflict(held) => (StatusCode::CONFLICT, info, held.to_text()).into_response(),
+        MirrorAnswer::UnknownOrigin => (StatusCode::NOT_FOUND, "no such log is known here\n").into_response(),
+        MirrorAnswer::Malformed(why) => (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
+        MirrorAnswer::Unproven(why) => (StatusCode::UNPROCESSABLE_ENTITY, format!("{why}\n")).into_response(),
+        MirrorAnswer::Busy(why) => return Err(Problem::paused(why)),
+    };
+    response.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+    Ok(response)
+}
+
+/// As much of a body as came, up to so many bytes.
+async fn beginning(body: Body, max: usize) -> Vec<u8> {
+    let mut stream = body.into_data_stream();
+    let mut came = Vec::new();
+    while let Some(Ok(piece)) = stream.next().await {
+        let room = max.saturating_sub(came.len()).min(piece.len());
+        came.extend_from_slice(&piece[..room]);
+        if room < piece.len() {
+            break;
+        }
+    }
+    came
+}
+
+/// As much of a gzip stream as can be read, up to so many bytes; beside the threads that serve.
+async fn unpacked(packed: Vec<u8>) -> Result<Vec<u8>, Problem> {
+    let unpack = move || {
+        let mut bytes = Vec::new();
+        // What broke off is used as far as it goes.
+        let _ = GzDecoder::new(&packed[..]).take(UPLOAD_BYTES_MAX as u64).read_to_end(&mut bytes);
+        bytes
+    };
+    tokio::task::spawn_blocking(unpack).await.map_err(|e| Problem::internal(e.to_string()))
+}
+
+/// `GET /mirror/<hash>/checkpoint`: with the mirror's own cosignature.
+pub(super) async fn mirrored(State(api): State<Api>, Path(hash): Path<String>) -> Result<Response, Problem> {
+    let wanted = hash.clone();
+    let note = api.shell.ask(move |node| node.mirrored_checkpoint(&wanted).map(|n| n.to_text())).await?;
+    let note =
+        note.ok_or_else(|| Problem::not_found(format!("this mirror has signed nothing of a log of the hash {hash}")))?;
+    let cache = "max-age=5, must-revalidate";
+    Ok(([(header::CONTENT_TYPE, TEXT), (header::CACHE_CONTROL, cache)], note).into_response())
 }
 
 /// `GET /witness/<hash>/checkpoint`

@@ -5,6 +5,7 @@ use super::files;
 use super::problem::Problem;
 use super::shapes;
 use super::who::{Office, Who};
+use crate::receipts;
 use crate::state::Timed;
 use axum::Json;
 use axum::extract::{Query, State};
@@ -99,6 +100,9 @@ pub(super) async fn item(State(api): State<Api>, who: Who, Query(asked): Query<A
     answer["leaf"] = json!(leaf);
     disclosures::show(&api, &who, &timed.entry, &mut answer).await?;
     files::show(&api, &who, &timed.entry, &mut answer).await?;
+    if api.folder.config.origin.as_deref() == Some(&*timed.entry.origin) {
+        answer["had"] = receipts::shown(&api.receipts.of(timed.entry.index));
+    }
     Ok(Json(answer))
 }
 

@@ -52,7 +52,9 @@ fn answered(answer: Answer) -> Result<Value, Problem> {
         Answer::Refused(refusal) => Err(Problem::refused(&refusal)),
         Answer::NoLog => Err(Problem::no_log()),
         Answer::Paused(why) => Err(Problem::paused(why)),
-        Answer::Witness(_) => Err(Problem::internal("a witness answered for a log")),
+        Answer::Witness(_) | Answer::NoMirror | Answer::Noted | Answer::Mirror(_) => {
+            Err(Problem::internal("a witness or a mirror answered for a log"))
+        }
     }
 }
 

@@ -97,7 +97,8 @@ impl World {
         let all: BTreeMap<String, Memory> =
             copies.map(|o| (o.clone(), disk.copies.get(&o).cloned().unwrap_or_default())).collect();
         self.disks.get_mut(name).unwrap().copies = all.clone();
-        let stores = Stores { log: with_log.then_some(disk.log), witness: Some(disk.witness), copies: all };
+        let stores =
+            Stores { log: with_log.then_some(disk.log), witness: Some(disk.witness), mirror: None, copies: all };
         let mut setup = setup(name, &self.agreement, &self.leaf);
         setup.pacing.refusals_s = self.refusals_s;
         if let Some([first, others @ ..]) = self.node_keys.get(name).map(Vec::as_slice) {
@@ -690,8 +691,12 @@ fn the_nodes_own_key_gives_way_while_it_runs() {
     }
     world.stop("P1");
     let disk = &world.disks["P1"];
-    let stores =
-        Stores { log: Some(disk.log.clone()), witness: Some(disk.witness.clone()), copies: disk.copies.clone() };
+    let stores = Stores {
+        log: Some(disk.log.clone()),
+        witness: Some(disk.witness.clone()),
+        mirror: None,
+        copies: disk.copies.clone(),
+    };
     let refused = Node::open(setup("P1", &world.agreement, &world.leaf), stores).unwrap_err().to_string();
     assert!(refused.contains(&old.keyid()) && refused.contains("expected p1.example/node+"), "{refused}");
 }

@@ -8,6 +8,7 @@ mod files;
 mod golden;
 mod http;
 mod in_memory;
+mod mirrors;
 mod openapi;
 mod rights;
 mod tls;

@@ -36,7 +36,7 @@ pub fn key(node: &str, what: &str) -> SecretKey {
     let host = format!("{}.example", node.to_lowercase());
     let name = if what == "log" { origin(node) } else { format!("{host}/{what}") };
     match what {
-        "witness" => SecretKey::cosigner_from_seed(&name, seed(&name)),
+        "witness" | "mirror" => SecretKey::cosigner_from_seed(&name, seed(&name)),
         _ => SecretKey::from_seed(&name, seed(&name)),
     }
     .unwrap()
@@ -60,7 +60,7 @@ pub fn founding_leaf(agreement: &Agreement) -> Vec<u8> {
         members.push(Member { name: name.into(), role, origin: has_log.then(|| origin(name)) });
         let mut all = vec![(Role::Witness, "witness"), (Role::Node, "node")];
         if has_log {
-            all.extend([(Role::Log, "log"), (Role::Device, "post-07")]);
+            all.extend([(Role::Log, "log"), (Role::Mirror, "mirror"), (Role::Device, "post-07")]);
             all.extend(OFFICES.map(|office| (Role::Office, office)));
         }
         for (role, what) in all {
@@ -111,6 +111,7 @@ pub fn setup(name: &str, agreement: &Arc<Agreement>, founding_leaf: &[u8]) -> Se
         keys: Keys {
             log: (name != "O1").then(|| key(name, "log")),
             witness: key(name, "witness"),
+            mirror: None,
             node: key(name, "node"),
             other_nodes: Vec::new(),
         },
@@ -124,7 +125,8 @@ pub fn setup(name: &str, agreement: &Arc<Agreement>, founding_leaf: &[u8]) -> Se
 }
 
 /// How fast the nodes of the tests go.
-pub const FAST: &str = "batch_ms = 5\ncheckpoints_s = 0\nheartbeat_s = 1\nrefusals_s = 0\njudge_ms = 200\n";
+pub const FAST: &str =
+    "batch_ms = 5\ncheckpoints_s = 0\nheartbeat_s = 1\nrefusals_s = 0\njudge_ms = 200\nmirror_ms = 20\n";
 
 /// Nodes that listen on loopback, each with a folder.
 pub struct Town {
@@ -145,6 +147,10 @@ pub struct Said {
 }
 
 impl Said {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&self.body)))
     }
@@ -191,7 +197,7 @@ impl Town {
             fs::write(home.join("founding.json"), &leaf).unwrap();
             let mut keys = vec!["witness", "node"];
             if role != "witness" {
-                keys.push("log");
+                keys.extend(["log", "mirror"]);
             }
             for what in keys {
                 let path = home.join("keys").join(format!("{what}.key"));
@@ -314,6 +320,11 @@ impl Town {
             request = signed.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         }
         self.read(request.send(body))
+    }
+
+    pub fn post_encoded(&self, name: &str, path: &str, content_type: &str, encoding: &str, body: &[u8]) -> Said {
+        let request = self.agent.post(format!("{}{path}", self.urls[name])).content_type(content_type);
+        self.read(request.header("content-encoding", encoding).send(body))
     }
 
     pub fn delete(&self, name: &str, path: &str, headers: &[(&str, &str)]) -> Said {
