@@ -46,8 +46,8 @@ fn a_node_is_never_made_over_another() {
     let ran = hamsaya(&made);
     assert_eq!(ran.code, 0, "{}", ran.err);
     let keys = hamsaya(&["keys", "list", dir]);
-    // Log, witness and node, and one of each office that the agreement knows.
-    assert_eq!(keys.out.lines().count(), 17, "{}", keys.out);
+    // Log, witness, mirror and node, and one of each office that the agreement knows.
+    assert_eq!(keys.out.lines().count(), 18, "{}", keys.out);
     assert!(keys.out.contains("p1.example/hamsaya/1+"), "{}", keys.out);
     assert!(!keys.out.contains("PRIVATE"), "a secret was printed");
     check(&made, &["error: the folder already holds a node", "node.toml", "hint: give a folder that is empty"]);
