@@ -150,6 +150,8 @@ impl NodeClient {
         let request = self.sending.patch(&url);
         let request = self.signed("PATCH", &url).into_iter().fold(request, |r, (name, value)| r.header(name, value));
         let sent = request
+            // Who is refused hears it before he sends anything.
+            .header("expect", "100-continue")
             .header("content-type", "application/partial-upload")
             .header("content-length", length)
             .header("upload-offset", offset)

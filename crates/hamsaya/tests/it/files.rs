@@ -176,6 +176,16 @@ fn files_come_stay_and_go_as_the_page_says() {
         let rows = rows(&town, &url);
         if state(&rows, &name_of_film) == "arriving" { Ok(()) } else { Err(format!("{rows:?}")) }
     });
+    // A disk without room for it is told as such.
+    let settings = fs::read_to_string(p1.join("node.toml")).expect("settings");
+    town.stop("p1");
+    fs::write(p1.join("node.toml"), format!("{settings}\n[files]\nkeep_free_mib = 1000000000\n")).expect("settings");
+    town.serve("p1");
+    let full = hamsaya(&["record", "send", &dir, text(&path)]);
+    assert!(full.code == 2 && full.err.contains("no_room"), "{}{}", full.out, full.err);
+    town.stop("p1");
+    fs::write(p1.join("node.toml"), settings).expect("settings");
+    town.serve("p1");
     let sent = ran(&["record", "send", &dir, text(&path)]);
     assert!(sent.out.contains(&format!("after {part} that were there")), "{}", sent.out);
     assert_eq!(state(&rows(&town, &url), &name_of_film), "held");

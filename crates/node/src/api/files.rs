@@ -383,31 +383,28 @@ pub(super) async fn send(
         Ok(arriving) => take(&api, arriving, body).await,
         Err(error) => Err(error),
     };
-    let taken = match taken {
+    let (taken, broke_off) = match taken {
         Ok(Taken { arriving, broke_off: None }) if is_last => {
-            blocking_taken(move || arriving.finish()).await.map(|bytes| (bytes, true))
+            (blocking_taken(move || arriving.finish()).await.map(|bytes| (bytes, true)), None)
         }
         Ok(Taken { arriving, broke_off }) => {
-            let paused = blocking_taken(move || arriving.pause()).await;
-            match (paused, broke_off) {
-                (Ok(_), Some(why)) => {
-                    return Err(Problem::paused(why).hint("ask how many bytes came, and send the rest"));
-                }
-                (paused, _) => paused.map(|bytes| (bytes, false)),
-            }
+            (blocking_taken(move || arriving.pause()).await.map(|bytes| (bytes, false)), broke_off)
         }
-        Err(error) => Err(error),
+        Err(error) => (Err(error), None),
     };
-    let (bytes, complete) = taken.map_err(|error| refused(error, &sha))?;
-    if !complete {
-        return Ok((StatusCode::NO_CONTENT, held_headers(bytes, false)).into_response());
-    }
-    // It may have been erased while it came.
+    // It may have been erased while it came, before there was anything here to be deleted.
     let (_, erasure) = api.shell.ask(move |node| node.naming(&sha)).await?;
     if let Some(erasure) = erasure {
         let files = api.files.clone();
         blocking(move || files.erase(&sha)).await?;
         return Err(Problem::erased(&erasure));
+    }
+    let (bytes, complete) = taken.map_err(|error| refused(error, &sha))?;
+    if let Some(why) = broke_off {
+        return Err(Problem::paused(why).hint("ask how many bytes came, and send the rest"));
+    }
+    if !complete {
+        return Ok((StatusCode::NO_CONTENT, held_headers(bytes, false)).into_response());
     }
     let said = json!({"sha256": hex(&sha), "received": bytes, "complete": true, "bytes_max": bytes_max});
     Ok((StatusCode::CREATED, held_headers(bytes, true), Json(said)).into_response())
