@@ -343,7 +343,7 @@ impl Append {
             let sender = office.clone().map_or(node.clone(), |key| node.clone().acting_as(key, ""));
             files::sent(&sender, &file.sha256, path, out).map_err(|error| {
                 let (dir, at) = (self.dir.display(), path.display());
-                Complaint::new(format!("the statement is logged, its file was not sent whole: {error}"))
+                Complaint::new(format!("the statement is logged, its file was not sent whole: {}", why(&error)))
                     .at(&at)
                     .hint(format!("`hamsaya record send {dir} {at}` sends the rest"))
             })?;
@@ -373,6 +373,12 @@ const FILES_BYTES_MAX: u64 = 60 << 20;
 
 /// Bytes of files; names of others, and why they are not among them.
 type FilesOf = (Vec<Vec<u8>>, Vec<(String, String)>);
+
+/// What an error says, within another sentence.
+fn why(error: &anyhow::Error) -> String {
+    let said = error.to_string();
+    said.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string()
+}
 
 /// Where entries are read from.
 enum Source {
@@ -462,7 +468,7 @@ impl Source {
             };
             match bytes {
                 Ok(bytes) => with.push(bytes),
-                Err(error) => without.push((name, error.to_string())),
+                Err(error) => without.push((name, why(&error))),
             }
         }
         Ok((with, without))
