@@ -48,6 +48,8 @@ pub use openapi::OPENAPI;
 
 /// Passwords that are hashed at once.
 const HASHING_MAX: usize = 2;
+/// Requests of entries for the mirror, each of up to 64 MiB, that are read at once.
+const UPLOADS_MAX: usize = 4;
 
 /// What every answer is made from.
 #[derive(Clone)]
@@ -62,6 +64,8 @@ pub(crate) struct Api {
     receipts: Arc<Receipts>,
     /// Hashing a password takes 19 MiB: so many at once.
     hashing: Arc<tokio::sync::Semaphore>,
+    /// What is brought to the mirror is read whole: so many at once.
+    uploads: Arc<tokio::sync::Semaphore>,
     /// Host and port by which this node is asked.
     authorities: Arc<[String]>,
     /// Whether a browser reaches this node over TLS only.
@@ -147,6 +151,7 @@ pub(crate) fn router(
         reads: Arc::new(Mutex::new(reads)),
         receipts,
         hashing: Arc::new(tokio::sync::Semaphore::new(HASHING_MAX)),
+        uploads: Arc::new(tokio::sync::Semaphore::new(UPLOADS_MAX)),
         authorities,
         is_tls,
     };

@@ -37,6 +37,8 @@ const TRIES: usize = 4;
 const GATHER: Duration = Duration::from_secs(5);
 /// So much of one `add-entries` is read.
 const UPLOAD_BYTES_MAX: usize = WAITING_BYTES_MAX;
+/// So long may it take; the whole packages that came count.
+const UPLOAD_PATIENCE: Duration = Duration::from_secs(60);
 const NO_MIRROR: &str = "this node mirrors no log: it has no key for it";
 /// No question is held longer.
 const HOLD_S_MAX: u64 = 60;
@@ -261,6 +263,10 @@ pub(super) async fn mirror_entries(
             );
         }
     };
+    // Whoever is sent away tries again; the copy is pulled meanwhile.
+    let Ok(_permit) = api.uploads.try_acquire() else {
+        return Err(Problem::paused("entries are being brought by as many as this mirror hears at once"));
+    };
     let came = beginning(body, UPLOAD_BYTES_MAX).await;
     let bytes = match is_packed {
         false => came,
@@ -286,11 +292,12 @@ pub(super) async fn mirror_entries(
     Ok(response)
 }
 
-/// As much of a body as came, up to so many bytes.
+/// As much of a body as came in time, up to so many bytes.
 async fn beginning(body: Body, max: usize) -> Vec<u8> {
     let mut stream = body.into_data_stream();
     let mut came = Vec::new();
-    while let Some(Ok(piece)) = stream.next().await {
+    let deadline = tokio::time::Instant::now() + UPLOAD_PATIENCE;
+    while let Ok(Some(Ok(piece))) = tokio::time::timeout_at(deadline, stream.next()).await {
         let room = max.saturating_sub(came.len()).min(piece.len());
         came.extend_from_slice(&piece[..room]);
         if room < piece.len() {
