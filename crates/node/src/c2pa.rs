@@ -119,8 +119,9 @@ fn bmff(file: &mut (impl Read + Seek)) -> io::Result<Option<bool>> {
             return Ok(Some(true));
         }
         match length.filter(|length| *length >= body).and_then(|length| at.checked_add(length)) {
-            Some(next) => at = next,
-            None => return Ok(None),
+            // No file system has a place beyond.
+            Some(next) if i64::try_from(next).is_ok() => at = next,
+            _ => return Ok(None),
         }
     }
     Ok(None)

@@ -262,6 +262,11 @@ impl<S: Store> Node<S> {
     fn advance(&mut self, origin: &str, peer: &str) {
         let Some(copy) = self.copies.get_mut(origin) else { return };
         let Some(wanted) = copy.wanted.take() else { return };
+        if copy.follower.size() == 0 && wanted.leaves.first().is_some_and(|leaf| *leaf != self.setup.founding_leaf) {
+            // Its keeper founded another federation. Nothing of it is kept: else this node could never start again.
+            self.alarm(format!("{origin}: entry 0 is not our founding"));
+            return self.failed(origin, peer);
+        }
         match copy.follower.advance(wanted.note.to_text().as_bytes(), &wanted.leaves) {
             Ok(followed) => {
                 // Ask at once for what came meanwhile; the peer holds the question if nothing did.

@@ -4,15 +4,16 @@
 //! {"act":"record","kind":"erasure","party":"P1","fields":{"what":"5d41402a…","ground":"rights"}}
 //! ```
 //! `what` is, in hex, the SHA-256 of a file, or the id of the statement whose disclosures are meant. Content is its keeper's, so
-//! only the log of its keeper erases it, in his own name; a drill erases nothing, and what is withdrawn later stays erased. From
+//! only the log of its keeper erases it, in his own name, by two of his offices; a drill erases nothing, and what is withdrawn later stays erased. From
 //! the moment that such an entry is in the log the content is answered as gone; whoever holds it deletes it, at the latest
 //! when he starts again. The hash, the ground and every proof stay: no verdict reads content.
 use crate::node::Node;
 use hamsaya_record::founding::Founding;
+use hamsaya_record::key::Role;
 use hamsaya_record::logs::Entry;
-use hamsaya_record::statement::{FieldValue, unhex};
+use hamsaya_record::statement::{Act, FieldValue, unhex};
 use hamsaya_record::store::Store;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The kind that erases.
 pub const ERASURE: &str = "erasure";
@@ -47,6 +48,16 @@ impl Erased {
         let statement = &entry.statement;
         let keeper = founding.keeper(&entry.origin).map(|member| member.name.as_str());
         if statement.kind != ERASURE || statement.drill || keeper != Some(statement.party.as_str()) {
+            return;
+        }
+        // Two persons, in every log: what they gave away they do not take back by one key.
+        let offices: BTreeSet<&str> = entry
+            .signers
+            .iter()
+            .filter(|signer| signer.role == Role::Office.name() && Some(signer.node.as_str()) == keeper)
+            .map(|signer| signer.keyid.as_str())
+            .collect();
+        if statement.act != Act::Record || offices.len() < 2 {
             return;
         }
         let word = |name: &str| match statement.fields.get(name) {
@@ -86,8 +97,9 @@ mod tests {
     use super::*;
     use hamsaya_record::Instant;
     use hamsaya_record::founding::{Member, MemberKey, MemberRole};
-    use hamsaya_record::key::{Role, SecretKey};
-    use hamsaya_record::statement::{Act, Statement, StatementId, hex};
+    use hamsaya_record::key::SecretKey;
+    use hamsaya_record::logs::Signer;
+    use hamsaya_record::statement::{Statement, StatementId, hex};
 
     fn founding() -> Founding {
         let members = ["P1", "P2"].map(|name| Member {
@@ -125,7 +137,18 @@ mod tests {
         statement.fields.insert("what".into(), FieldValue::Text(hex(&[1; 32])));
         statement.fields.insert("ground".into(), FieldValue::Text(ground.into()));
         change(&mut statement);
-        Entry { origin: "p1/log".into(), index, statement_id: StatementId([0; 32]), statement, signers: Vec::new() }
+        let signer = |office: &str, role: Role| Signer {
+            keyid: format!("p1/{office}+00000000"),
+            node: "P1".into(),
+            role: role.name().into(),
+        };
+        // A ground of two words names its one office.
+        let mut signers =
+            vec![signer("node", Role::Node), signer("chair", Role::Office), signer("legal", Role::Office)];
+        if ground == "by one" {
+            signers.pop();
+        }
+        Entry { origin: "p1/log".into(), index, statement_id: StatementId([0; 32]), statement, signers }
     }
 
     #[test]
@@ -139,6 +162,8 @@ mod tests {
         check(&[entry(3, "P1", "rights", |_| ())], Some(("rights", 3)));
         check(&[entry(3, "P1", "rights", |_| ()), entry(4, "P1", "law", |_| ())], Some(("rights", 3)));
         check(&[entry(3, "P2", "rights", |_| ())], None);
+        check(&[entry(3, "P1", "by one", |_| ())], None);
+        check(&[entry(3, "P1", "rights", |s| s.act = Act::Notify)], None);
         check(&[entry(3, "P1", "rights", |s| s.drill = true)], None);
         check(&[entry(3, "P1", "rights", |s| s.kind = "audit".into())], None);
         check(&[entry(3, "P1", "law", |s| drop(s.fields.insert("what".into(), FieldValue::Text("f1".into()))))], None);

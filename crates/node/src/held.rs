@@ -93,7 +93,10 @@ impl Held {
         self.sightings.append(&mut accepted.sightings);
         let entry = accepted.into_entry(self.founding.origin.clone());
         self.erased.see(self.acceptance.founding(), &entry);
-        for file in &entry.statement.files {
+        // A file is its keeper's: what another member says in this log gives nobody a right to it.
+        let keeper = self.acceptance.founding().keeper(&entry.origin).map(|member| member.name.as_str());
+        let is_keepers = keeper == Some(entry.statement.party.as_str());
+        for file in entry.statement.files.iter().filter(|_| is_keepers) {
             let naming = self.named.entry(file.sha256).or_default();
             if naming.last() != Some(&entry.index) {
                 naming.push(entry.index);
@@ -107,7 +110,7 @@ impl Held {
         &self.erased
     }
 
-    /// Entries that name a file, in order.
+    /// Entries by which the log's keeper names a file, in order.
     pub fn naming(&self, sha256: &[u8; 32]) -> impl Iterator<Item = &Arc<Entry>> {
         self.named.get(sha256).into_iter().flatten().filter_map(|index| self.entry(*index))
     }

@@ -20,6 +20,7 @@ use hamsaya_record::key::{Role, Vkey};
 use hamsaya_record::mirror::{Holding, upload};
 use hamsaya_record::note::{Note, NoteSignature};
 use hamsaya_record::store::Store;
+use hamsaya_record::tile::WIDTH;
 use hamsaya_record::witness;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -243,8 +244,9 @@ impl Errand {
                     let receipt = receipt.ok_or_else(|| gone("the mirror's signature fails"))?;
                     return self.receipts.keep(receipt).map_err(|error| Silence(error.to_string()));
                 }
-                (202, Some(held)) if held.next > start && held.size == end => {
-                    (start, ticket) = (held.next, held.ticket)
+                // A mirror goes on by whole packages, or it makes us work for nothing.
+                (202, Some(held)) if held.next > start && held.next % WIDTH == 0 && held.size == end => {
+                    (start, ticket) = (held.next, held.ticket);
                 }
                 (409, Some(held)) if held.size == end && conflicts < CONFLICTS_MAX => {
                     conflicts += 1;

@@ -236,7 +236,8 @@ impl<S: Store> Node<S> {
         may_read: impl Fn(&Statement) -> bool,
     ) -> (Vec<Named>, Option<u64>) {
         let Some(held) = self.own.as_ref().map(|own| &own.held) else { return (Vec::new(), None) };
-        let naming = held.entries().iter().filter(|e| e.index >= from && !e.statement.files.is_empty());
+        let is_own = |e: &&Arc<Entry>| e.statement.party == self.setup.name;
+        let naming = held.entries().iter().filter(|e| e.index >= from && !e.statement.files.is_empty()).filter(is_own);
         let mut readable = naming.filter(|e| may_read(&e.statement));
         let named = |entry: &Arc<Entry>| Named {
             erasures: entry.statement.files.iter().map(|f| held.erased().get(&f.sha256).cloned()).collect(),

@@ -217,6 +217,9 @@ impl<S: Store> Mirror<S> {
             Err(answer) => return Ok(Some(answer)),
         };
         let Some(mirrored) = self.held.get_mut(origin) else { return Ok(Some(WitnessAnswer::UnknownOrigin)) };
+        if mirrored.pending.back().is_some_and(|last| last.checkpoint == checkpoint) {
+            return Ok(None); // Told twice: nothing is written twice.
+        }
         let version = self.store.swap(&pending_key(origin), mirrored.pending_version, note.to_text().as_bytes())?;
         mirrored.pending_version = Some(version);
         mirrored.pending.retain(|p| p.checkpoint.size != checkpoint.size);
@@ -267,7 +270,7 @@ impl<S: Store> Mirror<S> {
             }
             let known = usize::try_from(mirrored.next().saturating_sub(at)).unwrap_or(usize::MAX);
             let new = entries.get(known..).unwrap_or(&[]);
-            let bytes: usize = new.iter().map(|entry| entry.len()).sum();
+            let bytes: usize = new.iter().map(|entry| held_bytes(entry)).sum();
             if mirrored.waiting_bytes + bytes > WAITING_BYTES_MAX {
                 return answer(MirrorAnswer::Busy(format!("{WAITING_BYTES_MAX} bytes of {origin} wait for the rest")));
             }
@@ -285,7 +288,7 @@ impl<S: Store> Mirror<S> {
         let rest = mirrored.waiting.split_off(count.min(mirrored.waiting.len()));
         let leaves = std::mem::replace(&mut mirrored.waiting, rest);
         mirrored.waiting_from += leaves.len() as u64;
-        mirrored.waiting_bytes -= leaves.iter().map(Vec::len).sum::<usize>();
+        mirrored.waiting_bytes -= leaves.iter().map(|entry| held_bytes(entry)).sum::<usize>();
         Ok(Taken::Complete { origin, note: pending.note, size: end, leaves })
     }
 
@@ -309,6 +312,13 @@ impl<S: Store> Mirror<S> {
             return Ok(MirrorAnswer::Unproven(format!(
                 "the entries up to {size} do not lead to the root that was signed"
             )));
+        }
+        // What was signed stays signed: whoever asks again makes nobody write again.
+        let own = signed
+            .filter(|signed| signed.size == size)
+            .and_then(|signed| signed.note.signatures.iter().find(|line| line.names(self.key.vkey())));
+        if let Some(line) = own {
+            return Ok(MirrorAnswer::Cosigned(line.clone()));
         }
         if let Some(before) = signed.map(|signed| signed.time).filter(|before| *before > now) {
             // As a witness: a little is waited for, and a clock that was far off was wrong before.
@@ -335,7 +345,7 @@ impl Mirrored {
     fn catch_up(&mut self, size: u64) {
         let known = size.checked_sub(self.waiting_from).unwrap_or(u64::MAX);
         let known = usize::try_from(known).unwrap_or(usize::MAX).min(self.waiting.len());
-        self.waiting_bytes -= self.waiting.drain(..known).map(|entry| entry.len()).sum::<usize>();
+        self.waiting_bytes -= self.waiting.drain(..known).map(|entry| held_bytes(&entry)).sum::<usize>();
         self.waiting_from = size;
     }
 
@@ -439,6 +449,11 @@ pub fn upload<S: Store>(
         at = stop;
     }
     Ok(body)
+}
+
+/// What an entry takes while it waits: entries of nothing take room too.
+fn held_bytes(entry: &[u8]) -> usize {
+    entry.len() + 64
 }
 
 fn pending_key(origin: &str) -> String {

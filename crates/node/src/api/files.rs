@@ -17,6 +17,7 @@ use crate::c2pa;
 use crate::erased::Erasure;
 use crate::files::{Arriving, FILE_BYTES_MAX, Files, NotTaken, Sha, Stands, piece};
 use crate::media;
+use crate::node::Status;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
@@ -95,7 +96,8 @@ fn row(files: &Files, entry: &Entry, file: &FileRef, erasure: Option<&Erasure>) 
     row["received"] = json!(received);
     row["erased"] = json!(erasure.map(|e| json!({"ground": e.ground, "origin": e.origin, "index": e.index})));
     row["c2pa"] = match files.open(&file.sha256)? {
-        Some((mut held, _)) if state == "held" => json!(c2pa::has_manifest(&mut held)?),
+        // A file that cannot be looked through is a file all the same.
+        Some((mut held, _)) if state == "held" => json!(c2pa::has_manifest(&mut held).ok()),
         _ => Value::Null,
     };
     Ok(row)
@@ -109,15 +111,25 @@ pub(super) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let sha = sha_of(&name)?;
-    let (naming, erasure) = api.shell.ask(move |node| node.naming(&sha)).await?;
+    let (naming, erasure, is_starting) = api
+        .shell
+        .ask(move |node| {
+            let (naming, erasure) = node.naming(&sha);
+            (naming, erasure, node.state().status == Status::Starting)
+        })
+        .await?;
     let mut readable = allowed(&who, &name, &naming, |entry| who.may_read(api.rights(), &entry.statement))?;
     if let Some(erasure) = erasure {
         return Err(Problem::erased(&erasure));
     }
+    if is_starting {
+        // An old disk does not know yet what was erased.
+        return Err(Problem::paused("the node asks what its log came to before it gives files away"));
+    }
     // Of several entries that one counts under which it may leave.
     let first = readable[0];
-    let entry = readable.drain(..).find(|entry| leaves(&api, &who, entry).is_ok()).unwrap_or(first);
-    leaves(&api, &who, entry)?;
+    let entry = readable.drain(..).find(|entry| leaves(&api, &who, entry, &sha).is_ok()).unwrap_or(first);
+    leaves(&api, &who, entry, &sha)?;
     let files = api.files.clone();
     let Some((file, bytes)) = blocking(move || files.open(&sha)).await? else {
         return Err(Problem::not_held(format!("{} #{} names it", entry.origin, entry.index)));
@@ -143,12 +155,12 @@ pub(super) async fn show(api: &Api, who: &Who, entry: &Arc<Entry>, answer: &mut 
         let named = of.statement.files.iter().zip(&erasures);
         named.map(|(file, erasure)| row(&files, &of, file, erasure.as_ref())).collect::<io::Result<Vec<_>>>()
     });
-    let leaves = leaves(api, who, entry).is_ok();
-    for (shown, row) in answer["files"].as_array_mut().into_iter().flatten().zip(rows.await?) {
+    let rows = rows.await?.into_iter().zip(&entry.statement.files);
+    for (shown, (row, file)) in answer["files"].as_array_mut().into_iter().flatten().zip(rows) {
         for what in ["state", "received", "erased", "c2pa"] {
             shown[what] = row[what].clone();
         }
-        shown["leaves"] = json!(leaves);
+        shown["leaves"] = json!(leaves(api, who, entry, &file.sha256).is_ok());
     }
     Ok(())
 }
@@ -186,9 +198,16 @@ fn allowed<'e>(
     }
 }
 
-/// Whether a file may leave with who asks: where its entry may, and to the public only what is handled without limit.
-fn leaves(api: &Api, who: &Who, entry: &Entry) -> Result<(), Problem> {
+/// Whether a file may leave with who asks: where its entry may, and to the public only what is handled without limit. An
+/// original stays with its owner (people.md, S5): others are given copies made to be given.
+fn leaves(api: &Api, who: &Who, entry: &Entry, sha: &Sha) -> Result<(), Problem> {
     exportable(api, entry)?;
+    let is_owner = matches!(who, Who::Office(office) if office.node == api.folder.config.name);
+    if !is_owner && !entry.statement.files.iter().any(|file| file.sha256 == *sha && file.working_copy) {
+        return Err(Problem::handling(
+            "an original stays with its owner; others are given what is stated as a working copy",
+        ));
+    }
     match who {
         Who::Office(_) => Ok(()),
         Who::Public | Who::Node if rights::handling(&entry.statement) == "PAP:CLEAR" => Ok(()),

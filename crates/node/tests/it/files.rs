@@ -21,7 +21,7 @@ pub fn named(handle: &str, bytes: &[u8]) -> FileRef {
         capture: Some("device".into()),
         captured_at: Some(START),
         tool: None,
-        working_copy: false,
+        working_copy: true,
     }
 }
 
@@ -426,4 +426,49 @@ fn safeguard_06_an_erased_file_is_gone_and_everything_else_stays() {
     until("the bytes to be deleted again", is_empty);
     town.set_clock(START);
     assert_eq!(town.get_as("P1", &path(&photo), Some(&liaison), &DUTY).status, 410);
+}
+
+/// An original is given to no other member, and what another member says in this log opens nothing.
+#[test]
+fn originals_stay_with_their_owner_whatever_others_say_of_them() {
+    let town = Town::start("files-originals");
+    town.set_clock(START);
+    let mut maker = Maker { town: &town, made: 0 };
+    let reads = |bytes: &[u8], member: &str| {
+        town.get_as("P1", &path(bytes), Some(&key(member, "liaison")), &[("hamsaya-purpose", "duty")])
+    };
+    let clear = |statement: &mut Statement| {
+        statement.marking = "TLP:CLEAR".into();
+        statement.fields.insert("pap".into(), FieldValue::Text("PAP:CLEAR".into()));
+    };
+    let (original, strict) = (b"as the camera made it".as_slice(), b"for P1 alone".as_slice());
+    let mut statement = with_file(&mut maker, "TLP:CLEAR", original);
+    clear(&mut statement);
+    statement.files[0].working_copy = false;
+    town.holds_in_own_log("P1", maker.logged(&statement));
+    let statement = with_file(&mut maker, "TLP:AMBER+STRICT", strict);
+    town.holds_in_own_log("P1", maker.logged(&statement));
+    for bytes in [original, strict] {
+        let key = key("P1", "liaison");
+        let said = sent(&town, &key, bytes);
+        assert_eq!(said.status, 201, "{}", shown(&said));
+        assert_eq!(reads(bytes, "P1").body, bytes);
+    }
+    let refused = reads(original, "P2");
+    assert_eq!((refused.status, problem(&refused).as_str()), (403, "handling"), "{}", shown(&refused));
+    assert_eq!(town.get_as("P1", &path(original), None, &[]).status, 403, "nor to the public");
+    // P2 says in P1's log that the file is clear to everybody; P2's key, P2's word.
+    let mut theirs = maker.statement("outage_notice", "P2", "names-it");
+    theirs.home = crate::town::origin("P1");
+    theirs.files = vec![named("f1", strict)];
+    clear(&mut theirs);
+    let envelope = Envelope::sign(theirs.to_payload(), &[&key("P2", "liaison")]);
+    let said = town.state_statement("P1", &envelope);
+    assert_eq!(said.status, 200, "{}", shown(&said));
+    let refused = reads(strict, "P2");
+    assert_eq!((refused.status, problem(&refused).as_str()), (403, "marking"), "{}", shown(&refused));
+    assert!(
+        !String::from_utf8_lossy(&town.get_as("P1", "/api/files", Some(&key("P2", "liaison")), &DUTY).body)
+            .contains(&sha(strict))
+    );
 }

@@ -253,7 +253,13 @@ fn a_clock_that_goes_back_is_waited_for_and_nothing_smaller_is_signed() {
     assert_eq!(town.announce(0, &note), None);
     let body = town.upload(0, 3);
     assert!(matches!(town.send(&body), MirrorAnswer::Cosigned(_)));
-    let early = town.mirror.cosign(ORIGIN, 3, town.copy.tiles(), NOW.plus(-1)).expect("read");
+    let kept = town.mirror.cosign(ORIGIN, 3, town.copy.tiles(), NOW.plus(-1)).expect("read");
+    assert!(matches!(kept, MirrorAnswer::Cosigned(_)), "what was signed is shown again: {kept:?}");
+    let note = town.grow(4);
+    assert_eq!(town.announce(3, &note), None);
+    let more = town.log.tiles().entries(3, 4).expect("entries");
+    town.copy.advance(note.to_text().as_bytes(), &more).expect("followed");
+    let early = town.mirror.cosign(ORIGIN, 4, town.copy.tiles(), NOW.plus(-1)).expect("read");
     assert!(matches!(early, MirrorAnswer::Busy(_)), "{early:?}");
     assert!(matches!(town.mirror.cosign(ORIGIN, 2, town.copy.tiles(), NOW), Ok(MirrorAnswer::Conflict(_))));
 }
