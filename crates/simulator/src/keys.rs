@@ -19,7 +19,7 @@ use hamsaya_record::key::{Role, SecretKey};
 use hamsaya_record::keyring::{Following, KeyChange};
 use hamsaya_record::logs::{Logged, Logs};
 use hamsaya_record::statement::{Act, Reference, Rel, Statement, StatementId};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// What a keeper knows of its chair's key.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,8 +42,8 @@ pub(crate) struct Theft {
     revocation: StatementId,
     /// Entry that says so.
     said_at: u64,
-    /// Whose logs bear it out.
-    borne_out: BTreeSet<&'static str>,
+    /// Who bore it out, and by which statement.
+    borne_out: BTreeMap<&'static str, StatementId>,
 }
 
 impl World {
@@ -121,7 +121,7 @@ impl World {
         self.counts.keys += 1;
         if let KeyChange::Confirmed { revocation, .. } = change {
             if let Some(theft) = self.thefts.iter_mut().find(|theft| theft.revocation == revocation) {
-                theft.borne_out.insert(by);
+                theft.borne_out.insert(by, receipt.statement_id);
             }
             return;
         }
@@ -138,7 +138,7 @@ impl World {
                     good_size,
                     revocation,
                     said_at,
-                    borne_out: BTreeSet::new(),
+                    borne_out: BTreeMap::new(),
                 });
                 let change = KeyChange::Confirmed { log: origin(by), old, good_size, revocation };
                 for other in KEEPERS.into_iter().filter(|other| *other != by) {
@@ -167,9 +167,17 @@ impl World {
         self.thefts.iter().any(|theft| origin(theft.owner) == log)
     }
 
-    /// What a stolen key signed is disputed once two others have borne it out, and nothing else is.
+    /// What a stolen key signed is disputed once its owner's word and two others' are proven to be logged, and nothing else is.
+    /// Until then it is not: a node that cannot sign has the others vouch for its entries after a minute, and what stood on a
+    /// lost disk alone nobody has said.
     pub(crate) fn check_stolen(&self, name: &str, logs: &Logs, known_by: Instant) -> Option<(Rule, String)> {
-        let shared = |keeper: &&&str| self.can_have_quorum(keeper) && !self.plan.liars.include(keeper);
+        let stands = |id: StatementId| {
+            let n = logs.entries().iter().position(|entry| entry.statement_id == id);
+            n.is_some_and(|n| logs.logged(n, known_by) != Logged::Unproven)
+        };
+        let shared = |(keeper, id): &(&&str, &StatementId)| {
+            self.can_have_quorum(keeper) && !self.plan.liars.include(keeper) && stands(**id)
+        };
         for (n, entry) in logs.entries().iter().enumerate() {
             let stolen = self.thefts.iter().find(|theft| {
                 *entry.origin == *origin(theft.owner)
@@ -181,7 +189,7 @@ impl World {
             match (stolen, found) {
                 (Some(theft), Logged::Within(_)) => {
                     let sure = self.can_have_quorum(theft.owner) && !self.excused.contains(theft.owner);
-                    if sure && theft.borne_out.iter().filter(shared).count() > 1 {
+                    if sure && stands(theft.revocation) && theft.borne_out.iter().filter(shared).count() > 1 {
                         return Some((Rule::StolenKeysAreDisputed, format!("{name} takes {place} for its owner's")));
                     }
                 }
