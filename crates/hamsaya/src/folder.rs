@@ -80,6 +80,10 @@ impl Folder {
         let mut held = Vec::new();
         for entry in fs::read_dir(&dir).map_err(|_| complaint())? {
             let path = entry?.path();
+            // What opens the node's bucket lies here too, and signs nothing.
+            if path.file_name().is_some_and(|name| name == "store.key") {
+                continue;
+            }
             if path.extension().is_some_and(|e| e == "key") {
                 let file = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
                 held.push(Held { file, key: read_key(&path)? });

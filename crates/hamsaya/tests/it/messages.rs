@@ -48,6 +48,10 @@ fn a_node_is_never_made_over_another() {
     let keys = hamsaya(&["keys", "list", dir]);
     // Log, witness, mirror and node, and one of each office that the agreement knows.
     assert_eq!(keys.out.lines().count(), 18, "{}", keys.out);
+    std::fs::write(format!("{dir}/keys/store.key"), "id\nsecret\n").expect("written");
+    let beside_a_buckets = hamsaya(&["keys", "list", dir]);
+    assert_eq!((beside_a_buckets.code, &beside_a_buckets.out), (0, &keys.out), "{}", beside_a_buckets.err);
+    std::fs::remove_file(format!("{dir}/keys/store.key")).expect("removed");
     assert!(keys.out.contains("p1.example/hamsaya/1+"), "{}", keys.out);
     assert!(!keys.out.contains("PRIVATE"), "a secret was printed");
     check(&made, &["error: the folder already holds a node", "node.toml", "hint: give a folder that is empty"]);
