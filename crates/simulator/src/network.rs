@@ -154,9 +154,11 @@ impl World {
             };
             return Some(Event::WitnessAnswered { peer, size: *size, answer: Ok(answer) });
         }
-        let process = if self.has_two_trees(to) { self.face(to, from) } else { to };
+        // A member has one witness, whichever tree of its log it shows: more would be another liar beside the plan's.
+        let asks_witness = matches!(letter.ask, Ask::Newest { .. });
+        let process = if self.has_two_trees(to) && !asks_witness { self.face(to, from) } else { to };
         // The witness of a node that waits for a person goes on.
-        let is_there = |home: &&Home| home.node.is_some() || home.given_up && matches!(letter.ask, Ask::Newest { .. });
+        let is_there = |home: &&Home| home.node.is_some() || home.given_up && asks_witness;
         let home = self.homes.get(process).filter(is_there)?;
         let disk = home.disk.clone();
         let withheld = |of: &str| of == origin(to) && self.lies(Lie::WithholdsLog) && self.plan.liars.party == Some(to);
