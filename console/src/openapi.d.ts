@@ -2964,6 +2964,8 @@ export interface components {
             /** @description entries under the published checkpoint */
             published_size: number;
             published_at: components["schemas"]["Instant"] | null;
+            /** @description as of when a quorum last cosigned it, if that is so long ago that the log is dark; never where time stands still */
+            dark_since: components["schemas"]["Instant"] | null;
             witnesses: {
                 name: string;
                 time: components["schemas"]["Instant"] | null;

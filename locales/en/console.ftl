@@ -211,6 +211,7 @@ column-witnesses = witnesses
 entries-n = { $n } entries
 own-log = own
 not-published = nothing yet
+dark-since = dark: no quorum has cosigned it since { $instant }
 quorum-met = quorum of { $q } reached
 quorum-not-met = quorum of { $q } not reached
 witness-silent = no cosignature yet

@@ -201,6 +201,7 @@ column-witnesses = شاهدان
 entries-n = { $n } ثبت
 own-log = خودی
 not-published = هنوز هیچ
+dark-since = خاموش: از { $instant } به این سو هیچ حد نصابی آن را امضای همراه نکرده است
 quorum-met = حد نصاب { $q } کامل است
 quorum-not-met = حد نصاب { $q } کامل نیست
 witness-silent = هنوز امضای همراه نیست

@@ -201,6 +201,7 @@ column-witnesses = شاهدان
 entries-n = { $n } ثبتونه
 own-log = خپل
 not-published = لا هېڅ نه
+dark-since = چوپ: له { $instant } راهیسې هېڅ نصاب ګډ لاسلیک نه دی پرې کړی
 quorum-met = د { $q } نصاب پوره دی
 quorum-not-met = د { $q } نصاب پوره نه دی
 witness-silent = لا ګډ لاسلیک نشته

@@ -201,6 +201,7 @@ column-witnesses = گواہ
 entries-n = { $n } اندراجات
 own-log = اپنا
 not-published = ابھی کچھ نہیں
+dark-since = خاموش: { $instant } سے کسی کورم نے اس پر شریک دستخط نہیں کیے
 quorum-met = { $q } کا کورم پورا ہے
 quorum-not-met = { $q } کا کورم پورا نہیں
 witness-silent = ابھی شریک دستخط نہیں

@@ -20,6 +20,7 @@
 use crate::bucket::Settings;
 use crate::tls;
 use hamsaya_record::founding::MemberRole;
+use hamsaya_record::timing::DARK_S;
 use serde::Deserialize;
 use std::net::SocketAddr;
 
@@ -114,6 +115,8 @@ pub struct Pacing {
     pub vouch_s: u64,
     /// What is published is brought to the others' mirrors so long after.
     pub mirror_ms: u64,
+    /// Another log without a fresh checkpoint of a quorum for so long is dark, and this is logged.
+    pub dark_s: u64,
 }
 
 impl Default for Pacing {
@@ -130,6 +133,7 @@ impl Default for Pacing {
             back_off_max_s: 60,
             vouch_s: 60,
             mirror_ms: 10_000,
+            dark_s: DARK_S.unsigned_abs(),
         }
     }
 }

@@ -9,6 +9,7 @@
 //! A checkpoint moves a copy only if the log's policy finds a quorum under it: then no other quorum can have seen another
 //! tree, as long as no more witnesses lie than the policy bears. Who shows it does not matter: a keeper that shows some an
 //! old one, because it will not or cannot do better, withholds nothing from them.
+use crate::dark::Freshness;
 use crate::held::Held;
 use crate::node::{Action, At, Hint, News, Node, Silence, head_of};
 use crate::own::BackOff;
@@ -39,6 +40,7 @@ pub struct Copy<S> {
     /// Since when it has entries whose time no log proves.
     pub(crate) untimed_since_ms: Option<u64>,
     pub(crate) unsettled_since_ms: Option<u64>,
+    pub(crate) freshness: Freshness,
     asking: bool,
     next_ms: u64,
     /// When another than the keeper is asked next, and how many were.
@@ -70,6 +72,7 @@ impl<S: Store> Copy<S> {
             keeper: keeper.to_string(),
             untimed_since_ms: None,
             unsettled_since_ms: None,
+            freshness: Freshness::default(),
             asking: false,
             next_ms: 0,
             others_ms: None,
@@ -286,6 +289,7 @@ impl<S: Store> Node<S> {
                     self.out.push(Action::Announce(Hint::Head { origin: origin.to_string(), size: to }));
                     self.bench.record_changed(self.at);
                 }
+                copy.freshness.renew(copy.follower.checkpoint(), &self.founding, self.at);
                 self.mark_untimed();
                 self.compare_suspects(origin);
             }

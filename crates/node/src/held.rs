@@ -141,6 +141,11 @@ impl Held {
         self.entries[at..].iter().find(|e| e.statement.kind != "checkpoints").map(|e| e.index)
     }
 
+    /// Cosignatures that its entries carry, in order.
+    pub(crate) fn sightings(&self) -> &[Sighting] {
+        &self.sightings
+    }
+
     /// Tells of the cosignatures that came since it was last asked.
     pub(crate) fn times(&mut self, timed: &mut Timed) {
         self.sightings[self.told..].iter().for_each(|sighting| timed.see(sighting));

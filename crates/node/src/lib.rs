@@ -18,6 +18,7 @@ pub mod clock;
 pub mod compare;
 pub mod config;
 pub mod copies;
+mod dark;
 pub mod disclosures;
 pub mod docket;
 pub mod erased;

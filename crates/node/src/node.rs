@@ -547,6 +547,7 @@ impl<S: Store> Node<S> {
             full: None,
             out: Vec::new(),
         };
+        node.recall_dark();
         node.begin_recovery();
         Ok(node)
     }
@@ -586,6 +587,7 @@ impl<S: Store> Node<S> {
         self.log_founding();
         self.log_refusals();
         self.log_checkpoints();
+        self.log_dark();
         self.close_batch();
         self.ask_witnesses();
         self.pull();
@@ -643,13 +645,14 @@ impl<S: Store> Node<S> {
                 let own = signs.and_then(|own| own.wake_at(self.at, pacing, stands_still));
                 let refusals = signs.and_then(|_| self.refusals.wake_at(pacing));
                 let checkpoints = signs.and_then(|_| self.checkpoints_due_at());
+                let dark = signs.and_then(|_| self.dark_due_at());
                 let logs = self.own.iter().map(|own| own.unsettled_since_ms);
                 let unsettled = logs.chain(self.copies.values().map(|copy| copy.unsettled_since_ms)).flatten().min();
                 let settles = unsettled.map(|since| since + SETTLE_MS);
                 if let Some(full) = &self.full {
                     return [bench, Some(full.until_ms)].into_iter().flatten().min();
                 }
-                [asking, pulls, bench, own, refusals, checkpoints, settles].into_iter().flatten().min()
+                [asking, pulls, bench, own, refusals, checkpoints, dark, settles].into_iter().flatten().min()
             }
         }
     }

@@ -1,4 +1,5 @@
 //! How a node stands, for people and programs: heads, witnesses, peers, entries.
+use crate::dark::as_of;
 use crate::erased::Erasure;
 use crate::held::Held;
 use crate::node::{Node, Status, head_of};
@@ -25,6 +26,8 @@ pub(crate) struct HeadState {
     pub(crate) published_size: u64,
     /// As of when a quorum last cosigned it.
     pub(crate) published_at: Option<Instant>,
+    /// The same, if that is so long ago that the log is dark.
+    pub(crate) dark_since: Option<Instant>,
     /// Witness and its latest time.
     pub(crate) witnesses: Vec<(String, Option<Instant>)>,
     pub(crate) quorum: usize,
@@ -116,15 +119,14 @@ impl<S: Store> Node<S> {
         };
         let witnesses: Vec<(String, Option<Instant>)> =
             counted.iter().map(|w| (String::from_utf8_lossy(&w.name).into_owned(), latest(&w.vkey))).collect();
-        let mut times: Vec<Instant> = witnesses.iter().filter_map(|(_, time)| *time).collect();
-        times.sort_unstable_by(|a, b| b.cmp(a));
         HeadState {
             node: self.founding.keeper(origin).map(|m| m.name.clone()).unwrap_or_default(),
             origin: origin.to_string(),
             size,
             root,
             published_size: published.and_then(head_of).map_or(0, |h| h.size),
-            published_at: quorum.checked_sub(1).and_then(|n| times.get(n)).copied(),
+            published_at: published.and_then(|note| as_of(&self.founding, note)),
+            dark_since: self.dark_since(origin),
             witnesses,
             quorum,
         }

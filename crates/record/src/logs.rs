@@ -16,7 +16,7 @@ use crate::instant::Instant;
 use crate::keyring::KeyChange;
 use crate::merkle::Roots;
 use crate::statement::{FieldValue, Statement, StatementId};
-use crate::timing::{Sighting, Times};
+use crate::timing::{self, Gap, Sighting, Times};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -327,6 +327,18 @@ impl Logs {
         all.sort();
         all.dedup();
         all
+    }
+
+    /// The times in which a log was dark, as the others tell (see [`timing::gaps`]); none where intervals were given
+    /// beforehand.
+    pub fn gaps(&self, log: &str, dark_s: i64) -> Vec<Gap> {
+        match &self.times {
+            Clocks::Fixed(..) => Vec::new(),
+            Clocks::Witnessed { founding, sightings, .. } => {
+                let numbers = founding.policy(log).and_then(|policy| policy.numbers());
+                numbers.map(|numbers| timing::gaps(log, numbers, sightings, dark_s)).unwrap_or_default()
+            }
+        }
     }
 
     /// The same logs as they were at earlier heads: what two nodes compare at. Logs without a head here are left out, and

@@ -40,6 +40,8 @@ pub struct Sighting {
     pub logged_in: String,
     /// Index there.
     pub logged_index: u64,
+    /// When whoever logged it says that he did.
+    pub stated_at: Instant,
 }
 
 /// The sightings that a statement of kind `checkpoints`, at this place, carries in `fields.notes`; none for other kinds. A
@@ -61,6 +63,7 @@ pub fn sightings(statement: &Statement, origin: &str, index: u64, founding: &Fou
                 time,
                 logged_in: origin.to_string(),
                 logged_index: index,
+                stated_at: statement.stated_at,
             });
         }
     }
@@ -173,6 +176,70 @@ impl Times {
     }
 }
 
+/// The latest instant as of which a quorum had cosigned a log, of cosignatures by witness and time: of each witness the
+/// largest time, and of these the q-th largest.
+pub fn last_quorum<'w>(numbers: Numbers, cosigned: impl IntoIterator<Item = (&'w str, Instant)>) -> Option<Instant> {
+    let mut latest: BTreeMap<&str, Instant> = BTreeMap::new();
+    for (witness, time) in cosigned {
+        let known = latest.entry(witness).or_insert(time);
+        *known = time.max(*known);
+    }
+    let mut times: Vec<Instant> = latest.into_values().collect();
+    times.sort_unstable_by(|a, b| b.cmp(a));
+    numbers.q.checked_sub(1).and_then(|n| times.get(n)).copied()
+}
+
+/// A log without a fresh quorum checkpoint for this long is dark, in seconds (record.md, section 4).
+pub const DARK_S: i64 = 300;
+
+/// A time in which no quorum cosigned a log, as other logs tell.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gap {
+    /// As of when a quorum last cosigned it before.
+    pub from: Instant,
+    /// As of when one did again; `None`: no log shows that yet.
+    pub to: Option<Instant>,
+    /// Entries that tell of it: origin, index, and when each was stated. Of one log alone it may be that its node was cut off.
+    pub told: Vec<(String, u64, Instant)>,
+}
+
+/// The gaps of one log, in order, from its sightings in all logs.
+///
+/// Who logs a checkpoint of another's log logs the newest that he holds. If a quorum cosigned it `dark_s` or longer before he
+/// said so, he tells of a gap. Whoever shows a fresher one of that time refutes him: what is proven counts, not what is told.
+pub fn gaps(log: &str, numbers: Numbers, sightings: &[Sighting], dark_s: i64) -> Vec<Gap> {
+    let of_log = || sightings.iter().filter(|s| s.log == log);
+    let mut shown: BTreeMap<(&str, u64), Vec<&Sighting>> = BTreeMap::new();
+    let mut times: BTreeMap<&str, Vec<Instant>> = BTreeMap::new();
+    for sighting in of_log() {
+        times.entry(&sighting.witness).or_default().push(sighting.time);
+        if sighting.logged_in != log {
+            shown.entry((&sighting.logged_in, sighting.logged_index)).or_default().push(sighting);
+        }
+    }
+    times.values_mut().for_each(|times| times.sort_unstable());
+    let is_dark = |from: Instant, at: Instant| at.0.saturating_sub(from.0) >= dark_s;
+    let mut found: BTreeMap<Instant, Gap> = BTreeMap::new();
+    for ((origin, index), shown) in shown {
+        let Some(stated_at) = shown.first().map(|s| s.stated_at) else { continue };
+        let told = last_quorum(numbers, shown.iter().map(|s| (s.witness.as_str(), s.time)));
+        if !told.is_some_and(|told| is_dark(told, stated_at)) {
+            continue;
+        }
+        let after = |times: &[Instant]| times.partition_point(|time| *time <= stated_at);
+        let before = times.iter().filter_map(|(w, times)| Some((*w, *times.get(after(times).checked_sub(1)?)?)));
+        let Some(from) = last_quorum(numbers, before).filter(|from| is_dark(*from, stated_at)) else { continue };
+        let mut again: Vec<Instant> = times.values().filter_map(|times| times.get(after(times)).copied()).collect();
+        again.sort_unstable();
+        let to = numbers.q.checked_sub(1).and_then(|n| again.get(n)).copied();
+        let gap = found.entry(from).or_insert_with(|| Gap { from, to, told: Vec::new() });
+        gap.told.push((origin.to_string(), index, stated_at));
+        // Who tells later passes over what some witnesses cosigned in between.
+        gap.to = [gap.to, to].into_iter().flatten().min();
+    }
+    found.into_values().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +255,7 @@ mod tests {
             time: Instant(time),
             logged_in,
             logged_index: 0,
+            stated_at: Instant(0),
         }
     }
 
@@ -239,6 +307,53 @@ mod tests {
         assert_eq!(within(times(&seen).logged(7, Instant(999))), Some((i64::MIN, 281)));
         let found = times(&all).logged(7, Instant(999));
         assert_eq!(found, Logged::Disputed { by: Instant(281), not_before: Instant(285) });
+    }
+
+    #[test]
+    fn gaps_are_told_by_others_and_refuted_by_what_is_fresher() {
+        // Where, index there, when it was stated, and who cosigned when, of the log P1.
+        type Told<'t> = (&'t str, u64, i64, [(&'t str, i64); 3]);
+        let three = |time| [("P2", time), ("G1", time), ("G2", time + 1)];
+        let check = |told: &[Told<'_>], expected: &[(i64, Option<i64>, &[&str])]| {
+            let mut all = Vec::new();
+            for (logged_in, logged_index, stated_at, cosigned) in told {
+                for (witness, time) in cosigned {
+                    all.push(Sighting {
+                        log: "P1".to_string(),
+                        logged_in: logged_in.to_string(),
+                        logged_index: *logged_index,
+                        stated_at: Instant(*stated_at),
+                        ..sighting(witness, 5, *time)
+                    });
+                }
+            }
+            let found = gaps("P1", Numbers::of(4, 3), &all, 300);
+            let told = |gap: &Gap| gap.told.iter().map(|(origin, ..)| origin.clone()).collect::<Vec<_>>();
+            let found: Vec<_> = found.iter().map(|g| (g.from.0, g.to.map(|to| to.0), told(g))).collect();
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(f, t, o)| (*f, *t, o.iter().map(|o| o.to_string()).collect::<Vec<_>>()))
+                .collect();
+            assert_eq!(found, expected, "{all:?}");
+        };
+        check(&[("P2", 7, 400, three(100))], &[(100, None, &["P2"])]);
+        check(&[("P2", 7, 399, three(100))], &[]);
+        // What a log shows of itself tells nothing of its own darkness.
+        check(&[("P1", 7, 400, three(100))], &[]);
+        // Two witnesses are no quorum.
+        check(&[("P2", 7, 400, [("P2", 100), ("G1", 100), ("G1", 99)])], &[]);
+        check(&[("G1", 9, 401, three(100)), ("P2", 7, 400, three(100))], &[(100, None, &["G1", "P2"])]);
+        // It came back: its own log shows when.
+        check(&[("P2", 7, 400, three(100)), ("P1", 9, 901, three(900))], &[(100, Some(901), &["P2"])]);
+        // P2 was cut off: others saw the log meanwhile.
+        check(&[("P2", 7, 400, three(100)), ("G1", 9, 250, three(240))], &[]);
+        check(&[("P2", 7, 400, three(100)), ("G1", 9, 60, three(50))], &[(100, None, &["P2"])]);
+        // A quorum at 100 is fresher than P2 knew, and it is dark all the same.
+        check(&[("P2", 7, 400, three(80)), ("G1", 9, 120, three(100))], &[(100, None, &["P2"])]);
+        check(
+            &[("P2", 7, 400, three(100)), ("P2", 8, 500, three(499)), ("P2", 9, 900, three(600))],
+            &[(100, Some(500), &["P2"]), (600, None, &["P2"])],
+        );
     }
 
     /// The definition, word for word.

@@ -6,7 +6,7 @@
 //! ```
 //! Planted mistakes of a judge are made here, on what it reads.
 use crate::Plant;
-use crate::town::{QUORUM, founding_leaf};
+use crate::town::{QUORUM, START, founding_leaf};
 use crate::world::World;
 use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::founding::Founding;
@@ -92,6 +92,7 @@ fn seen(store: &Memory, founding: &Founding, head: &Head) -> Vec<Sighting> {
         time,
         logged_in: head.origin.clone(),
         logged_index: 0,
+        stated_at: START,
     };
     lines.map(sighting).collect()
 }

@@ -8,6 +8,7 @@ use crate::verdicts::{columns, hex};
 use anyhow::Result;
 use clap::Args;
 use hamsaya_record::logs::Head;
+use hamsaya_record::timing::{DARK_S, Gap};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
@@ -44,14 +45,23 @@ impl State {
 fn offline(dir: &Path) -> Result<Value> {
     let folder = Folder::at(dir);
     let copies = Copies::open(dir)?;
+    let logs = copies.logs();
     let head = |h: &Head| {
         json!({"node": copies.keeper(&h.origin), "origin": h.origin, "size": h.size, "published_size": h.size,
             "root": hex(&h.root)})
     };
+    // What the logs tell of darkness.
+    let gaps = logs.heads().iter().flat_map(|h| logs.gaps(&h.origin, DARK_S).into_iter().map(move |gap| (h, gap)));
+    let gap = |(h, gap): (&Head, Gap)| {
+        let told = gap.told.iter().map(|(origin, index, _)| format!("{}#{index}", copies.keeper(origin)));
+        json!({"node": copies.keeper(&h.origin), "dark_from": gap.from.to_string(),
+            "dark_to": gap.to.map(|to| to.to_string()), "told_by": told.collect::<Vec<_>>().join(" ")})
+    };
     Ok(json!({
         "node": folder.setting("name")?, "role": folder.setting("role")?, "status": "offline",
         "agreement": {"digest": hex(&agreements::read(&folder.path("agreement"))?.digest())},
-        "heads": copies.logs().heads().iter().map(head).collect::<Vec<_>>(),
+        "heads": logs.heads().iter().map(head).collect::<Vec<_>>(),
+        "gaps": gaps.map(gap).collect::<Vec<_>>(),
     }))
 }
 
@@ -66,8 +76,9 @@ fn as_text(state: &Value) -> String {
     text.push_str(&format!("\nagreement {}\n", shown(&state["agreement"]["digest"])));
     text.push_str(&table(
         &state["heads"],
-        &["node", "origin", "size", "published_size", "published_at", "cosignatures", "quorum"],
+        &["node", "origin", "size", "published_size", "published_at", "dark_since", "cosignatures", "quorum"],
     ));
+    text.push_str(&table(&state["gaps"], &["node", "dark_from", "dark_to", "told_by"]));
     text.push_str(&table(&state["peers"], &["name", "role", "url", "seen_at"]));
     text
 }

@@ -79,6 +79,7 @@ fn head(head: &HeadState) -> Value {
         "root": hex(&head.root),
         "published_size": head.published_size,
         "published_at": instant(head.published_at),
+        "dark_since": instant(head.dark_since),
         "witnesses": witnesses,
         "quorum": head.quorum,
         "cosignatures": head.witnesses.iter().filter(|(_, time)| time.is_some()).count(),

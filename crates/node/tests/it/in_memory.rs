@@ -250,6 +250,25 @@ impl World {
         }
     }
 
+    /// Lets time pass by all clocks, in steps of 5 s.
+    fn live(&mut self, seconds: i64) {
+        for _ in 0..seconds / 5 {
+            self.now = self.now.plus(5);
+            self.pass(5_000);
+        }
+    }
+
+    /// Nobody reaches this node, and it reaches nobody.
+    fn cut_off(&mut self, name: &str) {
+        self.silent.insert(name.into());
+        self.withheld.extend(NAMES.map(|peer| (name.to_string(), peer.to_string())));
+    }
+
+    fn join_again(&mut self) {
+        self.silent.clear();
+        self.withheld.clear();
+    }
+
     fn settle(&mut self) {
         self.pass(3_000);
     }
@@ -464,6 +483,98 @@ fn a_node_that_starts_again_asks_before_it_signs() {
     assert!(matches!(world.answers.get(&ticket), Some(Answer::Logged(r)) if r.index == 4));
     world.settle();
     assert_eq!(world.digest("P1"), world.digest("P2"));
+}
+
+/// The entries of a log that show another's checkpoint, as P1 holds it: when each was stated.
+fn shows(world: &World, log: &str, other: &str) -> Vec<i64> {
+    let node = &world.nodes["P1"];
+    let logs = node.logs_at(&node.heads());
+    let is_of = |note: &FieldValue| matches!(note, FieldValue::Text(text) if text.starts_with(&format!("{other}\n")));
+    let shows = |value: Option<&FieldValue>| matches!(value, Some(FieldValue::List(notes)) if notes.iter().any(is_of));
+    let entries = logs.entries().iter().filter(|e| *e.origin == *log && e.statement.kind == "checkpoints");
+    let found = entries.filter(|e| shows(e.statement.fields.get("notes")));
+    found.map(|e| e.statement.stated_at.0 - START.0).collect()
+}
+
+#[test]
+fn a_dark_log_is_logged_once_by_each_of_the_others_until_it_is_back() {
+    let mut world = World::with_clocks([("P1", 0)]);
+    world.live(20);
+    let dark = origin("P2");
+    let others = ["P1", "G1", "G2"];
+    world.cut_off("P2");
+    let last = world.now;
+    let ticket = world.submit("P2", lodged(&world).to_leaf());
+    world.live(295);
+    for name in others {
+        assert!(shows(&world, &origin(name), &dark).is_empty(), "{name}: not yet");
+        assert_eq!(world.nodes[name].dark_since(&dark), None, "{name}");
+    }
+    world.live(10);
+    assert!(matches!(world.answers.get(&ticket), Some(Answer::Logged(_))), "its keeper goes on");
+    for name in others {
+        assert_eq!(shows(&world, &origin(name), &dark), [320], "{name}: 300 s after the last");
+        assert_eq!(world.nodes[name].dark_since(&dark), Some(last), "{name}");
+        assert_eq!(world.nodes[name].dark_since(&origin("G1")), None, "{name}");
+    }
+    // It is not said again: not in the same darkness, and not by who starts anew.
+    world.stop("G1");
+    world.start("G1");
+    world.live(400);
+    for name in others {
+        assert_eq!(shows(&world, &origin(name), &dark).len(), 1, "{name}");
+        assert_eq!(world.nodes[name].dark_since(&dark), Some(last), "{name}");
+    }
+    let logs = world.nodes["P1"].logs_at(&world.nodes["P1"].heads());
+    let gaps = logs.gaps(&dark, 300);
+    assert_eq!(gaps.iter().map(|g| (g.from, g.to, g.told.len())).collect::<Vec<_>>(), [(last, None, 3)]);
+    world.join_again();
+    let again = world.now;
+    world.live(80);
+    for name in others {
+        assert_eq!(world.nodes[name].dark_since(&dark), None, "{name}");
+        let [_, back] = shows(&world, &origin(name), &dark)[..] else { panic!("{name}") };
+        assert!((0..=80).contains(&(START.plus(back).0 - again.0)), "{name}: {back}");
+    }
+    for name in others.into_iter().chain(["P2"]) {
+        let node = &world.nodes[name];
+        let logs = node.logs_at(&node.heads());
+        let n = logs.entries().iter().position(|e| e.statement.kind == "lodged").unwrap();
+        let logged_at = logs.logged_at(n, Instant(i64::MAX)).unwrap();
+        assert_eq!(logs.entries()[n].statement.stated_at, last, "{name}: as its author says");
+        assert!(logged_at.hi >= again, "{name}: {logged_at:?}, and it cannot look timely");
+        let [gap] = &logs.gaps(&dark, 300)[..] else { panic!("{name}: {:?}", logs.gaps(&dark, 300)) };
+        assert_eq!((gap.from, gap.told.len()), (last, 3), "{name}");
+        assert!(gap.to.is_some_and(|to| to >= again && to <= again.plus(80)), "{name}: {gap:?}");
+    }
+    let written = world.sizes("P1");
+    world.live(400);
+    assert_eq!(world.sizes("P1"), written, "then nothing more is said");
+}
+
+/// Who was away himself, or whose clock jumped, tells of nobody's darkness; where time stands still nobody does.
+#[test]
+fn a_node_that_was_away_makes_nobody_dark() {
+    let mut world = World::with_clocks([("P1", 0)]);
+    world.live(20);
+    world.stop("P1");
+    world.live(400);
+    world.start("P1");
+    world.live(60);
+    for of in ["P2", "G1", "G2"] {
+        assert!(shows(&world, &origin("P1"), &origin(of)).is_empty(), "{of}");
+        assert_eq!(shows(&world, &origin(of), &origin("P1")).len(), 2, "{of} says that P1 was dark, and is back");
+    }
+    world.ahead_s.insert("P1".into(), 3_600);
+    world.live(60);
+    assert!(shows(&world, &origin("P1"), &origin("G1")).is_empty());
+
+    let mut world = World::new();
+    let before = world.sizes("P1");
+    world.cut_off("P2");
+    world.now = world.now.plus(400);
+    world.pass(400_000);
+    assert_eq!((world.sizes("P1"), world.nodes["P1"].dark_since(&origin("P2"))), (before, None));
 }
 
 /// P2's disk as it was before its last entries, put back.
