@@ -692,7 +692,7 @@ export interface paths {
         };
         put?: never;
         /**
-         * Sign in as an office
+         * Sign in as an office, with a password, a code that is good once, or a passkey
          * @description Sets the cookie `hamsaya`, which lasts a watch of 12 h and 30 min of silence.
          */
         post: {
@@ -729,7 +729,7 @@ export interface paths {
                         "application/problem+json": components["schemas"]["Problem"];
                     };
                 };
-                /** @description Office or password is wrong (`sign_in`). */
+                /** @description Office or password is wrong (`sign_in`), or the passkey was not taken (`passkey`). */
                 401: {
                     headers: {
                         [name: string]: unknown;
@@ -777,6 +777,212 @@ export interface paths {
                 };
             };
         };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Passkeys of the office that is signed in */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As asked. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            passkeys: components["schemas"]["Passkey"][];
+                        };
+                    };
+                };
+                /** @description Nobody is signed in (`right`). */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Add a passkey to the office that is signed in
+         * @description Answers the last question that this office was asked. No attestation.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewPasskey"];
+                };
+            };
+            responses: {
+                /** @description Added. */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Passkey"];
+                    };
+                };
+                /** @description It does not read, or was not taken (`passkey`). */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description Nobody is signed in (`right`). */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description It is here already (`known_passkey`), or there are 20 (`too_many_passkeys`). */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/passkeys/{label}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take a passkey of the office that is signed in away
+         * @description Sessions that it opened end.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    label: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It opens nothing any more. */
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description Nobody is signed in (`right`). */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+                /** @description The office has no passkey of this label (`not_found`). */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/passkeys/challenge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A question for a browser, to sign in with a passkey or to make one
+         * @description Good for five minutes, for the origin that asks.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description As asked. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Challenge"];
+                    };
+                };
+                /** @description Browsers have no passkeys for the address that is asked, or it is not the node's (`no_passkeys`). */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/problem+json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -3309,11 +3515,59 @@ export interface components {
             /** @description What a reader may say why. */
             purposes: string[];
         };
-        SignIn: {
+        SignIn: components["schemas"]["ByPassword"] | components["schemas"]["ByPasskey"];
+        ByPassword: {
             office: string;
+            /** @description Or a code that `hamsaya accounts enrol` made. */
             password: string;
             /** @description One of `purposes`; the read log keeps it. */
             purpose: string;
+        };
+        ByPasskey: {
+            /** @description What `navigator.credentials.get()` gave; the office is found by it. */
+            passkey: {
+                id: components["schemas"]["Bytes"];
+                user: components["schemas"]["Bytes"];
+                client_data: components["schemas"]["Bytes"];
+                authenticator_data: components["schemas"]["Bytes"];
+                signature: components["schemas"]["Bytes"];
+            };
+            /** @description One of `purposes`; the read log keeps it. */
+            purpose: string;
+        };
+        /** @description Bytes, as base64url without padding. */
+        Bytes: string;
+        /** @description A passkey of the office that is signed in. */
+        Passkey: {
+            /** @description `key-1`, given by the node. */
+            label: string;
+            /** @description For which name of the node it was made, and is good. */
+            rp_id: string;
+            added_at: components["schemas"]["Instant"];
+        };
+        /** @description What `navigator.credentials.create()` gave. */
+        NewPasskey: {
+            client_data: components["schemas"]["Bytes"];
+            authenticator_data: components["schemas"]["Bytes"];
+            public_key: components["schemas"]["Bytes"];
+            /** @description -7, -8 or -257. */
+            algorithm: number;
+        };
+        /** @description A question for a browser, to be answered once. */
+        Challenge: {
+            challenge: components["schemas"]["Bytes"];
+            rp_id: string;
+            timeout_ms: number;
+            /** @description Null where nobody is signed in. */
+            making: null | components["schemas"]["Making"];
+        };
+        /** @description What a browser needs to make a passkey of the office that is signed in. */
+        Making: {
+            office: string;
+            user: components["schemas"]["Bytes"];
+            algorithms: number[];
+            /** @description Ids of those that it has already. */
+            has: components["schemas"]["Bytes"][];
         };
         /** @description A line of the read log. */
         Read: {

@@ -17,6 +17,7 @@ mod events;
 mod files;
 mod judgments;
 mod openapi;
+mod passkeys;
 mod problem;
 mod record;
 mod session;
@@ -29,6 +30,7 @@ pub use console::typeface;
 use crate::disclosures::Disclosures;
 use crate::files::Files;
 use crate::folder::Folder;
+use crate::passkeys::Challenges;
 use crate::readers::Sessions;
 use crate::reads::Reads;
 use crate::receipts::Receipts;
@@ -58,6 +60,7 @@ pub(crate) struct Api {
     folder: Arc<Folder>,
     founding: Arc<Founding>,
     sessions: Arc<Sessions>,
+    challenges: Arc<Challenges>,
     disclosures: Arc<Disclosures>,
     files: Arc<Files>,
     reads: Arc<Mutex<Reads>>,
@@ -92,6 +95,10 @@ fn routes() -> Vec<(&'static str, &'static str, MethodRouter<Api>)> {
         ("GET", "/api/session", get(session::session)),
         ("POST", "/api/session", post(session::sign_in)),
         ("DELETE", "/api/session", delete(session::sign_out)),
+        ("GET", "/api/passkeys", get(passkeys::list)),
+        ("POST", "/api/passkeys", post(passkeys::add)),
+        ("DELETE", "/api/passkeys/{label}", delete(passkeys::remove)),
+        ("POST", "/api/passkeys/challenge", post(passkeys::challenge)),
         ("GET", "/api/reads", get(session::reads)),
         ("GET", "/api/agreement", get(agreement::agreement)),
         ("GET", "/api/entries", get(record::entries)),
@@ -146,6 +153,7 @@ pub(crate) fn router(
         folder: Arc::new(folder),
         founding,
         sessions: Arc::default(),
+        challenges: Arc::default(),
         disclosures: Arc::new(disclosures),
         files: Arc::new(files),
         reads: Arc::new(Mutex::new(reads)),

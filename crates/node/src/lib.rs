@@ -9,6 +9,7 @@
 //! it: one thread drives the node, HTTP comes in through `api` and goes out through `wire`, the folder holds the bytes.
 //! Only `api` and `wire` know status codes. Nothing here prints.
 
+pub mod accounts;
 pub mod api;
 mod author;
 pub mod bench;
@@ -29,6 +30,7 @@ pub mod media;
 mod mirrors;
 pub mod node;
 pub mod own;
+pub mod passkeys;
 pub mod readers;
 pub mod reads;
 mod receipts;

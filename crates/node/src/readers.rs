@@ -1,35 +1,23 @@
-//! People who sign in: accounts of offices, passwords, sessions.
+//! People who sign in, and their sessions.
 //!
-//! ```toml
-//! # accounts.toml, in the node's folder, mode 0600; `hamsaya accounts set DIR --office liaison` writes it
-//! [[account]]
-//! office = "liaison"
-//! password = "$argon2id$v=19$m=19456,t=2,p=1$…"
-//! ```
-//! An account is an office's, never a person's; its role is the one that roles.toml gives to the office's key. Who is signed
-//! in is held in memory only: a node that starts again knows nobody. Wrong passwords are counted for each office, and after
-//! [`TRIES`] of them it waits; an office that has no account takes as long to be refused as one that has.
+//! Who is signed in is held in memory only: a node that starts again knows nobody. Wrong tries are counted for each office,
+//! and after [`TRIES`] of them it waits, whether they were passwords, codes or passkeys; an office that has no account takes
+//! as long to be refused as one that has. Which office a passkey is of is found by the passkey: nobody is told which
+//! offices there are.
+use crate::accounts::{self, Account, AccountError, PASSWORD_BYTES_MAX, random};
+use crate::passkeys::{Asked, Bytes, Refused, Using};
 use argon2::Argon2;
-use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash};
+use argon2::password_hash::{PasswordVerifier as _, phc::PasswordHash};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The file's name.
-pub const ACCOUNTS: &str = "accounts.toml";
-/// Shortest password, in characters.
-pub const PASSWORD_CHARS_MIN: usize = 12;
-/// Longest, in bytes: hashing more would be a way to keep the node busy.
-const PASSWORD_BYTES_MAX: usize = 256;
-/// Wrong passwords of an office before it waits.
+/// Wrong tries of an office before it waits.
 pub const TRIES: u32 = 5;
 /// How long it waits then.
 const WAIT: Duration = Duration::from_secs(15 * 60);
@@ -40,107 +28,6 @@ pub const LIFE: Duration = Duration::from_secs(12 * 3600);
 /// So many are signed in at once for one office.
 const SESSIONS_MAX: usize = 20;
 
-/// An office that may sign in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Account {
-    office: String,
-    password: String,
-}
-
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Accounts {
-    #[serde(default, rename = "account")]
-    accounts: Vec<Account>,
-}
-
-/// Why an account cannot be made or read.
-#[derive(Debug, thiserror::Error)]
-pub enum AccountError {
-    /// The file.
-    #[error("{path}: {error}")]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        error: io::Error,
-    },
-    /// It does not read.
-    #[error("{path}: {error}")]
-    Form {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        error: String,
-    },
-    /// A password that is too easy to guess.
-    #[error(
-        "the password has {0} characters, allowed are {PASSWORD_CHARS_MIN} or more, and {PASSWORD_BYTES_MAX} bytes at most"
-    )]
-    Password(usize),
-    /// The system.
-    #[error("the system gives no randomness: {0}")]
-    Randomness(getrandom::Error),
-    /// Hashing.
-    #[error("the password cannot be hashed: {0}")]
-    Hash(String),
-}
-
-fn load(dir: &Path) -> Result<Accounts, AccountError> {
-    let path = dir.join(ACCOUNTS);
-    match fs::read_to_string(&path) {
-        Ok(text) => toml::from_str(&text).map_err(|e| AccountError::Form { path, error: e.message().to_string() }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Accounts::default()),
-        Err(error) => Err(AccountError::File { path, error }),
-    }
-}
-
-/// Offices that have an account, sorted.
-pub fn offices(dir: &Path) -> Result<Vec<String>, AccountError> {
-    Ok(load(dir)?.accounts.into_iter().map(|a| a.office).collect())
-}
-
-/// Gives an office a password, in place of any it had; `None`: takes its account away. The file is replaced whole.
-pub fn set(dir: &Path, office: &str, password: Option<&str>) -> Result<(), AccountError> {
-    let mut accounts = load(dir)?;
-    accounts.accounts.retain(|a| a.office != office);
-    if let Some(password) = password {
-        let chars = password.chars().count();
-        if chars < PASSWORD_CHARS_MIN || password.len() > PASSWORD_BYTES_MAX {
-            return Err(AccountError::Password(chars));
-        }
-        let salt: [u8; 16] = random()?;
-        let hash = Argon2::default()
-            .hash_password_with_salt(password.as_bytes(), &salt)
-            .map_err(|e| AccountError::Hash(e.to_string()))?;
-        accounts.accounts.push(Account { office: office.into(), password: hash.to_string() });
-    }
-    accounts.accounts.sort_by(|a, b| a.office.cmp(&b.office));
-    let mut text = String::from("# Offices that may sign in; `hamsaya accounts` writes this file.\n");
-    for account in &accounts.accounts {
-        text.push_str(&format!("\n[[account]]\noffice = {:?}\npassword = {:?}\n", account.office, account.password));
-    }
-    let (path, next) = (dir.join(ACCOUNTS), dir.join("accounts.next"));
-    let failed = |path: &Path| {
-        let path = path.to_path_buf();
-        move |error| AccountError::File { path, error }
-    };
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&next).map_err(failed(&next))?;
-    io::Write::write_all(&mut file, text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed(&next))?;
-    fs::rename(&next, &path).map_err(failed(&path))
-}
-
-fn random<const N: usize>() -> Result<[u8; N], AccountError> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(AccountError::Randomness)?;
-    Ok(bytes)
-}
-
 /// Who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SignedIn {
@@ -148,11 +35,31 @@ pub(crate) struct SignedIn {
     pub(crate) purpose: String,
 }
 
+/// What a session rests on: it ends with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum By {
+    /// Hash of the password: another password, or none, ends it.
+    Password(String),
+    /// Id of the passkey.
+    Passkey(Bytes),
+    /// A code was good once; what stays is the account that it was made for.
+    Code(Option<Bytes>),
+}
+
+impl By {
+    fn stands(&self, account: &Account) -> bool {
+        match self {
+            By::Password(hash) => account.password.as_ref() == Some(hash),
+            By::Passkey(id) => account.passkeys.iter().any(|kept| kept.passkey.id == *id),
+            By::Code(user) => account.user == *user,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Session {
     who: SignedIn,
-    /// Hash of the password that opened it: another password, or none, ends it.
-    password: String,
+    by: By,
     since: Instant,
     last: Instant,
 }
@@ -162,9 +69,17 @@ struct Session {
 pub(crate) enum NotSignedIn {
     /// No such office, or another password: which of the two is not said.
     Wrong,
+    /// What came of a passkey is not taken.
+    Refused(Refused),
     /// Too often wrong.
     Wait(Duration),
     Failed(AccountError),
+}
+
+impl From<AccountError> for NotSignedIn {
+    fn from(error: AccountError) -> NotSignedIn {
+        NotSignedIn::Failed(error)
+    }
 }
 
 /// All sessions of a process.
@@ -177,43 +92,105 @@ pub(crate) struct Sessions {
 }
 
 impl Sessions {
-    /// Checks a password and opens a session: its token. Takes as long as hashing takes, some 20 ms; not for threads that
-    /// answer.
+    /// Checks a password, or a code that is good once, and opens a session: its token. Takes as long as hashing takes, some
+    /// 20 ms; not for threads that answer.
     pub(crate) fn sign_in(
         &self,
         dir: &Path,
         who: SignedIn,
         password: &str,
         from: IpAddr,
+        now_s: u64,
     ) -> Result<String, NotSignedIn> {
-        let now = Instant::now();
         let tried = (who.office.clone(), from);
-        if let Some((tries, last)) = lock(&self.wrong).get(&tried)
-            && *tries >= TRIES
-            && now < *last + WAIT
-        {
-            return Err(NotSignedIn::Wait(*last + WAIT - now));
-        }
-        let accounts = load(dir).map_err(NotSignedIn::Failed)?.accounts;
-        let account = accounts.iter().find(|a| a.office == who.office);
+        self.may_try(&tried)?;
+        let accounts = accounts::list(dir)?;
+        let account = accounts.into_iter().find(|a| a.office == who.office);
         // Where there is none, the same work is done on a hash that nothing fits.
         const NOBODY: &str =
             "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-        let hash = account.map_or(NOBODY, |a| a.password.as_str());
+        let hash = account.as_ref().and_then(|a| a.password.clone()).unwrap_or_else(|| NOBODY.to_string());
         let short = &password.as_bytes()[..password.len().min(PASSWORD_BYTES_MAX + 1)];
-        let fits = PasswordHash::new(hash).is_ok_and(|hash| Argon2::default().verify_password(short, &hash).is_ok());
+        let fits = PasswordHash::new(&hash).is_ok_and(|hash| Argon2::default().verify_password(short, &hash).is_ok());
         // An office without an account is never let in: its tries need no counting, and would fill the memory.
         let Some(account) = account else { return Err(NotSignedIn::Wrong) };
-        if !fits {
-            let mut wrong = lock(&self.wrong);
-            wrong.retain(|_, (_, last)| now < *last + WAIT);
-            let (tries, last) = wrong.entry(tried).or_insert((0, now));
-            (*tries, *last) = (*tries + 1, now);
+        let by = if fits {
+            By::Password(hash)
+        } else if account.takes(password, now_s) && self.spend(dir, &who.office, password, now_s)? {
+            By::Code(account.user)
+        } else {
+            self.was_wrong(tried);
             return Err(NotSignedIn::Wrong);
+        };
+        lock(&self.wrong).remove(&tried);
+        self.open(who, by)
+    }
+
+    /// Takes a code away; false: somebody else was faster.
+    fn spend(&self, dir: &Path, office: &str, code: &str, now_s: u64) -> Result<bool, AccountError> {
+        accounts::update(dir, |accounts| {
+            let account = accounts.of(office)?;
+            let takes = account.takes(code, now_s);
+            if takes {
+                account.enrolment = None;
+            }
+            Ok(takes)
+        })
+    }
+
+    /// Verifies what came of a passkey and opens a session for the office whose it is: its token.
+    pub(crate) fn sign_in_by_passkey(
+        &self,
+        dir: &Path,
+        asked: &Asked,
+        using: &Using,
+        purpose: String,
+        from: IpAddr,
+    ) -> Result<(String, String), NotSignedIn> {
+        let accounts = accounts::list(dir)?;
+        let has = |a: &&Account| a.passkeys.iter().any(|kept| kept.passkey.id == using.id);
+        let office = accounts.iter().find(has).map(|a| a.office.clone()).ok_or(NotSignedIn::Wrong)?;
+        let tried = (office.clone(), from);
+        self.may_try(&tried)?;
+        // The counter is kept before anybody is let in: a copy of the passkey finds it risen.
+        let verified = accounts::update(dir, |accounts| {
+            let account = accounts.of(&office)?;
+            let kept = account.passkeys.iter_mut().find(|kept| kept.passkey.id == using.id);
+            let kept = kept.ok_or(NotSignedIn::Wrong)?;
+            if account.user.as_ref() != Some(&using.user) || kept.rp_id != asked.site.rp_id {
+                return Err(NotSignedIn::Wrong);
+            }
+            kept.passkey.counter = kept.passkey.used(asked, using).map_err(NotSignedIn::Refused)?;
+            Ok(())
+        });
+        if let Err(error) = verified {
+            self.was_wrong(tried);
+            return Err(error);
         }
         lock(&self.wrong).remove(&tried);
-        let token: [u8; 32] = random().map_err(NotSignedIn::Failed)?;
-        let token = URL_SAFE_NO_PAD.encode(token);
+        let token = self.open(SignedIn { office: office.clone(), purpose }, By::Passkey(using.id.clone()))?;
+        Ok((token, office))
+    }
+
+    fn may_try(&self, tried: &(String, IpAddr)) -> Result<(), NotSignedIn> {
+        let now = Instant::now();
+        match lock(&self.wrong).get(tried) {
+            Some((tries, last)) if *tries >= TRIES && now < *last + WAIT => Err(NotSignedIn::Wait(*last + WAIT - now)),
+            _ => Ok(()),
+        }
+    }
+
+    fn was_wrong(&self, tried: (String, IpAddr)) {
+        let now = Instant::now();
+        let mut wrong = lock(&self.wrong);
+        wrong.retain(|_, (_, last)| now < *last + WAIT);
+        let (tries, last) = wrong.entry(tried).or_insert((0, now));
+        (*tries, *last) = (*tries + 1, now);
+    }
+
+    fn open(&self, who: SignedIn, by: By) -> Result<String, NotSignedIn> {
+        let now = Instant::now();
+        let token = URL_SAFE_NO_PAD.encode(random::<32>()?);
         let mut open = lock(&self.open);
         open.retain(|_, session| session.is_alive(now));
         // Of an office so many; the one that was asked least lately gives way.
@@ -223,18 +200,17 @@ impl Sessions {
         {
             open.remove(&oldest);
         }
-        let password = account.password.clone();
-        open.insert(Sha256::digest(&token).into(), Session { who, password, since: now, last: now });
+        open.insert(Sha256::digest(&token).into(), Session { who, by, since: now, last: now });
         Ok(token)
     }
 
-    /// Who holds this token; being asked keeps a session alive, a change of the account ends it.
+    /// Who holds this token; being asked keeps a session alive, a change of what it rests on ends it.
     pub(crate) fn of(&self, dir: &Path, token: &str) -> Option<SignedIn> {
         let now = Instant::now();
         let mut open = lock(&self.open);
         let session = open.get_mut(&<[u8; 32]>::from(Sha256::digest(token)))?;
-        let accounts = load(dir).ok()?.accounts;
-        let same = |a: &Account| a.office == session.who.office && a.password == session.password;
+        let accounts = accounts::list(dir).ok()?;
+        let same = |a: &Account| a.office == session.who.office && session.by.stands(a);
         if !session.is_alive(now) || !accounts.iter().any(same) {
             return None;
         }

@@ -1,17 +1,16 @@
-//! `hamsaya accounts set|remove|list`: offices that sign in to a node's console with a password.
+//! `hamsaya accounts set|enrol|remove|list`: offices that sign in to a node's console, with a password or passkeys.
 use super::Outcome;
 use crate::complaint::Complaint;
 use crate::folder::Folder;
 use anyhow::{Context, Result};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::{Args, Subcommand};
 use hamsaya_agreement::MemberRole;
-use hamsaya_node::readers;
+use hamsaya_node::accounts::{self, Account};
+use hamsaya_node::signed::now_s;
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 
-/// Say which offices sign in to a node's console, and their passwords
+/// Say which offices sign in to a node's console, and by what
 ///
 /// An account is an office's, never a person's; what it may see is the right of its role in the agreement's roles.toml. A node
 /// that runs takes a change up at the next sign-in; who is signed in stays so until the session ends.
@@ -34,15 +33,26 @@ enum Verb {
         #[arg(long)]
         generate: bool,
     },
-    /// Take an office's account away
+    /// Make a code with which an office signs in once, within a day, to add a passkey
+    Enrol {
+        /// Folder of the node
+        dir: PathBuf,
+        /// Office, the last part of its key's name, e.g. liaison
+        #[arg(long)]
+        office: String,
+    },
+    /// Take an office's account away, or one of its passkeys
     Remove {
         /// Folder of the node
         dir: PathBuf,
         /// Office
         #[arg(long)]
         office: String,
+        /// Only this passkey, e.g. key-2
+        #[arg(long, value_name = "LABEL")]
+        passkey: Option<String>,
     },
-    /// List offices that have an account, with their roles
+    /// List offices that have an account, with their roles and by what they sign in
     List {
         /// Folder of the node
         dir: PathBuf,
@@ -54,21 +64,35 @@ impl Accounts {
         match &self.verb {
             Verb::Set { dir, office, generate } => {
                 let role = role(dir, office)?;
-                let password = if *generate { password()? } else { asked()? };
-                readers::set(dir, office, Some(&password))?;
+                let password = if *generate { accounts::password()? } else { asked()? };
+                accounts::set(dir, office, &password)?;
                 writeln!(out, "{office} ({role}) may sign in")?;
                 if *generate {
                     writeln!(out, "password {password}")?;
                 }
             }
-            Verb::Remove { dir, office } => {
-                readers::set(dir, office, None)?;
+            Verb::Enrol { dir, office } => {
+                let role = role(dir, office)?;
+                let code = accounts::enrol(dir, office, now_s())?;
+                writeln!(
+                    out,
+                    "{office} ({role}) may sign in once, within {} hours",
+                    accounts::ENROLMENT_LIFE_S / 3_600
+                )?;
+                writeln!(out, "code {code}")?;
+            }
+            Verb::Remove { dir, office, passkey: None } => {
+                accounts::remove(dir, office)?;
                 writeln!(out, "{office} has no account any more")?;
             }
+            Verb::Remove { dir, office, passkey: Some(label) } => {
+                accounts::remove_passkey(dir, office, label)?;
+                writeln!(out, "{office} has no passkey {label} any more")?;
+            }
             Verb::List { dir } => {
-                for office in readers::offices(dir)? {
-                    let role = role(dir, &office).unwrap_or_else(|_| "no role".to_string());
-                    writeln!(out, "{office}  {role}")?;
+                for account in accounts::list(dir)? {
+                    let role = role(dir, &account.office).unwrap_or_else(|_| "no role".to_string());
+                    writeln!(out, "{}  {role}  {}", account.office, ways(&account))?;
                 }
             }
         }
@@ -97,12 +121,13 @@ fn role(dir: &Path, office: &str) -> Result<String> {
     Ok(role.ok_or_else(complaint)?.name.clone())
 }
 
-/// Hard to guess, and can be read out: 20 letters and digits in groups of five.
-pub fn password() -> Result<String> {
-    let mut bytes = [0; 15];
-    getrandom::fill(&mut bytes).map_err(|e| Complaint::new(format!("the system gives no randomness: {e}")))?;
-    let text = URL_SAFE_NO_PAD.encode(bytes);
-    Ok([&text[..5], &text[5..10], &text[10..15], &text[15..]].join("."))
+/// `password, key-1 (p1.example)`
+fn ways(account: &Account) -> String {
+    let password = account.password.iter().map(|_| "password".to_string());
+    let code = account.enrolment.iter().filter(|code| now_s() < code.until_s).map(|_| "code".to_string());
+    let passkeys = account.passkeys.iter().map(|kept| format!("{} ({})", kept.label, kept.rp_id));
+    let ways: Vec<String> = password.chain(code).chain(passkeys).collect();
+    if ways.is_empty() { "nothing to sign in with".to_string() } else { ways.join(", ") }
 }
 
 /// The first line of standard input.

@@ -14,7 +14,7 @@ use crate::words::{Language, Words};
 use anyhow::{Context, Result};
 use clap::Args;
 use hamsaya_agreement::case::{Case, Expected, Row as Step};
-use hamsaya_node::readers;
+use hamsaya_node::accounts;
 use hamsaya_record::Instant;
 use indicatif::ProgressBar;
 use std::fs::{self, File};
@@ -146,8 +146,8 @@ fn doors(nodes: &[DemoNode]) -> Result<Vec<Door>> {
     let mut doors = Vec::new();
     for node in nodes.iter().filter(|node| node.keeps_a_log()) {
         let office = if node.role == NodeRole::Party { "chair" } else { "observer" };
-        let password = super::accounts::password()?;
-        readers::set(node.folder.dir(), office, Some(&password))?;
+        let password = accounts::password()?;
+        accounts::set(node.folder.dir(), office, &password)?;
         doors.push(Door { node: node.name.clone(), office: office.into(), password });
     }
     Ok(doors)

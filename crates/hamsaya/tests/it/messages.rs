@@ -71,7 +71,20 @@ fn offices_get_accounts_and_lose_them() {
     let password = set.out.trim_end().rsplit(' ').next().unwrap_or_default();
     let kept = fs::read_to_string(std::path::Path::new(dir).join("accounts.toml")).expect("the accounts");
     assert!(kept.contains("$argon2id$") && !kept.contains(password), "{kept}");
-    assert_eq!(hamsaya(&["accounts", "list", dir]).out, "liaison  sector_liaison\n");
+    assert_eq!(hamsaya(&["accounts", "list", dir]).out, "liaison  sector_liaison  password\n");
+    let enrolled = hamsaya(&["accounts", "enrol", dir, "--office", "chair"]);
+    let once = "chair (commission_chair) may sign in once, within 24 hours\ncode ";
+    assert!(enrolled.out.starts_with(once), "{} {}", enrolled.out, enrolled.err);
+    let code = enrolled.out.trim_end().rsplit(' ').next().unwrap_or_default();
+    let kept = fs::read_to_string(std::path::Path::new(dir).join("accounts.toml")).expect("the accounts");
+    assert!(code.len() == 23 && !kept.contains(code) && kept.contains("$argon2id$"), "{kept}");
+    let listed = hamsaya(&["accounts", "list", dir]).out;
+    assert_eq!(listed, "chair  commission_chair  code\nliaison  sector_liaison  password\n");
+    check(
+        &["accounts", "remove", dir, "--office", "chair", "--passkey", "key-1"],
+        &["error: chair has no passkey `key-1`, it has: none"],
+    );
+    assert_eq!(hamsaya(&["accounts", "remove", dir, "--office", "chair"]).code, 0);
     check(
         &["accounts", "set", dir, "--office", "observer", "--generate"],
         &["error: no role is held by `observer`, allowed are ", "--office", "hint: roles.toml"],

@@ -99,9 +99,23 @@ impl Problem {
         Problem::new(StatusCode::UNAUTHORIZED, "sign_in", "No office with this password", "office or password is wrong")
     }
 
+    /// What a browser gave for a passkey, and is not taken.
+    pub(crate) fn passkey(status: StatusCode, detail: impl Into<String>) -> Problem {
+        Problem::new(status, "passkey", "This passkey was not taken", detail)
+    }
+
+    /// An address for which browsers have no passkeys, or which is not known to be the node's.
+    pub(crate) fn no_passkeys(found: &str, own: &[String]) -> Problem {
+        let allowed = format!("https, or localhost, at {}", own.join(", "));
+        let detail = format!("origin: found `{found}`, allowed is {allowed}, by a name and not by a number");
+        let problem = Problem::new(StatusCode::FORBIDDEN, "no_passkeys", "No passkeys at this address", detail)
+            .hint("`authorities` in node.toml names the addresses by which people ask this node");
+        Problem { field: "origin".into(), found: found.to_string(), allowed, ..problem }
+    }
+
     /// Too often wrong.
     pub(crate) fn too_many(seconds: u64) -> Problem {
-        let detail = format!("too many wrong passwords; try again in {seconds} s");
+        let detail = format!("it was tried too often; try again in {seconds} s");
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_tries", "This office waits", detail);
         // Seconds; the header `retry-after` says the same.
         Problem { allowed: seconds.to_string(), ..problem }

@@ -2,8 +2,10 @@
 use super::Api;
 use super::problem::Problem;
 use super::who::{COOKIE_NAME, Office, Who, token};
+use crate::passkeys::{Refused, Using};
 use crate::readers::{LIFE, NotSignedIn, SignedIn};
 use crate::reads::Day;
+use crate::signed::now_s;
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Query, State};
@@ -11,20 +13,24 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hamsaya_agreement::rights::{COLUMNS, Verb};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::PoisonError;
+use std::time::Instant;
 
 /// What a form may hold, in bytes.
 const FORM_BYTES_MAX: usize = 4_096;
 /// Lines of the read log in one answer.
 const LINES_MAX: usize = 1_000;
 
+/// Office and password, or a passkey.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form {
-    office: String,
-    password: String,
+    office: Option<String>,
+    password: Option<String>,
+    passkey: Option<Using>,
     purpose: String,
 }
 
@@ -48,38 +54,62 @@ fn said(api: &Api, who: &Who) -> Value {
     json!({"office": office, "role": role, "reads": reads(role), "purposes": purposes})
 }
 
-/// `POST /api/session`: an office signs in, with its password and why it reads.
+/// A form's JSON. A page of another site cannot send that here without being asked first, and is not.
+pub(super) async fn form<T: DeserializeOwned>(headers: &HeaderMap, body: Body, wanted: &str) -> Result<T, Problem> {
+    let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
+    if !is_json {
+        return Err(Problem::bad_parameter("content-type", "another", "application/json"));
+    }
+    let form = to_bytes(body, FORM_BYTES_MAX).await.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    form.ok_or_else(|| Problem::bad_parameter("body", "something else", wanted))
+}
+
+/// `POST /api/session`: an office signs in, with its password or a passkey, and why it reads.
 pub(super) async fn sign_in(
     State(api): State<Api>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
-    // A page of another site cannot send JSON here without being asked first, and is not.
-    let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
-    if !is_json {
-        return Err(Problem::bad_parameter("content-type", "another", "application/json"));
-    }
-    let form = to_bytes(body, FORM_BYTES_MAX).await.ok().and_then(|bytes| serde_json::from_slice::<Form>(&bytes).ok());
-    let form = form.ok_or_else(|| Problem::bad_parameter("body", "something else", "office, password and purpose"))?;
+    const WANTED: &str = "purpose, and office with password, or passkey";
+    let form: Form = form(&headers, body, WANTED).await?;
     api.check_purpose(&form.purpose)?;
-    let (sessions, dir) = (api.sessions.clone(), api.folder.dir.clone());
-    let who = SignedIn { office: form.office.clone(), purpose: form.purpose.clone() };
-    let _turn = api.hashing.acquire().await.map_err(|e| Problem::internal(e.to_string()))?;
-    let signed = tokio::task::spawn_blocking(move || sessions.sign_in(&dir, who, &form.password, from.ip())).await;
-    let token = signed.map_err(|e| Problem::internal(e.to_string()))?.map_err(|error| match error {
+    let (sessions, dir, from) = (api.sessions.clone(), api.folder.dir.clone(), from.ip());
+    let turn = api.hashing.acquire().await.map_err(|e| Problem::internal(e.to_string()))?;
+    let signed = match (form.office, form.password, form.passkey) {
+        (Some(office), Some(password), None) => {
+            let who = SignedIn { office: office.clone(), purpose: form.purpose };
+            let sign_in = move || Ok((sessions.sign_in(&dir, who, &password, from, now_s())?, office));
+            tokio::task::spawn_blocking(sign_in).await
+        }
+        (None, None, Some(using)) => {
+            let refused = |e: Refused| Problem::passkey(StatusCode::UNAUTHORIZED, e.to_string());
+            let asked = api.challenges.take(&using.client_data, Instant::now()).map_err(refused)?;
+            let sign_in = move || sessions.sign_in_by_passkey(&dir, &asked, &using, form.purpose, from);
+            let signed = tokio::task::spawn_blocking(sign_in).await;
+            let unknown = "no office here has this passkey; it may have been removed";
+            match signed {
+                Ok(Err(NotSignedIn::Wrong)) => return Err(Problem::passkey(StatusCode::UNAUTHORIZED, unknown)),
+                signed => signed,
+            }
+        }
+        _ => return Err(Problem::bad_parameter("body", "another choice of these", WANTED)),
+    };
+    drop(turn);
+    let (token, office) = signed.map_err(|e| Problem::internal(e.to_string()))?.map_err(|error| match error {
         NotSignedIn::Wrong => Problem::sign_in(),
+        NotSignedIn::Refused(error) => Problem::passkey(StatusCode::UNAUTHORIZED, error.to_string()),
         NotSignedIn::Wait(wait) => Problem::too_many(wait.as_secs() + 1),
         NotSignedIn::Failed(error) => Problem::internal(error.to_string()),
     })?;
     // An office that lost its role since has an account and no right.
-    let role = api.role_of(&api.folder.config.name, &form.office).map(|role| role.name.clone());
+    let role = api.role_of(&api.folder.config.name, &office).map(|role| role.name.clone());
     let Some(role) = role else {
         api.sessions.sign_out(&token);
-        return Err(Problem::right(format!("roles.toml of the agreement gives the office `{}` no role", form.office)));
+        return Err(Problem::right(format!("roles.toml of the agreement gives the office `{office}` no role")));
     };
     let cookie = cookie(&token, LIFE.as_secs(), api.is_tls);
-    Ok(([(header::SET_COOKIE, cookie)], Json(json!({"office": form.office, "role": role}))).into_response())
+    Ok(([(header::SET_COOKIE, cookie)], Json(json!({"office": office, "role": role}))).into_response())
 }
 
 /// `DELETE /api/session`

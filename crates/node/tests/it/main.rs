@@ -10,6 +10,7 @@ mod http;
 mod in_memory;
 mod mirrors;
 mod openapi;
+mod passkeys;
 mod rights;
 mod tls;
 mod town;

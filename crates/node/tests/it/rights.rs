@@ -3,7 +3,7 @@ use crate::town::{OFFICES, START, Said, Town, key, origin};
 use hamsaya_agreement::rights::{COLUMNS, Grant, Verb};
 use hamsaya_agreement::{Agreement, MemberRole};
 use hamsaya_node::reads::READS;
-use hamsaya_node::{api, readers};
+use hamsaya_node::{accounts, api, readers};
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::key::SecretKey;
 use hamsaya_record::statement::{Act, FieldValue, MARKINGS, Occurred, Place, Precision, Reference, Rel, Statement};
@@ -669,10 +669,10 @@ fn offices_sign_in_say_why_and_every_read_is_written_down() {
     };
     town.holds_in_own_log("P1", at);
     let password = "correct-horse-battery";
-    assert!(readers::set(&home, "liaison", Some("short")).is_err());
-    readers::set(&home, "liaison", Some(password)).unwrap();
-    readers::set(&home, "data-protection", Some(password)).unwrap();
-    assert!(!fs::read_to_string(home.join(readers::ACCOUNTS)).unwrap().contains(password));
+    assert!(accounts::set(&home, "liaison", "short").is_err());
+    accounts::set(&home, "liaison", password).unwrap();
+    accounts::set(&home, "data-protection", password).unwrap();
+    assert!(!fs::read_to_string(home.join(accounts::ACCOUNTS)).unwrap().contains(password));
 
     let sign_in = |office: &str, password: &str, purpose: &str| {
         let form = json!({"office": office, "password": password, "purpose": purpose}).to_string();
@@ -720,9 +720,9 @@ fn offices_sign_in_say_why_and_every_read_is_written_down() {
     let again = again.split(';').next().unwrap().to_string();
     let office = || town.get_as("P1", "/api/session", None, &[("cookie", again.as_str())]).json()["office"].clone();
     assert_eq!(office(), "liaison");
-    readers::set(&home, "liaison", Some("another-long-password")).unwrap();
+    accounts::set(&home, "liaison", "another-long-password").unwrap();
     assert_eq!(office(), Value::Null);
-    readers::set(&home, "liaison", Some(password)).unwrap();
+    accounts::set(&home, "liaison", password).unwrap();
     assert_eq!(office(), Value::Null, "the same password again is another account");
     // Guessing waits, for this office only, however many names are tried beside it; the right password waits with it.
     for n in 0..40 {

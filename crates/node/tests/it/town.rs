@@ -293,6 +293,12 @@ impl Town {
         self.read(request.send(body))
     }
 
+    /// Posts JSON as a browser does.
+    pub fn post_with(&self, name: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Said {
+        let request = self.agent.post(format!("{}{path}", self.urls[name])).content_type("application/json");
+        self.read(headers.iter().fold(request, |request, (name, value)| request.header(*name, *value)).send(body))
+    }
+
     /// Posts JSON as whoever holds a key.
     pub fn post_as(&self, name: &str, path: &str, key: &SecretKey, body: &[u8]) -> Said {
         let url = format!("{}{path}", self.urls[name]);
