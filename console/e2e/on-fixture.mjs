@@ -253,7 +253,7 @@ export async function fixtureTests(t, tools, node) {
     await holds(tools, view, 'en', 'wrong password', 'wrong password');
     await shot(tools, page, 'fixture-signin-wrong-en-1280');
     for (const [status, type, words] of [
-      [429, 'too_many_tries', 'Too many wrong passwords'],
+      [429, 'too_many_tries', 'Too many wrong tries'],
       [403, 'right', 'The agreement gives this office no role.'],
       [500, 'internal', 'The node could not sign this office in.'],
     ]) {
@@ -380,7 +380,7 @@ export async function fixtureTests(t, tools, node) {
         await page.locator('nav a[href="#/reads"]').click();
         await page.waitForSelector('main tbody tr');
         // The newest page: lines 7 to 56, newest first.
-        await page.waitForFunction(() => document.querySelector('main tbody th').textContent.includes('#56'));
+        await page.waitForFunction(() => document.querySelector('main tbody th')?.textContent.includes('#56'));
         assert.equal(await page.locator('main tbody tr').count(), 50);
         await page.getByText(node.recorded.reads.head).waitFor();
         await page.locator('main tbody summary').first().click();
@@ -389,7 +389,7 @@ export async function fixtureTests(t, tools, node) {
         await holds(tools, view, lang, `reads ${lang} ${size.width}`, 'reads');
         await shot(tools, page, `fixture-reads-${lang}-${size.width}`, { fullPage: false });
         await page.locator('.tools button').first().click();
-        await page.waitForFunction(() => document.querySelector('main tbody th').textContent.includes('#49'));
+        await page.waitForFunction(() => document.querySelector('main tbody th')?.textContent.includes('#49'));
         await view.close();
       }
     });

@@ -14,6 +14,7 @@ import { startDemo } from './demo.mjs';
 import { fixtureNode } from './fixture-node.mjs';
 import { fixtureTests } from './on-fixture.mjs';
 import { nodeTests } from './on-node.mjs';
+import { passkeyTests } from './passkeys.mjs';
 
 // The shell without windows opens a page in half the time of the whole browser.
 const places = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'];
@@ -56,7 +57,13 @@ await test('on a fixture node', async (t) => {
 if (demo) {
   await test('on a running node', async (t) => {
     const { url, office, password, stop } = await demo;
-    await nodeTests(t, tools, url, { office, password }).finally(stop);
+    const account = { office, password };
+    try {
+      await nodeTests(t, tools, url, account);
+      await passkeyTests(t, tools, url, account);
+    } finally {
+      await stop();
+    }
   });
 } else {
   console.log('e2e: no running node: set HAMSAYA_URL or HAMSAYA_BIN to test against one');

@@ -3,7 +3,7 @@
 //     #/verdicts?state=breached&open=C32.lane(K1, P2)
 //     #/record?origin=p1.example/hamsaya/1&index=3
 
-export const pages = ['clocks', 'verdicts', 'changes', 'record', 'incidents', 'crossings', 'reads', 'signin'] as const;
+export const pages = ['clocks', 'verdicts', 'changes', 'record', 'incidents', 'crossings', 'reads', 'passkeys', 'signin'] as const;
 export type Page = (typeof pages)[number];
 
 /** The column that a page shows; of the others everybody sees what they may see. */
