@@ -10,7 +10,7 @@
 //! read here. PIN and fingerprint stay on the officer's device; of them one bit arrives.
 //!
 //! Who keeps passkeys, and who may add one, is the matter of `accounts` and `readers`. Signatures are verified by the
-//! library that TLS brings along (docs/decisions/0019); the record does not know of them.
+//! library that TLS brings along (docs/decisions/0020); the record does not know of them.
 use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
