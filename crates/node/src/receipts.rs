@@ -9,7 +9,7 @@
 //! evidence beside the record: no verdict reads them. A line that was not written when the process was killed is asked for
 //! again with the next checkpoint.
 use crate::config::Pacing;
-use crate::node::{Node, Silence};
+use crate::node::{Node, Silence, head_of};
 use crate::shell::Shell;
 use crate::wire::{Carrier, Peer};
 use hamsaya_record::Instant;
@@ -125,6 +125,12 @@ impl Receipts {
 }
 
 impl<S: Store> Node<S> {
+    /// How much is published of the own log; 0: nothing is, or the node keeps none.
+    fn published_size(&self) -> u64 {
+        let published = self.own.as_ref().and_then(|own| own.log.published());
+        published.and_then(head_of).map_or(0, |head| head.size)
+    }
+
     /// The published checkpoint of the own log, and what a mirror that last heard of size `old` is told of it.
     fn announcement(&self, old: u64) -> Option<(Note, u64, Vec<u8>)> {
         let own = self.own.as_ref()?;
@@ -178,9 +184,8 @@ impl Errand {
         let mut back_off_ms = self.pacing.back_off_ms;
         loop {
             hints.borrow_and_update();
-            let published = self.shell.ask(|node| node.announcement(0).map(|(_, size, _)| size)).await;
-            let Ok(published) = published else { return };
-            let waits = match published.is_some_and(|size| size > self.receipts.size(&self.peer.name)) {
+            let Ok(published) = self.shell.ask(|node| node.published_size()).await else { return };
+            let waits = match published > self.receipts.size(&self.peer.name) {
                 // First who mirrors may pull by himself, and more may be published.
                 true => Some(after),
                 false => None,

@@ -29,6 +29,8 @@ const HINTS_MAX: usize = 1_000;
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Without any event the clock is looked at this often: a system clock moves by itself.
 const LOOK_MS: u64 = 30_000;
+/// What could not be done is tried again, hint or not.
+const MINUTE: Duration = Duration::from_secs(60);
 
 pub(crate) enum Message {
     Event(Event),
@@ -235,6 +237,16 @@ impl Shell {
     /// Wakes when there is another hint.
     pub(crate) fn hints(&self) -> watch::Receiver<u64> {
         self.inner.last_hint.subscribe()
+    }
+
+    /// Waits for another hint than those already seen, a minute at most; false: the process is to stop.
+    pub(crate) async fn hint_or_minute(&self, hints: &mut watch::Receiver<u64>) -> bool {
+        let mut stopping = self.stopping();
+        tokio::select! {
+            changed = hints.changed() => changed.is_ok(),
+            () = tokio::time::sleep(MINUTE) => true,
+            _ = stopping.wait_for(|stop| *stop) => false,
+        }
     }
 
     /// Hints after this number; `None`: some of them are not kept any more.

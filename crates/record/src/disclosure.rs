@@ -222,6 +222,7 @@ mod tests {
     use super::*;
     use crate::instant::Instant;
     use crate::statement::Act;
+    use crate::statement::tests::value;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -351,20 +352,6 @@ mod tests {
         let s = statement(&lines.iter().map(String::as_str).collect::<Vec<_>>());
         assert_eq!(s.salted.len(), 64);
         assert_eq!(Statement::parse(&s.to_payload()), Ok(s));
-    }
-
-    fn value() -> impl Strategy<Value = FieldValue> {
-        let leaf = prop_oneof![
-            any::<bool>().prop_map(FieldValue::Bool),
-            (-json::INT_MAX..=json::INT_MAX).prop_map(FieldValue::Int),
-            "[^\u{0}\u{202a}-\u{202e}]{0,12}".prop_map(FieldValue::Text),
-        ];
-        leaf.prop_recursive(4, 24, 4, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..4).prop_map(FieldValue::List),
-                prop::collection::btree_map("x[a-z]{0,3}", inner, 0..4).prop_map(FieldValue::Map),
-            ]
-        })
     }
 
     proptest! {

@@ -22,7 +22,7 @@ use crate::note::{Note, NoteSignature};
 use crate::store::{Store, StoreError, Version};
 use crate::tile::WIDTH;
 use crate::tiles::{Fault, Tiles, TilesError};
-use crate::witness::{Grown, SKEW_S_MAX, WitnessAnswer, grown, origin_hash};
+use crate::witness::{Grown, Kept, SKEW_S_MAX, WitnessAnswer, grown, origin_hash};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::{BTreeMap, VecDeque};
@@ -149,35 +149,17 @@ impl<S: Store> Mirror<S> {
         let mut held = BTreeMap::new();
         for (origin, log) in &logs {
             let mut mirrored = Mirrored::default();
-            let read = |at: &str| -> Result<Option<(Checkpoint, Note, Version)>, TilesError> {
-                let Some((bytes, version)) = store.read(at)? else { return Ok(None) };
-                let opened = Checkpoint::open(&bytes, log).map_err(|e| {
-                    Fault::new(
-                        at,
-                        "it is not a checkpoint of the log",
-                        e.to_string(),
-                        format!("a checkpoint of {origin}"),
-                    )
+            let at = pending_key(origin);
+            if let Some((bytes, version)) = store.read(&at)? {
+                let (checkpoint, note) = Checkpoint::open(&bytes, log).map_err(|e| {
+                    let (what, allowed) = ("it is not a checkpoint of the log", format!("a checkpoint of {origin}"));
+                    Fault::new(&at, what, e.to_string(), allowed)
                 })?;
-                Ok(Some((opened.0, opened.1, version)))
-            };
-            if let Some((checkpoint, note, version)) = read(&pending_key(origin))? {
                 mirrored.pending.push_back(Pending { checkpoint, note });
                 mirrored.pending_version = Some(version);
             }
-            let at = signed_key(origin);
-            if let Some((checkpoint, note, version)) = read(&at)? {
-                let own = note.signatures.iter().find(|s| s.names(key.vkey()));
-                let time = own.and_then(|s| cosignature::verify(&note.text, s, key.vkey()));
-                let time = time.and_then(|t| i64::try_from(t).ok()).map(Instant).ok_or_else(|| {
-                    let found = format!("size {}", checkpoint.size);
-                    Fault::new(
-                        &at,
-                        "our own cosignature is missing or fails",
-                        found,
-                        format!("a checkpoint of {origin} that we signed"),
-                    )
-                })?;
+            if let Some(kept) = Kept::read(&store, &signed_key(origin), log, key.vkey())? {
+                let Kept { checkpoint, time, note, version } = kept;
                 mirrored.signed = Some(Signed { size: checkpoint.size, time, note, version });
             }
             held.insert(origin.clone(), mirrored);

@@ -1141,7 +1141,7 @@ impl Writer {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
@@ -1430,7 +1430,8 @@ mod tests {
         }
     }
 
-    fn value() -> impl Strategy<Value = FieldValue> {
+    /// Any value of a field.
+    pub(crate) fn value() -> impl Strategy<Value = FieldValue> {
         let leaf = prop_oneof![
             any::<bool>().prop_map(FieldValue::Bool),
             (-json::INT_MAX..=json::INT_MAX).prop_map(FieldValue::Int),

@@ -86,23 +86,8 @@ impl<S: Store> Witness<S> {
         let logs: BTreeMap<String, Vkey> = logs.into_iter().map(|log| (log.name().to_string(), log)).collect();
         let mut seen = BTreeMap::new();
         for (origin, log) in &logs {
-            let at = state_key(origin);
-            let Some((bytes, version)) = store.read(&at)? else { continue };
-            let fault = |what: &str, found: String| {
-                Fault::new(&at, what, found, format!("a checkpoint of {origin} that we cosigned"))
-            };
-            let (checkpoint, note) =
-                Checkpoint::open(&bytes, log).map_err(|e| fault("it is not a checkpoint of the log", e.to_string()))?;
-            let own = note.signatures.iter().find(|s| s.names(key.vkey()));
-            let Some(time) = own.and_then(|s| cosignature::verify(&note.text, s, key.vkey())) else {
-                return Err(
-                    fault("our own cosignature is missing or fails", format!("size {}", checkpoint.size)).into()
-                );
-            };
-            let time = Instant(i64::try_from(time).unwrap_or(i64::MAX));
-            if note.to_text().as_bytes() != bytes {
-                return Err(fault("it has more bytes than a note", "other bytes".to_string()).into());
-            }
+            let Some(kept) = Kept::read(&store, &state_key(origin), log, key.vkey())? else { continue };
+            let Kept { checkpoint, time, note, version } = kept;
             seen.insert(origin.clone(), Seen { size: checkpoint.size, root: checkpoint.root, time, note, version });
         }
         Ok(Witness { store, key, logs, seen })
@@ -157,6 +142,36 @@ impl<S: Store> Witness<S> {
         let seen = Seen { size: checkpoint.size, root: checkpoint.root, time: now, note: cosigned, version };
         self.seen.insert(origin.to_string(), seen);
         Ok(WitnessAnswer::Cosigned(cosignature))
+    }
+}
+
+/// A checkpoint of another's log that we signed and keep, a witness's or a mirror's.
+pub(crate) struct Kept {
+    pub(crate) checkpoint: Checkpoint,
+    /// When we signed it.
+    pub(crate) time: Instant,
+    pub(crate) note: Note,
+    pub(crate) version: Version,
+}
+
+impl Kept {
+    /// Reads one that `key` signed; `None`: none is there.
+    pub(crate) fn read<S: Store>(store: &S, at: &str, log: &Vkey, key: &Vkey) -> Result<Option<Kept>, TilesError> {
+        let Some((bytes, version)) = store.read(at)? else { return Ok(None) };
+        let fault = |what: &str, found: String| {
+            Fault::new(at, what, found, format!("a checkpoint of {} that we cosigned", log.name()))
+        };
+        let (checkpoint, note) =
+            Checkpoint::open(&bytes, log).map_err(|e| fault("it is not a checkpoint of the log", e.to_string()))?;
+        let own = note.signatures.iter().find(|s| s.names(key));
+        let time = own.and_then(|s| cosignature::verify(&note.text, s, key)).and_then(|t| i64::try_from(t).ok());
+        let Some(time) = time.map(Instant) else {
+            return Err(fault("our own cosignature is missing or fails", format!("size {}", checkpoint.size)).into());
+        };
+        if note.to_text().as_bytes() != bytes {
+            return Err(fault("it has more bytes than a note", "other bytes".to_string()).into());
+        }
+        Ok(Some(Kept { checkpoint, time, note, version }))
     }
 }
 

@@ -191,8 +191,13 @@ impl Record {
             Verb::Exhibit { node, office, entry, disclose, output, with_files } => {
                 let source = Source::of(node, office)?;
                 let mut bytes = source.exhibit(entry, disclose)?;
+                // What a node shows it writes down: once for one exhibit.
+                let item = match (*with_files, output) {
+                    (false, Some(_)) => Value::Null,
+                    _ => source.item(entry)?,
+                };
                 if *with_files {
-                    let (with, without) = source.files_of(entry)?;
+                    let (with, without) = source.files_of(&item);
                     bytes = exhibit::with_files(&bytes, with)?;
                     for (name, why) in without {
                         writeln!(out, "not in it: {name}, {why}")?;
@@ -201,7 +206,7 @@ impl Record {
                 let path = match output {
                     Some(path) => path.clone(),
                     None => {
-                        let id = source.item(entry)?["statement_id"].as_str().unwrap_or_default().to_string();
+                        let id = item["statement_id"].as_str().unwrap_or_default();
                         format!("{}.exhibit.zip", id.get(..12).unwrap_or("entry")).into()
                     }
                 };
@@ -446,8 +451,7 @@ impl Source {
     }
 
     /// The files of one entry that are to be had, and why the others are not.
-    fn files_of(&self, entry: &str) -> Result<FilesOf> {
-        let item = self.item(entry)?;
+    fn files_of(&self, item: &Value) -> FilesOf {
         let (mut with, mut without, mut room) = (Vec::new(), Vec::new(), FILES_BYTES_MAX);
         for file in item["files"].as_array().into_iter().flatten() {
             let (name, sha) = (&file["name"], file["sha256"].as_str().unwrap_or_default());
@@ -471,7 +475,7 @@ impl Source {
                 Err(error) => without.push((name, why(&error))),
             }
         }
-        Ok((with, without))
+        (with, without)
     }
 
     fn bundle(&self, disclose: &[String]) -> Result<Vec<u8>> {

@@ -212,7 +212,7 @@ fn problem(error: KeepError) -> Problem {
 
 /// Destroys what logs say is erased: when the node starts, and whenever a log says so of more.
 pub(super) async fn sweep(api: Api) {
-    let (mut hints, mut stopping) = (api.shell.hints(), api.shell.stopping());
+    let mut hints = api.shell.hints();
     if let Err(error) = api.disclosures.clear_halves() {
         failed(&api, error.to_string()).await;
     }
@@ -227,12 +227,7 @@ pub(super) async fn sweep(api: Api) {
                 Err(error) => failed(&api, error.to_string()).await,
             }
         }
-        let goes_on = tokio::select! {
-            changed = hints.changed() => changed.is_ok(),
-            () = tokio::time::sleep(std::time::Duration::from_secs(60)) => true,
-            _ = stopping.wait_for(|stop| *stop) => false,
-        };
-        if !goes_on {
+        if !api.shell.hint_or_minute(&mut hints).await {
             return;
         }
     }

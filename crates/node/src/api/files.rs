@@ -500,10 +500,9 @@ async fn blocking_taken<T: Send + 'static>(
 
 /// Deletes what the log says is erased: at the start, and whenever the log grew.
 pub(super) async fn erase(api: Api) {
-    let (mut hints, mut stopping) = (api.shell.hints(), api.shell.stopping());
+    let mut hints = api.shell.hints();
     let mut gone = BTreeSet::new();
     loop {
-        hints.borrow_and_update();
         let erased = api.shell.ask(|node| node.erased_files()).await.unwrap_or_default();
         for sha in erased {
             let files = api.files.clone();
@@ -519,13 +518,7 @@ pub(super) async fn erase(api: Api) {
                 }
             }
         }
-        let goes_on = tokio::select! {
-            changed = hints.changed() => changed.is_ok(),
-            // What could not be deleted is tried again.
-            () = tokio::time::sleep(Duration::from_secs(60)) => true,
-            _ = stopping.wait_for(|stop| *stop) => false,
-        };
-        if !goes_on {
+        if !api.shell.hint_or_minute(&mut hints).await {
             return;
         }
     }

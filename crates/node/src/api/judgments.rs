@@ -93,8 +93,7 @@ pub(super) async fn judgment(
     who: Who,
     Query(asked): Query<Asked>,
 ) -> Result<Json<Value>, Problem> {
-    who.needs(&api, "finding", Verb::Read)?;
-    let sight = who.sight(&api).await?;
+    let sight = who.findings(&api).await?;
     let explain = match asked.explain.as_deref() {
         None | Some("all") => Explain::All,
         Some("none") => Explain::None,
@@ -239,8 +238,7 @@ pub(super) async fn compare(
     who: Who,
     Query(asked): Query<Asked>,
 ) -> Result<Json<Value>, Problem> {
-    who.needs(&api, "finding", Verb::Read)?;
-    let sight = who.sight(&api).await?;
+    let sight = who.findings(&api).await?;
     let key = Arc::new(api.shell.ask(|node| node.node_key().clone()).await?);
     let name = asked.peer.clone().unwrap_or_default();
     let peer = api.folder.config.peers.iter().find(|p| p.name == name);
@@ -287,8 +285,7 @@ pub(super) async fn compare(
 
 /// `GET /api/changes`: recent changes of verdicts, newest last.
 pub(super) async fn changes(State(api): State<Api>, who: Who) -> Result<Json<Value>, Problem> {
-    who.needs(&api, "finding", Verb::Read)?;
-    let sight = who.sight(&api).await?;
+    let sight = who.findings(&api).await?;
     let changes = api.shell.ask(move |node| {
         let seen = node.changes().filter(|changed| sight.shows(&changed.change));
         seen.map(|changed| shapes::change(changed, |cite| sight.sees(cite))).collect::<Vec<_>>()

@@ -142,17 +142,15 @@ pub(super) async fn exhibit(State(api): State<Api>, who: Who, Query(asked): Quer
     let disclosed = disclosures::chosen(&api, &who, &timed.entry, &names).await?;
     let (origin, index) = asked.place()?;
     let place = format!("{origin} #{index}");
-    let made = api.shell.ask(move |node| {
-        let id = node.item(&origin, index).map(|(timed, _)| timed.entry.statement_id.to_string());
-        id.zip(node.exhibit(&origin, index, &disclosed))
-    });
-    let (id, made) = made.await?.ok_or_else(|| Problem::not_found(format!("this node holds no entry {place}")))?;
+    let made = api.shell.ask(move |node| node.exhibit(&origin, index, &disclosed));
+    let made = made.await?.ok_or_else(|| Problem::not_found(format!("this node holds no entry {place}")))?;
     let bytes = made.map_err(|error| match error {
         WriteError::NotCosigned { .. } => {
             Problem::conflict("not_cosigned", "Too few witnesses have cosigned this entry yet", error.to_string())
         }
         error => Problem::internal(error.to_string()),
     })?;
+    let id = timed.entry.statement_id.to_string();
     let name = format!("attachment; filename=\"{}.exhibit.zip\"", &id[..12]);
     Ok(([(header::CONTENT_TYPE, "application/zip".to_string()), (header::CONTENT_DISPOSITION, name)], bytes)
         .into_response())

@@ -143,7 +143,7 @@ pub(super) async fn reads(State(api): State<Api>, who: Who, Query(asked): Query<
 
 /// States the head of each day that is over, once.
 pub(super) async fn state_days(api: Api) {
-    let (mut hints, mut stopping) = (api.shell.hints(), api.shell.stopping());
+    let mut hints = api.shell.hints();
     loop {
         if let Some(now) = api.shell.clock().now() {
             let days = api.reads.lock().unwrap_or_else(PoisonError::into_inner).days(now);
@@ -154,12 +154,7 @@ pub(super) async fn state_days(api: Api) {
                 api.reads.lock().unwrap_or_else(PoisonError::into_inner).stated(&day);
             }
         }
-        let goes_on = tokio::select! {
-            changed = hints.changed() => changed.is_ok(),
-            () = tokio::time::sleep(std::time::Duration::from_secs(60)) => true,
-            _ = stopping.wait_for(|stop| *stop) => false,
-        };
-        if !goes_on {
+        if !api.shell.hint_or_minute(&mut hints).await {
             return;
         }
     }

@@ -171,6 +171,12 @@ impl Who {
         }
     }
 
+    /// What whoever reads findings sees of all that the node holds.
+    pub(super) async fn findings(&self, api: &Api) -> Result<Sight, Problem> {
+        self.needs(api, "finding", Verb::Read)?;
+        self.sight(api).await
+    }
+
     fn lacks(&self, column: &str, verb: Verb) -> Problem {
         let who = match self {
             Who::Office(office) => format!("role {}", office.role),
