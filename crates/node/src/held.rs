@@ -6,6 +6,7 @@
 //! held.at(head)                 the verified log up to a head, to be judged
 //! ```
 use crate::erased::Erased;
+use crate::naming::Naming;
 use crate::node::OpenError;
 use hamsaya_record::accept::{Acceptance, Accepted, Refusal};
 use hamsaya_record::envelope::Envelope;
@@ -27,8 +28,7 @@ pub struct Held {
     told: usize,
     roots: Roots,
     erased: Erased,
-    /// By SHA-256 of a file, the indexes of the entries that name it.
-    named: BTreeMap<[u8; 32], Vec<u64>>,
+    naming: Naming,
     founding: Arc<Entry>,
     founding_leaf: Vec<u8>,
     /// Entry 0 of the log was another one.
@@ -58,7 +58,7 @@ impl Held {
             told: 0,
             roots: Roots::default(),
             erased: Erased::default(),
-            named: BTreeMap::new(),
+            naming: Naming::default(),
             founding: Arc::new(entry),
             founding_leaf: founding_leaf.to_vec(),
             other_founding: false,
@@ -95,12 +95,8 @@ impl Held {
         self.erased.see(self.acceptance.founding(), &entry);
         // A file is its keeper's: what another member says in this log gives nobody a right to it.
         let keeper = self.acceptance.founding().keeper(&entry.origin).map(|member| member.name.as_str());
-        let is_keepers = keeper == Some(entry.statement.party.as_str());
-        for file in entry.statement.files.iter().filter(|_| is_keepers) {
-            let naming = self.named.entry(file.sha256).or_default();
-            if naming.last() != Some(&entry.index) {
-                naming.push(entry.index);
-            }
+        if let Some(keeper) = keeper.filter(|keeper| *keeper == entry.statement.party) {
+            self.naming.see(keeper, &entry);
         }
         self.entries.push(Arc::new(entry));
     }
@@ -110,14 +106,14 @@ impl Held {
         &self.erased
     }
 
-    /// Entries by which the log's keeper names a file, in order.
-    pub fn naming(&self, sha256: &[u8; 32]) -> impl Iterator<Item = &Arc<Entry>> {
-        self.named.get(sha256).into_iter().flatten().filter_map(|index| self.entry(*index))
+    /// Entries by which the log's keeper names a file and opens it to whom they mean, in order.
+    pub(crate) fn opening(&self, sha256: &[u8; 32]) -> impl Iterator<Item = &Arc<Entry>> {
+        self.naming.opened(sha256).filter_map(|index| self.entry(index))
     }
 
-    /// All files that entries name.
-    pub fn named(&self) -> impl Iterator<Item = &[u8; 32]> {
-        self.named.keys()
+    /// Entries by which he names it lower than he may, which open nothing.
+    pub(crate) fn idle(&self, sha256: &[u8; 32]) -> impl Iterator<Item = &Arc<Entry>> {
+        self.naming.idle(sha256).filter_map(|index| self.entry(index))
     }
 
     pub(crate) fn check(&self, origin: &str) -> Result<(), OpenError> {

@@ -28,6 +28,7 @@ pub mod folder;
 pub mod held;
 pub mod media;
 mod mirrors;
+mod naming;
 pub mod node;
 pub mod own;
 pub mod passkeys;

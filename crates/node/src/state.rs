@@ -9,7 +9,7 @@ use hamsaya_record::cosignature;
 use hamsaya_record::exhibit::{self, Parts, WriteError};
 use hamsaya_record::logs::{Entry, Head, Logged, Logs};
 use hamsaya_record::note::Note;
-use hamsaya_record::statement::{Statement, StatementId};
+use hamsaya_record::statement::{FileRef, Statement, StatementId};
 use hamsaya_record::store::Store;
 use hamsaya_record::tile::Tile;
 use hamsaya_record::tiles::{Place, Tiles, TilesError};
@@ -62,11 +62,22 @@ pub(crate) struct Timed {
     pub(crate) logged: Logged,
 }
 
-/// An entry with files, and why each is gone, if it is.
+/// An entry that opens files, each with why it is gone, if it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Named {
     pub(crate) entry: Arc<Entry>,
-    pub(crate) erasures: Vec<Option<Erasure>>,
+    pub(crate) files: Vec<(FileRef, Option<Erasure>)>,
+}
+
+/// Entries of the own log that name a file.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    /// By which it is read.
+    pub(crate) opening: Vec<Arc<Entry>>,
+    /// By which it is not.
+    pub(crate) idle: Vec<Arc<Entry>>,
+    /// Why it is gone, if it is.
+    pub(crate) erasure: Option<Erasure>,
 }
 
 /// A page of entries.
@@ -202,6 +213,11 @@ impl<S: Store> Node<S> {
         Some((Timed { entry, logged: logs.logged(n, Instant(i64::MAX)) }, leaf))
     }
 
+    /// An entry that counts, without its bytes.
+    pub(crate) fn entry_at(&self, origin: &str, index: u64) -> Option<Arc<Entry>> {
+        self.all_held().get(origin)?.entry(index).cloned()
+    }
+
     /// The entry that counts with this statement; a statement has one home.
     pub(crate) fn entry_of(&self, id: &StatementId) -> Option<Arc<Entry>> {
         let held = self.all_held();
@@ -223,11 +239,27 @@ impl<S: Store> Node<S> {
         held.into_values().flat_map(of_log).collect()
     }
 
-    /// Entries of the own log that name a file, and why it is gone, if it is. Files are on their owner's node alone.
-    pub(crate) fn naming(&self, sha256: &[u8; 32]) -> (Vec<Arc<Entry>>, Option<Erasure>) {
+    /// Entries of the own log that name a file. Files are on their owner's node alone.
+    pub(crate) fn naming(&self, sha256: &[u8; 32]) -> Names {
         let held = self.own.as_ref().map(|own| &own.held);
-        let entries = held.into_iter().flat_map(|held| held.naming(sha256)).cloned().collect();
-        (entries, held.and_then(|held| held.erased().get(sha256)).cloned())
+        Names {
+            opening: held.into_iter().flat_map(|held| held.opening(sha256)).cloned().collect(),
+            idle: held.into_iter().flat_map(|held| held.idle(sha256)).cloned().collect(),
+            erasure: self.erasure_of_file(sha256),
+        }
+    }
+
+    /// Why a file of the own log is gone; `None`: it is not.
+    pub(crate) fn erasure_of_file(&self, sha256: &[u8; 32]) -> Option<Erasure> {
+        self.own.as_ref()?.held.erased().get(sha256).cloned()
+    }
+
+    /// What an entry of the own log names and opens.
+    pub(crate) fn opened_by(&self, entry: &Entry) -> Vec<(FileRef, Option<Erasure>)> {
+        let Some(held) = self.own.as_ref().map(|own| &own.held) else { return Vec::new() };
+        let opens = |file: &&FileRef| held.opening(&file.sha256).any(|opening| opening.index == entry.index);
+        let files = entry.statement.files.iter().filter(opens);
+        files.map(|file| (file.clone(), held.erased().get(&file.sha256).cloned())).collect()
     }
 
     /// Files that the own log names and that `may_read` lets through, by entry from an index on, and the index of the next.
@@ -240,13 +272,11 @@ impl<S: Store> Node<S> {
         let Some(held) = self.own.as_ref().map(|own| &own.held) else { return (Vec::new(), None) };
         let is_own = |e: &&Arc<Entry>| e.statement.party == self.setup.name;
         let naming = held.entries().iter().filter(|e| e.index >= from && !e.statement.files.is_empty()).filter(is_own);
-        let mut readable = naming.filter(|e| may_read(&e.statement));
-        let named = |entry: &Arc<Entry>| Named {
-            erasures: entry.statement.files.iter().map(|f| held.erased().get(&f.sha256).cloned()).collect(),
-            entry: entry.clone(),
-        };
-        let page = readable.by_ref().take(limit).map(named).collect();
-        (page, readable.next().map(|entry| entry.index))
+        let readable = naming.filter(|e| may_read(&e.statement));
+        let named = readable.map(|entry| Named { files: self.opened_by(entry), entry: entry.clone() });
+        let mut named = named.filter(|named| !named.files.is_empty());
+        let page = named.by_ref().take(limit).collect();
+        (page, named.next().map(|named| named.entry.index))
     }
 
     fn leaf(&self, origin: &str, index: u64) -> Option<Vec<u8>> {

@@ -14,6 +14,7 @@ use super::shapes;
 use super::who::{Office, Who};
 use crate::disclosures::KeepError;
 use crate::erased::Erasure;
+use crate::node::{Node, Status};
 use axum::Json;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Query, State};
@@ -21,6 +22,7 @@ use axum::http::{HeaderMap, header};
 use hamsaya_record::disclosure::{self, Disclosure};
 use hamsaya_record::logs::Entry;
 use hamsaya_record::statement::{ITEMS_MAX, StatementId};
+use hamsaya_record::store::Store;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::io::ErrorKind;
@@ -40,10 +42,44 @@ struct Form {
     disclosures: Vec<String>,
 }
 
-/// An entry that may be read, and why what is salted in it is gone, if it is.
+/// An entry that may be read, and what is known of what is salted in it.
 struct Found {
     entry: Arc<Entry>,
-    erased: Option<Erasure>,
+    stands: Stands,
+}
+
+/// Whether what is salted in an entry is shown at all.
+enum Stands {
+    Kept,
+    /// Why it is gone.
+    Erased(Erasure),
+    /// An old disk does not know yet what was erased.
+    Unknown,
+}
+
+impl Stands {
+    fn of<S: Store>(node: &Node<S>, entry: &Entry) -> Stands {
+        match node.erasure_of(entry) {
+            Some(erasure) => Stands::Erased(erasure),
+            None if *node.status() == Status::Starting => Stands::Unknown,
+            None => Stands::Kept,
+        }
+    }
+
+    /// Refused if it is gone.
+    async fn is_not_erased(&self, api: &Api, who: &Who) -> Result<(), Problem> {
+        let Stands::Erased(erasure) = self else { return Ok(()) };
+        let gone = who.told(api, Some(erasure.clone())).await?;
+        Err(Problem::erased(gone.as_ref().and_then(|gone| gone.0.as_ref())))
+    }
+
+    /// Refused unless it is kept, for all that is known.
+    async fn is_kept(&self, api: &Api, who: &Who) -> Result<(), Problem> {
+        match self {
+            Stands::Unknown => Err(Problem::paused("the node asks what its log came to before it shows disclosures")),
+            Stands::Kept | Stands::Erased(_) => self.is_not_erased(api, who).await,
+        }
+    }
 }
 
 async fn find(api: &Api, who: &Who, asked: &Asked) -> Result<Found, Problem> {
@@ -53,8 +89,8 @@ async fn find(api: &Api, who: &Who, asked: &Asked) -> Result<Found, Problem> {
     let nothing = || Problem::not_found(format!("this node holds no statement {id}"));
     let found = api.shell.ask(move |node| {
         let entry = node.entry_of(&id)?;
-        let erased = node.erasure_of(&entry);
-        Some(Found { entry, erased })
+        let stands = Stands::of(node, &entry);
+        Some(Found { entry, stands })
     });
     let found = found.await?.ok_or_else(nothing)?;
     who.may_read(api.rights(), &found.entry.statement).map_err(|denied| who.denied(denied, nothing))?;
@@ -77,16 +113,14 @@ pub(super) async fn disclose(
     let Who::Office(Office { node: member, .. }) = &who else {
         return Err(Problem::right("only an office hands disclosures over"));
     };
-    let Found { entry, erased } = find(&api, &who, &asked).await?;
+    let Found { entry, stands } = find(&api, &who, &asked).await?;
     if !entry.signers.iter().any(|signer| signer.node == *member) {
         return Err(Problem::right(format!("{member} did not sign it: only who stated it says what is salted in it")));
     }
     let bytes = to_bytes(body, BODY_BYTES_MAX).await.map_err(|_| Problem::too_large(BODY_BYTES_MAX))?;
     let form: Form = serde_json::from_slice(&bytes)
         .map_err(|_| Problem::bad_parameter("body", "something else", "{\"disclosures\":[…]}"))?;
-    if let Some(erasure) = erased {
-        return Err(Problem::erased(&erasure));
-    }
+    stands.is_not_erased(&api, &who).await?;
     let (agreement, kept, keeping) = (api.agreement().cloned(), api.disclosures.clone(), entry.clone());
     let new = tokio::task::spawn_blocking(move || {
         let Entry { statement, statement_id, .. } = keeping.as_ref();
@@ -100,10 +134,11 @@ pub(super) async fn disclose(
     let new = new.await.map_err(|error| Problem::internal(error.to_string()))??;
     // Between the question and the file an erasure may have come, and the sweep have found nothing.
     let asked_again = entry.clone();
-    if let Some(erasure) = api.shell.ask(move |node| node.erasure_of(&asked_again)).await? {
+    let stands = api.shell.ask(move |node| Stands::of(node, &asked_again)).await?;
+    if matches!(stands, Stands::Erased(_)) {
         api.disclosures.erase(&entry.statement_id).map_err(|error| Problem::internal(error.to_string()))?;
-        return Err(Problem::erased(&erasure));
     }
+    stands.is_not_erased(&api, &who).await?;
     let shown = of(&api, &entry)?.len();
     Ok(Json(json!({
         "statement_id": entry.statement_id.to_string(),
@@ -121,13 +156,11 @@ pub(super) async fn lines(
     who: Who,
     Query(asked): Query<Asked>,
 ) -> Result<Json<Value>, Problem> {
-    let Found { entry, erased } = find(&api, &who, &asked).await?;
+    let Found { entry, stands } = find(&api, &who, &asked).await?;
     if !is_own(&api, &who) {
         return Err(Problem::right("what a node was given is read by the offices of its own member"));
     }
-    if let Some(erasure) = erased {
-        return Err(Problem::erased(&erasure));
-    }
+    stands.is_kept(&api, &who).await?;
     super::record::exportable(&api, &entry)?;
     who.reads(&api, std::iter::once(entry.as_ref()))?;
     let kept = of(&api, &entry)?;
@@ -154,16 +187,17 @@ fn of(api: &Api, entry: &Entry) -> Result<Vec<Disclosure>, Problem> {
 /// Adds to an entry what is salted in it, as far as this reader is shown it, and how much is withheld.
 pub(super) async fn show(api: &Api, who: &Who, entry: &Arc<Entry>, answer: &mut Value) -> Result<(), Problem> {
     let asked = entry.clone();
-    let erased = api.shell.ask(move |node| node.erasure_of(&asked)).await?;
-    let kept = if erased.is_none() && is_own(api, who) { of(api, entry)? } else { Vec::new() };
+    let stands = api.shell.ask(move |node| Stands::of(node, &asked)).await?;
+    let kept = if matches!(stands, Stands::Kept) && is_own(api, who) { of(api, entry)? } else { Vec::new() };
     let finest_m = shapes::finest_m(&entry.statement, api.rights());
     let shown = kept.iter().map(|d| (d.name().to_string(), shapes::disclosed(d, finest_m)));
     answer["disclosed"] = shown.collect::<Map<_, _>>().into();
     answer["withheld"] = json!(entry.statement.salted.len() - kept.len());
-    answer["erased"] = erased.map_or(
-        Value::Null,
-        |erasure| json!({"ground": erasure.ground, "origin": erasure.origin, "index": erasure.index}),
-    );
+    let erasure = match stands {
+        Stands::Erased(erasure) => Some(erasure),
+        Stands::Kept | Stands::Unknown => None,
+    };
+    answer["erased"] = who.told(api, erasure).await?.map_or(Value::Null, |gone| gone.shown());
     Ok(())
 }
 
@@ -176,9 +210,7 @@ pub(super) async fn chosen(api: &Api, who: &Who, entry: &Arc<Entry>, names: &[St
         return Err(Problem::right("what a node was given is read by the offices of its own member"));
     }
     let asked = entry.clone();
-    if let Some(erasure) = api.shell.ask(move |node| node.erasure_of(&asked)).await? {
-        return Err(Problem::erased(&erasure));
-    }
+    api.shell.ask(move |node| Stands::of(node, &asked)).await?.is_kept(api, who).await?;
     let kept = of(api, entry)?;
     let line = |name: &String| {
         let found = kept.iter().find(|disclosure| disclosure.name() == name);

@@ -12,12 +12,13 @@ use super::Api;
 use super::problem::Problem;
 use super::record::exportable;
 use super::shapes;
-use super::who::{Office, Who};
+use super::who::{Gone, Office, Who};
 use crate::c2pa;
-use crate::erased::Erasure;
 use crate::files::{Arriving, FILE_BYTES_MAX, Files, NotTaken, Sha, Stands, piece};
 use crate::media;
 use crate::node::Status;
+use crate::shell::Shell;
+use crate::state::{Named, Names};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, State};
@@ -30,11 +31,12 @@ use hamsaya_record::logs::Entry;
 use hamsaya_record::statement::{FileRef, hex, unhex};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -69,22 +71,22 @@ pub(super) async fn list(State(api): State<Api>, who: Who, Query(asked): Query<F
     });
     let (page, next) = page.await?;
     who.reads(&api, page.iter().map(|named| named.entry.as_ref()))?;
+    let mut all = Vec::new();
+    for Named { entry, files } in page {
+        for (file, erasure) in files {
+            all.push((entry.clone(), file, who.told(&api, erasure).await?));
+        }
+    }
     let files = api.files.clone();
     let rows = blocking(move || {
-        let mut rows = Vec::new();
-        for named in &page {
-            for (file, erasure) in named.entry.statement.files.iter().zip(&named.erasures) {
-                rows.push(row(&files, &named.entry, file, erasure.as_ref())?);
-            }
-        }
-        Ok(rows)
+        all.iter().map(|(entry, file, gone)| row(&files, entry, file, gone.as_ref())).collect::<io::Result<Vec<_>>>()
     });
     Ok(Json(json!({"files": rows.await?, "next": next, "bytes_max": FILE_BYTES_MAX})))
 }
 
-fn row(files: &Files, entry: &Entry, file: &FileRef, erasure: Option<&Erasure>) -> io::Result<Value> {
+fn row(files: &Files, entry: &Entry, file: &FileRef, gone: Option<&Gone>) -> io::Result<Value> {
     let mut row = shapes::file(file);
-    let (state, received) = match (erasure, files.stands(&file.sha256)?) {
+    let (state, received) = match (gone, files.stands(&file.sha256)?) {
         (Some(_), _) => ("erased", 0),
         (None, Stands::Held(bytes)) => ("held", bytes),
         (None, Stands::Arriving(bytes)) => ("arriving", bytes),
@@ -94,7 +96,7 @@ fn row(files: &Files, entry: &Entry, file: &FileRef, erasure: Option<&Erasure>) 
     row["index"] = json!(entry.index);
     row["state"] = json!(state);
     row["received"] = json!(received);
-    row["erased"] = json!(erasure.map(|e| json!({"ground": e.ground, "origin": e.origin, "index": e.index})));
+    row["erased"] = gone.map_or(Value::Null, Gone::shown);
     row["c2pa"] = match files.open(&file.sha256)? {
         // A file that cannot be looked through is a file all the same.
         Some((mut held, _)) if state == "held" => json!(c2pa::has_manifest(&mut held).ok()),
@@ -111,16 +113,14 @@ pub(super) async fn read(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let sha = sha_of(&name)?;
-    let (naming, erasure, is_starting) = api
-        .shell
-        .ask(move |node| {
-            let (naming, erasure) = node.naming(&sha);
-            (naming, erasure, node.state().status == Status::Starting)
-        })
-        .await?;
-    let mut readable = allowed(&who, &name, &naming, |entry| who.may_read(api.rights(), &entry.statement))?;
-    if let Some(erasure) = erasure {
-        return Err(Problem::erased(&erasure));
+    // What comes after this may erase it while it is read.
+    let hints = api.shell.hints();
+    let (mut names, is_starting) =
+        api.shell.ask(move |node| (node.naming(&sha), *node.status() == Status::Starting)).await?;
+    let erasure = names.erasure.take();
+    let mut readable = allowed(&who, &name, &names, |entry| who.may_read(api.rights(), &entry.statement))?;
+    if let Some(gone) = who.told(&api, erasure).await? {
+        return Err(Problem::erased(gone.0.as_ref()));
     }
     if is_starting {
         // An old disk does not know yet what was erased.
@@ -132,11 +132,13 @@ pub(super) async fn read(
     leaves(&api, &who, entry, &sha)?;
     let files = api.files.clone();
     let Some((file, bytes)) = blocking(move || files.open(&sha)).await? else {
-        return Err(Problem::not_held(format!("{} #{} names it", entry.origin, entry.index)));
+        return Err(not_held(entry));
     };
     who.reads(&api, std::iter::once(entry))?;
     let named = entry.statement.files.iter().find(|file| file.sha256 == sha);
-    Ok(bytes_of(file, bytes, &sha, named.map_or(media::UNKNOWN, |file| &file.media_type), &headers))
+    let media_type = named.map_or(media::UNKNOWN, |file| &file.media_type);
+    let erasures = Erasures { shell: api.shell.clone(), hints, sha };
+    Ok(bytes_of(file, bytes, erasures, media_type, &headers))
 }
 
 /// Says of an entry that is shown how far each of its files is here, and whether it leaves with who asks.
@@ -148,15 +150,20 @@ pub(super) async fn show(api: &Api, who: &Who, entry: &Arc<Entry>, answer: &mut 
     if Some(&*entry.origin) != api.folder.config.origin.as_deref() {
         return Ok(());
     }
-    let shas: Vec<Sha> = entry.statement.files.iter().map(|file| file.sha256).collect();
-    let erasures = api.shell.ask(move |node| shas.iter().map(|sha| node.naming(sha).1).collect::<Vec<_>>()).await?;
+    // Nor of those that this entry names and does not open.
+    let of = entry.clone();
+    let mut opened = Vec::new();
+    for (file, erasure) in api.shell.ask(move |node| node.opened_by(&of)).await? {
+        opened.push((file, who.told(api, erasure).await?));
+    }
     let (files, of) = (api.files.clone(), entry.clone());
     let rows = blocking(move || {
-        let named = of.statement.files.iter().zip(&erasures);
-        named.map(|(file, erasure)| row(&files, &of, file, erasure.as_ref())).collect::<io::Result<Vec<_>>>()
+        let rows = opened.iter().map(|(file, gone)| Ok((file.sha256, row(&files, &of, file, gone.as_ref())?)));
+        rows.collect::<io::Result<BTreeMap<Sha, Value>>>()
     });
-    let rows = rows.await?.into_iter().zip(&entry.statement.files);
-    for (shown, (row, file)) in answer["files"].as_array_mut().into_iter().flatten().zip(rows) {
+    let rows = rows.await?;
+    for (shown, file) in answer["files"].as_array_mut().into_iter().flatten().zip(&entry.statement.files) {
+        let Some(row) = rows.get(&file.sha256) else { continue };
         for what in ["state", "received", "erased", "c2pa"] {
             shown[what] = row[what].clone();
         }
@@ -176,15 +183,20 @@ fn nothing(name: &str) -> Problem {
         .hint("a file is sent after the statement that names it; files are on their owner's node alone")
 }
 
+/// What is said of a file that did not come.
+fn not_held(entry: &Entry) -> Problem {
+    Problem::not_held(format!("{} #{} names it", entry.origin, entry.index))
+}
+
 /// Entries by which it is allowed, one at least; else why not, as far as that may be told.
 fn allowed<'e>(
     who: &Who,
     name: &str,
-    naming: &'e [Arc<Entry>],
+    names: &'e Names,
     may: impl Fn(&Entry) -> Result<(), Denied>,
 ) -> Result<Vec<&'e Entry>, Problem> {
     let (mut yes, mut no) = (Vec::new(), None);
-    for entry in naming {
+    for entry in &names.opening {
         match may(entry) {
             Ok(()) => yes.push(entry.as_ref()),
             Err(Denied::Hidden) => (),
@@ -194,7 +206,8 @@ fn allowed<'e>(
     match no {
         _ if !yes.is_empty() => Ok(yes),
         Some(denied) => Err(who.denied(denied, || nothing(name))),
-        None => Err(nothing(name)),
+        // Whoever reads an entry that opens nothing is not told that a hidden one named the file before.
+        None => Err(names.idle.iter().find(|entry| may(entry).is_ok()).map_or_else(|| nothing(name), |e| not_held(e))),
     }
 }
 
@@ -218,7 +231,8 @@ fn leaves(api: &Api, who: &Who, entry: &Entry, sha: &Sha) -> Result<(), Problem>
 }
 
 /// The whole, or one range of it, read as fast as the line takes it.
-fn bytes_of(file: File, bytes: u64, sha: &Sha, media_type: &str, headers: &HeaderMap) -> Response {
+fn bytes_of(file: File, bytes: u64, erasures: Erasures, media_type: &str, headers: &HeaderMap) -> Response {
+    let sha = &erasures.sha;
     let kind = HeaderValue::from_str(media_type).unwrap_or(HeaderValue::from_static(media::UNKNOWN));
     let name = format!("attachment; filename=\"{}.{}\"", &hex(sha)[..12], media::ending(media_type));
     let about = [
@@ -239,7 +253,7 @@ fn bytes_of(file: File, bytes: u64, sha: &Sha, media_type: &str, headers: &Heade
         }
     };
     let (send, receive) = tokio::sync::mpsc::channel(AHEAD);
-    tokio::spawn(read_on(file, from, length, send));
+    tokio::spawn(read_on(file, from, length, erasures, send));
     let mut response = (status, about, Body::from_stream(ReceiverStream::new(receive))).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, kind);
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -267,11 +281,41 @@ fn range(headers: &HeaderMap, bytes: u64) -> Result<Option<(u64, u64)>, ()> {
     })
 }
 
-async fn read_on(file: File, from: u64, mut left: u64, line: tokio::sync::mpsc::Sender<io::Result<Bytes>>) {
+/// What may erase a file while it is read.
+struct Erasures {
+    shell: Shell,
+    hints: watch::Receiver<u64>,
+    sha: Sha,
+}
+
+impl Erasures {
+    /// Whether it was erased since this was last asked; a log that did not grow erased nothing.
+    async fn came(&mut self) -> bool {
+        if !self.hints.has_changed().unwrap_or(true) {
+            return false;
+        }
+        self.hints.borrow_and_update();
+        let sha = self.sha;
+        self.shell.ask(move |node| node.erasure_of_file(&sha).is_some()).await.unwrap_or(true)
+    }
+}
+
+async fn read_on(
+    file: File,
+    from: u64,
+    mut left: u64,
+    mut erasures: Erasures,
+    line: tokio::sync::mpsc::Sender<io::Result<Bytes>>,
+) {
     use std::io::{Seek as _, SeekFrom};
     let mut file = Some(file);
     let mut begins = Some(SeekFrom::Start(from));
     while let (Some(mut held), true) = (file.take(), left > 0) {
+        if erasures.came().await {
+            // Whoever reads sees that it broke off: less came than was announced.
+            let _ = line.send(Err(io::Error::other("it was erased"))).await;
+            return;
+        }
         let seek = begins.take();
         let read = tokio::task::spawn_blocking(move || {
             if let Some(seek) = seek {
@@ -311,14 +355,14 @@ impl Expected {
             _ => return Err(Problem::right(format!("only an office of {own} sends files to its node"))),
         };
         let sha = sha_of(name)?;
-        let (naming, erasure) = api.shell.ask(move |node| node.naming(&sha)).await?;
+        let names = api.shell.ask(move |node| node.naming(&sha)).await?;
         let may = |entry: &Entry| match signed(office, entry) {
             true => Ok(()),
             false => who.may_read(api.rights(), &entry.statement),
         };
-        let entries = allowed(who, name, &naming, may)?;
-        if let Some(erasure) = erasure {
-            return Err(Problem::erased(&erasure));
+        let entries = allowed(who, name, &names, may)?;
+        if let Some(gone) = who.told(api, names.erasure.clone()).await? {
+            return Err(Problem::erased(gone.0.as_ref()));
         }
         let named = entries.iter().flat_map(|entry| &entry.statement.files).filter(|file| file.sha256 == sha);
         let bytes = named.map(|file| file.bytes).max().unwrap_or_default();
@@ -412,11 +456,11 @@ pub(super) async fn send(
         Err(error) => (Err(error), None),
     };
     // It may have been erased while it came, before there was anything here to be deleted.
-    let (_, erasure) = api.shell.ask(move |node| node.naming(&sha)).await?;
-    if let Some(erasure) = erasure {
+    let erasure = api.shell.ask(move |node| node.erasure_of_file(&sha)).await?;
+    if let Some(gone) = who.told(&api, erasure).await? {
         let files = api.files.clone();
         blocking(move || files.erase(&sha)).await?;
-        return Err(Problem::erased(&erasure));
+        return Err(Problem::erased(gone.0.as_ref()));
     }
     let (bytes, complete) = taken.map_err(|error| refused(error, &sha))?;
     if let Some(why) = broke_off {

@@ -139,12 +139,16 @@ impl Problem {
         Problem::new(StatusCode::BAD_GATEWAY, "peer_silent", "The other node did not answer", detail)
     }
 
-    /// Content that was erased: what it was, and where that is said, stays.
-    pub(crate) fn erased(erasure: &Erasure) -> Problem {
-        let Erasure { ground, origin, index } = erasure;
-        let detail = format!("it was erased on the ground of `{ground}`, as {origin} #{index} says");
+    /// Content that was erased: what it was, and where that is said, stays. `None`: the reader is not told where and why.
+    pub(crate) fn erased(erasure: Option<&Erasure>) -> Problem {
+        let (detail, ground) = match erasure {
+            Some(Erasure { ground, origin, index }) => {
+                (format!("it was erased on the ground of `{ground}`, as {origin} #{index} says"), ground.clone())
+            }
+            None => ("it was erased; the entry that says why does not mean this reader".to_string(), String::new()),
+        };
         let problem = Problem::new(StatusCode::GONE, "erased", "Its content was erased; its hash stays", detail);
-        Problem { found: ground.clone(), ..problem }
+        Problem { found: ground, ..problem }
     }
 
     /// A disclosure that is none of the statement's; what it says is not repeated.

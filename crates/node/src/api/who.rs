@@ -8,6 +8,7 @@
 //! Neither: the public. Whoever asks is seen here once, so that every path asks the same table.
 use super::Api;
 use super::problem::Problem;
+use crate::erased::Erasure;
 use crate::node::member_role;
 use crate::readers::SignedIn;
 use crate::reads::Read;
@@ -22,6 +23,7 @@ use hamsaya_record::founding::MemberRole;
 use hamsaya_record::key;
 use hamsaya_record::logs::Entry;
 use hamsaya_record::statement::Statement;
+use serde_json::{Value, json};
 
 /// Name of the session's cookie.
 pub(super) const COOKIE_NAME: &str = "hamsaya";
@@ -49,6 +51,17 @@ pub(super) struct Office {
     pub(super) role: String,
     purpose: Option<String>,
     asked: String,
+}
+
+/// That something was erased, with as much of it as the reader is told.
+#[derive(Clone, Debug)]
+pub(super) struct Gone(pub(super) Option<Erasure>);
+
+impl Gone {
+    /// Ground and place; null where they are not told.
+    pub(super) fn shown(&self) -> Value {
+        json!(self.0.as_ref().map(|e| json!({"ground": e.ground, "origin": e.origin, "index": e.index})))
+    }
 }
 
 impl FromRequestParts<Api> for Who {
@@ -192,6 +205,15 @@ impl Who {
             Denied::Marking { marking } => Problem::marking(&marking),
             Denied::Hidden => nothing(),
         }
+    }
+
+    /// What this reader is told of an erasure: where and why, if he may read the entry that erased; else that it is one.
+    pub(super) async fn told(&self, api: &Api, erasure: Option<Erasure>) -> Result<Option<Gone>, Problem> {
+        let Some(erasure) = erasure else { return Ok(None) };
+        let (origin, index) = (erasure.origin.clone(), erasure.index);
+        let entry = api.shell.ask(move |node| node.entry_at(&origin, index)).await?;
+        let may = entry.is_some_and(|entry| self.may_read(api.rights(), &entry.statement).is_ok());
+        Ok(Some(Gone(may.then_some(erasure))))
     }
 
     /// Writes down that restricted entries are read; refused where nobody says why. It is durable when this returns.

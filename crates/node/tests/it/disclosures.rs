@@ -106,7 +106,7 @@ fn what_is_given_to_one_is_read_there_and_by_its_own_alone() {
         (give(&town, "P2", ("P1", "liaison"), &id, &[note.line(), "WyJ4Il0"]), 400, "bad_disclosure"),
         (give(&town, "P2", ("P1", "liaison"), &id, &[note.line(), note.line()]), 400, "bad_disclosure"),
         (give(&town, "P2", ("P1", "liaison"), &id, &[note.line(), judged.line()]), 400, "bad_field"),
-        (give(&town, "P2", ("P1", "liaison"), &id, &["x".repeat(2 << 20).as_str()]), 413, "too_large"),
+        (give(&town, "P2", ("P1", "liaison"), &id, &["x".repeat(1_049_000).as_str()]), 413, "too_large"),
         (give(&town, "O1", ("P1", "liaison"), &id, &[note.line()]), 401, "signed_request"),
         (town.post("P2", &format!("/api/disclosures?statement={id}"), "application/json", b"{}"), 403, "right"),
         (town.post("P2", &format!("/api/disclosures?statement={id}"), "text/plain", b"{}"), 400, "bad_parameter"),
@@ -206,6 +206,31 @@ fn what_is_given_to_one_is_read_there_and_by_its_own_alone() {
     town.set_clock(START);
     town.holds(&origin("P1"), index, START);
     assert_eq!(shown(&town, "P2", ("P2", "liaison"), index)["withheld"], 3);
+    // A node that asks what its log came to does not know what was erased: until it does it shows nothing.
+    for node in ["P1", "P2", "G1", "G2", "O1"] {
+        town.stop_node(node);
+    }
+    town.start_node("P1");
+    assert_eq!(town.get("P1", "/api/state").json()["status"], "starting");
+    assert!(hidden(&shown(&town, "P1", ("P1", "liaison"), index)));
+    for path in [
+        format!("/api/disclosures?statement={id}"),
+        format!("/api/exhibit?origin={}&index={index}&disclose=note", origin("P1")),
+    ] {
+        let said = &town.get_as("P1", &path, Some(&key("P1", "liaison")), &DUTY);
+        assert_eq!((said.status, problem(said).as_str()), (503, "paused"), "{}", String::from_utf8_lossy(&said.body));
+    }
+    for node in ["P2", "G1", "G2", "O1"] {
+        town.start_node(node);
+    }
+    town.set_clock(START);
+    town.holds(&origin("P1"), index, START);
+    for (node, withheld) in [("P1", 2), ("P2", 3)] {
+        until("a node to know its log", || {
+            let item = shown(&town, node, (node, "liaison"), index);
+            (item["withheld"] == withheld).then_some(()).ok_or(item.to_string())
+        });
+    }
     let path = file(&town, "P2", &id);
     fs::write(&path, format!("{}\n", exact.line().to_lowercase())).unwrap();
     let said = town.get_as("P2", &item(&origin("P1"), index), Some(&key("P2", "liaison")), &DUTY);

@@ -472,3 +472,132 @@ fn originals_stay_with_their_owner_whatever_others_say_of_them() {
             .contains(&sha(strict))
     );
 }
+
+/// Whoever names a file again, lower, opens nothing by it; its author does, with a second person.
+#[test]
+fn naming_a_file_again_lower_opens_nothing() {
+    let town = Town::start("files-lowered");
+    town.set_clock(START);
+    let mut maker = Maker { town: &town, made: 0 };
+    let (photo, red, unsent) = (b"of one side".as_slice(), b"of one office".as_slice(), b"never sent".as_slice());
+    // The liaison officer signs for the first entry that names it.
+    let statement = with_file(&mut maker, "TLP:AMBER+STRICT", photo);
+    town.holds_in_own_log("P1", maker.logged(&statement));
+    let mut statement = with_file(&mut maker, "TLP:RED", red);
+    let readers = vec![FieldValue::Text("sector_liaison".into())];
+    statement.fields.insert("readers".into(), FieldValue::List(readers));
+    town.holds_in_own_log("P1", maker.logged(&statement));
+    for bytes in [photo, red] {
+        assert_eq!(sent(&town, &key("P1", "liaison"), bytes).status, 201);
+    }
+    let again = |maker: &mut Maker<'_>, bytes: &[u8], offices: &[&str]| {
+        let statement = with_file(maker, "TLP:GREEN", bytes);
+        let keys: Vec<SecretKey> = offices.iter().map(|office| key("P1", office)).collect();
+        let said = maker.send(&statement, &keys.iter().collect::<Vec<_>>());
+        assert_eq!(said.status, 200, "{offices:?}: {}", shown(&said));
+        let at = said.json()["index"].as_u64().unwrap();
+        town.holds_in_own_log("P1", at);
+        at
+    };
+    let theirs = key("P2", "liaison");
+    let read = |bytes: &[u8]| town.get_as("P1", &path(bytes), Some(&theirs), &DUTY);
+    let named = |at: u64| {
+        let said = town.get_as("P1", &item(&origin("P1"), at), Some(&theirs), &DUTY).json();
+        crate::openapi::fits("get", "/api/entries/item", "200", &said);
+        said["files"][0].clone()
+    };
+    // Another office, one person, two others: the entry stands, and says nothing of what lies here.
+    for offices in [&["hotline"][..], &["liaison"], &["hotline", "chair"]] {
+        let at = again(&mut maker, photo, offices);
+        let refused = read(photo);
+        assert_eq!((refused.status, problem(&refused).as_str()), (403, "marking"), "{offices:?}: {}", shown(&refused));
+        assert_eq!(named(at)["name"], "f1");
+        assert!(named(at)["state"].is_null() && named(at)["leaves"].is_null(), "{}", named(at));
+        let list = town.get_as("P1", "/api/files", Some(&theirs), &DUTY);
+        assert!(!String::from_utf8_lossy(&list.body).contains(&sha(photo)), "{offices:?}");
+    }
+    let lowered = again(&mut maker, photo, &["liaison", "chair"]);
+    assert_eq!((read(photo).status, read(photo).body.as_slice()), (200, photo), "{}", shown(&read(photo)));
+    assert_eq!((named(lowered)["state"].as_str(), named(lowered)["leaves"].as_bool()), (Some("held"), Some(true)));
+    // Of a file that was hidden before nothing is told but what is told of one that never came.
+    let hidden = again(&mut maker, red, &["hotline"]);
+    let missing = again(&mut maker, unsent, &["hotline"]);
+    let read = |bytes: &[u8]| town.get_as("P1", &path(bytes), Some(&key("P2", "chair")), &DUTY);
+    let (hidden, missing) = ((read(red), hidden), (read(unsent), missing));
+    assert_eq!((hidden.0.status, problem(&hidden.0).as_str()), (404, "not_held"), "{}", shown(&hidden.0));
+    assert_eq!(hidden.0.text().replace(&format!("#{}", hidden.1), &format!("#{}", missing.1)), missing.0.text());
+}
+
+/// An erasure of P1's, so marked.
+fn erased(maker: &mut Maker<'_>, bytes: &[u8], marking: &str) -> u64 {
+    let mut erasure = maker.statement("erasure", "P1", "erased");
+    erasure.marking = marking.into();
+    erasure.fields.insert("what".into(), FieldValue::Text(sha(bytes)));
+    erasure.fields.insert("ground".into(), FieldValue::Text("safety".into()));
+    let keys = ["node", "legal", "chair"].map(|what| key("P1", what));
+    let said = maker.send(&erasure, &keys.each_ref());
+    assert_eq!(said.status, 200, "{}", shown(&said));
+    said.json()["index"].as_u64().unwrap()
+}
+
+#[test]
+fn why_a_file_was_erased_is_told_to_whom_the_erasure_means() {
+    let town = Town::start("files-ground");
+    town.set_clock(START);
+    let mut maker = Maker { town: &town, made: 0 };
+    let photo = b"of both sides".as_slice();
+    let statement = with_file(&mut maker, "TLP:AMBER", photo);
+    let at = maker.logged(&statement);
+    town.holds_in_own_log("P1", at);
+    assert_eq!(sent(&town, &key("P1", "liaison"), photo).status, 201);
+    let gone_at = erased(&mut maker, photo, "TLP:AMBER+STRICT");
+    let place = format!("{} #{gone_at}", origin("P1"));
+    for (member, is_told) in [("P1", true), ("P2", false)] {
+        let office = key(member, "liaison");
+        let gone = town.get_as("P1", &path(photo), Some(&office), &DUTY);
+        assert_eq!((gone.status, problem(&gone).as_str()), (410, "erased"), "{member}: {}", shown(&gone));
+        assert_eq!((gone.text().contains("safety"), gone.text().contains(&place)), (is_told, is_told), "{member}");
+        let list = town.get_as("P1", "/api/files", Some(&office), &DUTY).json();
+        crate::openapi::fits("get", "/api/files", "200", &list);
+        let item = town.get_as("P1", &item(&origin("P1"), at), Some(&office), &DUTY).json();
+        crate::openapi::fits("get", "/api/entries/item", "200", &item);
+        for row in [&list["files"][0], &item["files"][0]] {
+            assert_eq!((row["state"].as_str(), row["erased"].is_null()), (Some("erased"), !is_told), "{member}: {row}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_erased_while_it_is_read_breaks_off() {
+    use hamsaya_node::signed::{Request, now_s, sign};
+    use std::io::Read as _;
+    let town = Town::start("files-break-off");
+    town.set_clock(START);
+    let mut maker = Maker { town: &town, made: 0 };
+    // Longer than what a socket takes ahead of a reader who waits.
+    let film = vec![7; 32 << 20];
+    let statement = with_file(&mut maker, "TLP:AMBER", &film);
+    town.holds_in_own_log("P1", maker.logged(&statement));
+    assert_eq!(sent(&town, &key("P1", "liaison"), &film).status, 201);
+    let url = format!("{}{}", town.urls["P1"], path(&film));
+    let host = url.split('/').nth(2).unwrap();
+    let signed = sign(Request::to("GET", &url, "duty"), &key("P1", "liaison"), now_s());
+    let signed: String = signed.into_iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let mut line = TcpStream::connect(host).unwrap();
+    line.set_read_timeout(Some(std::time::Duration::from_secs(60))).unwrap();
+    write!(line, "GET {} HTTP/1.1\r\nhost: {host}\r\n{signed}\r\n", path(&film)).unwrap();
+    let mut begun = vec![0; 1 << 20];
+    line.read_exact(&mut begun).unwrap();
+    assert!(begun.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&begun[..300]));
+    erased(&mut maker, &film, "TLP:AMBER");
+    let (mut came, mut piece) = (begun.len(), vec![0; 1 << 20]);
+    loop {
+        match line.read(&mut piece) {
+            Ok(0) => break,
+            Ok(read) => came += read,
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => break,
+            Err(error) => panic!("{error} after {came} bytes"),
+        }
+    }
+    assert!(came < film.len(), "{came} bytes came");
+}

@@ -63,10 +63,10 @@ fn line(row: &Value) -> Vec<String> {
     let text = |key: &str| row[key].as_str().unwrap_or("-").to_string();
     let state = match row["state"].as_str() {
         Some("arriving") => format!("{} of {} bytes came", row["received"], row["bytes"]),
-        Some("erased") => {
-            let gone = &row["erased"];
-            format!("erased ({}, #{})", gone["ground"].as_str().unwrap_or("-"), gone["index"])
-        }
+        Some("erased") => match row["erased"]["ground"].as_str() {
+            Some(ground) => format!("erased ({ground}, #{})", row["erased"]["index"]),
+            None => "erased".to_string(),
+        },
         _ => text("state"),
     };
     let c2pa = if row["c2pa"] == true { "c2pa" } else { "" };
