@@ -70,6 +70,13 @@ pub(crate) fn east_nm(lon_e7: i64, of_e7: i64, lat_e7: i64) -> i128 {
     east_e7 * NM_PER_E7 * i128::from(COSINE_E9[hundredths]) / 1_000_000_000
 }
 
+/// Nanometres of a stretch along the parallel at a latitude, which is taken to the next 0.01 degree towards the pole: it is
+/// at least so long.
+pub fn parallel_nm(stretch_e7: i64, lat_e7: i64) -> i128 {
+    let hundredths = (lat_e7.unsigned_abs() / 100_000 + 1).min(9_000) as usize;
+    i128::from(stretch_e7) * NM_PER_E7 * i128::from(COSINE_E9[hundredths].max(0)) / 1_000_000_000
+}
+
 /// Whether two places may be one: they are no farther apart than both precisions together.
 pub fn overlap(a: &Place, b: &Place) -> bool {
     distance_m(a, b) <= a.precision_m.saturating_add(b.precision_m)

@@ -25,6 +25,7 @@ pub mod docket;
 pub mod erased;
 pub mod files;
 pub mod folder;
+mod grid;
 pub mod held;
 pub mod media;
 mod mirrors;

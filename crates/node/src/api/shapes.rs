@@ -1,5 +1,6 @@
 //! JSON shapes, in one place: what the interface says of a judgment, an entry, a head.
 use crate::bench::Changed;
+use crate::grid;
 use crate::node::{Receipt, Status};
 use crate::refusals::Refused;
 use crate::state::{HeadState, NodeState, Page};
@@ -217,21 +218,6 @@ pub(super) fn finest_m(statement: &Statement, rights: Option<&Rights>) -> i64 {
     if is_crossing { 0 } else { rights::finest_m(&statement.marking) }
 }
 
-/// A stretch between two coordinates on a grid of so many metres of latitude: of a point the nearest line, of a stretch the
-/// lines around it, so that it is never narrower than the grid.
-fn on_grid((low, high): (i64, i64), finest_m: i64) -> (i64, i64) {
-    // 100 m are a thousandth of a degree, and a little less.
-    let step = finest_m * 100;
-    match (step, low == high) {
-        (0, _) => (low, high),
-        (_, true) => {
-            let nearest = (low + step / 2).div_euclid(step) * step;
-            (nearest, nearest)
-        }
-        _ => (low.div_euclid(step) * step, (high + step - 1).div_euclid(step) * step),
-    }
-}
-
 /// An entry, as `GET /api/entries` gives it.
 ///
 /// Its place is no finer than `finest_m` metres; 0: as it was stated.
@@ -285,8 +271,7 @@ pub(super) fn file(f: &FileRef) -> Value {
 }
 
 fn place(place: &Place, finest_m: i64) -> Value {
-    let (s_e7, n_e7) = on_grid((place.s_e7, place.n_e7), finest_m);
-    let (w_e7, e_e7) = on_grid((place.w_e7, place.e_e7), finest_m);
+    let Place { s_e7, w_e7, n_e7, e_e7, .. } = grid::on_grid(place, finest_m);
     let is_coarse = place.precision_m >= finest_m;
     json!({
         "s_e7": s_e7,
