@@ -12,6 +12,7 @@ use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::disclosure::Disclosure;
 use hamsaya_record::equivocation::Equivocation;
 use hamsaya_record::exhibit::{self, Parts};
+use hamsaya_record::founding::Founding;
 use hamsaya_record::logs::{Entry, Logs};
 use hamsaya_record::merkle;
 use hamsaya_record::note::Note;
@@ -245,7 +246,13 @@ impl Copies {
         Ok(exhibit::write_equivocation(&found, &self.folder.founding_leaf)?)
     }
 
-    fn copy(&self, origin: &str) -> Result<&VerifiedCopy> {
+    /// The founding, and its bytes.
+    pub fn founding(&self) -> (&Founding, &[u8]) {
+        (&self.folder.founding, &self.folder.founding_leaf)
+    }
+
+    /// The copy of a log, as far as it is published.
+    pub fn copy(&self, origin: &str) -> Result<&VerifiedCopy> {
         let found = self.folder.logs.iter().find(|c| c.head.as_ref().is_some_and(|h| h.origin == origin));
         Ok(found.ok_or_else(|| {
             Complaint::new(format!("the folder holds no published copy of {origin}")).at(self.dir.display())

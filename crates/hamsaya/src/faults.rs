@@ -25,5 +25,5 @@ pub fn complaint(faults: Vec<Fault>) -> Complaint {
     let count = faults.len();
     Complaint::new(format!("the record does not fit its proofs in {count} place{}", if count == 1 { "" } else { "s" }))
         .at(lines(&faults).trim_end().replace('\n', "\n  "))
-        .hint("`hamsaya verify DIR` checks one folder; take a copy from another node for what does not fit")
+        .hint("`hamsaya record fsck DIR --from COPY` takes from another copy what does not fit")
 }

@@ -505,6 +505,25 @@ pub fn verify(bytes: &[u8]) -> Result<ExhibitReport, ExhibitError> {
     check_statement(&extract(bytes)?)
 }
 
+/// What proves that an entry is in its log: parts of an exhibit that stand for themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proven {
+    /// C2SP tlog-proof.
+    pub proof: Vec<u8>,
+    /// The entry.
+    pub entry: Vec<u8>,
+    /// C2SP tlog-policy: whose cosignatures count.
+    pub policy: Vec<u8>,
+}
+
+/// Takes them out of an exhibit of a statement, which is verified.
+pub fn proven(bytes: &[u8]) -> Result<Proven, ExhibitError> {
+    let mut files = extract(bytes)?;
+    check_statement(&files)?;
+    let [proof, entry, policy] = [PROOF, STATEMENT, POLICY].map(|name| files.remove(name).unwrap_or_default());
+    Ok(Proven { proof, entry, policy })
+}
+
 fn founding_id(founding_leaf: &[u8]) -> StatementId {
     StatementId::of(&Envelope::parse_leaf(founding_leaf).map_or(Vec::new(), |envelope| envelope.payload))
 }

@@ -115,6 +115,16 @@ pub struct VerifiedCopy {
 }
 
 impl VerifiedCopy {
+    /// Name of the log.
+    pub fn origin(&self) -> Option<&str> {
+        self.tiles.lock().and_then(|lock| lock.text.lines().next())
+    }
+
+    /// Entries, hashes and proofs.
+    pub fn tiles(&self) -> &Tiles<Overlay<Folder>> {
+        &self.tiles
+    }
+
     /// Bytes of one entry.
     pub fn leaf(&self, index: u64) -> Result<Option<Vec<u8>>, TilesError> {
         self.tiles.entry(index)

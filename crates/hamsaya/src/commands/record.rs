@@ -1,4 +1,5 @@
-//! `hamsaya record list|show|append|disclose|files|send|exhibit|bundle|equivocation|fetch|check-store`.
+//! `hamsaya record list|show|append|disclose|files|send|exhibit|prove|bundle|equivocation|fsck|export|import|fetch|check-store`.
+mod carry;
 mod disclose;
 mod files;
 
@@ -95,6 +96,7 @@ enum Verb {
         #[arg(long)]
         with_files: bool,
     },
+    Prove(carry::Prove),
     /// Export all that the public may see of every log, and a line with the rule for all that it may not
     ///
     /// Each log is taken as far as a quorum of witnesses cosigned it. `hamsaya verify` checks the bundle without network and
@@ -124,6 +126,9 @@ enum Verb {
         #[arg(long, short, default_value = "equivocation.exhibit.zip")]
         output: PathBuf,
     },
+    Fsck(carry::Fsck),
+    Export(carry::Export),
+    Import(carry::Import),
     /// Copy a record that lies in a bucket (`[store]` in node.toml) into a folder, and check every byte of the copy
     Fetch {
         /// Folder of the node
@@ -186,6 +191,10 @@ impl Record {
             Verb::Disclose(disclose) => disclose.run(out)?,
             Verb::Files(listed) => listed.run(out)?,
             Verb::Send(send) => send.run(out)?,
+            Verb::Prove(prove) => prove.run(out)?,
+            Verb::Fsck(fsck) => return fsck.run(out),
+            Verb::Export(export) => export.run(out)?,
+            Verb::Import(import) => import.run(out)?,
             Verb::Fetch { dir, copy } => return fetch(dir, copy, out),
             Verb::CheckStore { dir, writers, swaps } => return check_store(dir, *writers, *swaps, out),
             Verb::Exhibit { node, office, entry, disclose, output, with_files } => {
@@ -213,7 +222,7 @@ impl Record {
                 exported(&path, &bytes, entry, out)?;
             }
             Verb::Equivocation { dir, first, second, output } => {
-                let bytes = Copies::open(dir)?.equivocation([note(first)?, note(second)?])?;
+                let bytes = Copies::open(dir)?.equivocation([note_of(first)?, note_of(second)?])?;
                 exported(output, &bytes, "two heads of one log", out)?;
             }
             Verb::Bundle { node, office, disclose, output } => {
@@ -368,7 +377,7 @@ fn exported(path: &Path, bytes: &[u8], what: &str, out: &mut dyn Write) -> Resul
     Ok(writeln!(out, "hint: `hamsaya verify {}` needs no network and no node", path.display())?)
 }
 
-fn note(path: &Path) -> Result<Note> {
+fn note_of(path: &Path) -> Result<Note> {
     let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
     Ok(Note::parse(&bytes).map_err(|error| Complaint::new(error.to_string()).at(path.display()))?)
 }

@@ -75,7 +75,8 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("{} cannot be read", path.display()))
 }
 
-fn folder(path: &Path, out: &mut dyn Write) -> Result<Outcome> {
+/// Checks a node's folder and says what it holds, or what does not fit.
+pub fn folder(path: &Path, out: &mut dyn Write) -> Result<Outcome> {
     if !path.join("founding.json").exists() {
         return Err(Complaint::new("the folder holds no record: `founding.json` is missing")
             .at(path.display())

@@ -1,5 +1,6 @@
 //! The command's tests, in one binary.
 mod agreement;
+mod carry;
 mod command;
 mod demo;
 mod disclose;
