@@ -3433,6 +3433,15 @@ export interface components {
                 origin: string;
                 index: number;
             } | null;
+            /** @description Of one entry: whoever it is addressed to and did not take it, though enough guarantors brought it to his mirror, three times over 900 s or longer. It is delivered by `at`, as these `attempt` entries prove. No verdict reads it. */
+            delivered?: {
+                to: string;
+                at: components["schemas"]["Instant"];
+                attempts: {
+                    origin: string;
+                    index: number;
+                }[];
+            }[];
             /** @description Of one entry of this node's own log: whose mirrors hold it, since when by their clocks, each signed by its key under the checkpoint of `size`. No verdict reads it. */
             had?: {
                 by: string;

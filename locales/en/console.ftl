@@ -144,6 +144,7 @@ occurred-at = occurred
 stated-at = stated
 logged-at = logged
 had = held by
+delivered = counts as delivered to
 not-applicable = not said
 by-instant = by { $instant }
 not-proven-yet = not proven yet

@@ -138,6 +138,7 @@ occurred-at = وقوع
 stated-at = اظهار
 logged-at = ثبت
 had = نزد
+delivered = تحویل‌شده شمرده می‌شود به
 not-applicable = گفته نشده
 by-instant = تا { $instant }
 not-proven-yet = هنوز ثابت نشده

@@ -138,6 +138,7 @@ occurred-at = پېښ شوی
 stated-at = ویل شوی
 logged-at = ثبت شوی
 had = لري يې
+delivered = سپارل شوی ګڼل کېږي
 not-applicable = نه دی ویل شوی
 by-instant = تر { $instant } پورې
 not-proven-yet = لا نه دی ثابت شوی

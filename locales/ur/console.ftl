@@ -138,6 +138,7 @@ occurred-at = وقوع
 stated-at = بیان
 logged-at = اندراج
 had = موجود پاس
+delivered = پہنچایا ہوا شمار
 not-applicable = نہیں کہا گیا
 by-instant = { $instant } تک
 not-proven-yet = ابھی ثابت نہیں

@@ -115,6 +115,8 @@ pub struct Pacing {
     pub vouch_s: u64,
     /// What is published is brought to the others' mirrors so long after.
     pub mirror_ms: u64,
+    /// A guarantor leaves an entry so long to its author, before it asks whether whoever it is addressed to has it.
+    pub attempt_ms: u64,
     /// Another log without a fresh checkpoint of a quorum for so long is dark, and this is logged.
     pub dark_s: u64,
 }
@@ -133,6 +135,7 @@ impl Default for Pacing {
             back_off_max_s: 60,
             vouch_s: 60,
             mirror_ms: 10_000,
+            attempt_ms: 900_000,
             dark_s: DARK_S.unsigned_abs(),
         }
     }

@@ -11,8 +11,10 @@
 
 pub mod accounts;
 pub mod api;
+mod attempts;
 mod author;
 pub mod bench;
+mod bringing;
 pub mod bucket;
 pub mod c2pa;
 pub mod clock;

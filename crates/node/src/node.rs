@@ -23,6 +23,7 @@ use crate::room::Full;
 use hamsaya_agreement::{Agreement, Change, JudgeError, Judgment, Misfit, Verdict};
 use hamsaya_record::Instant;
 use hamsaya_record::accept::{Acceptance, Reason, Refusal};
+use hamsaya_record::attempt::Attempt;
 use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::follower::Follower;
@@ -120,6 +121,8 @@ pub enum Event {
         /// What came.
         answer: Result<Vec<Vec<u8>>, Silence>,
     },
+    /// What became of bringing another's log to a member's mirror.
+    Attempted(Attempt),
     /// A judgment that was asked for, with what changed since the last one.
     Judged(Box<Result<(Arc<Judgment>, Vec<Change>), JudgeError>>),
 }
@@ -569,6 +572,7 @@ impl<S: Store> Node<S> {
             Event::NewestSeen { peer, answer } => self.newest_seen(&peer, answer),
             Event::PeerCheckpoint { origin, peer, answer } => self.peer_checkpoint(&origin, &peer, answer),
             Event::PeerEntries { origin, peer, answer } => self.peer_entries(&origin, &peer, answer),
+            Event::Attempted(attempt) => self.say("attempt", attempt.to_fields()),
             Event::Judged(judged) => self.judged(*judged),
         }
         self.go_on();

@@ -8,20 +8,16 @@
 //! him: a mirror that pulled it already is brought nothing and signs; one that did not is brought what it lacks. Receipts are
 //! evidence beside the record: no verdict reads them. A line that was not written when the process was killed is asked for
 //! again with the next checkpoint.
+use crate::bringing::Bringer;
 use crate::config::Pacing;
-use crate::node::{Node, Silence, head_of};
 use crate::shell::Shell;
-use crate::wire::{Carrier, Peer};
+use crate::wire::Peer;
 use hamsaya_record::Instant;
 use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::cosignature;
 use hamsaya_record::founding::Founding;
 use hamsaya_record::key::{Role, Vkey};
-use hamsaya_record::mirror::{Holding, upload};
 use hamsaya_record::note::{Note, NoteSignature};
-use hamsaya_record::store::Store;
-use hamsaya_record::tile::WIDTH;
-use hamsaya_record::witness;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
@@ -32,8 +28,6 @@ use std::time::Duration;
 
 /// The file, one receipt a line.
 pub const FILE: &str = "receipts.jsonl";
-/// So often may a mirror ask for other entries than those that came, in a row.
-const CONFLICTS_MAX: usize = 4;
 
 /// That a mirror held the first `size` entries at a time, by its own clock.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +46,7 @@ pub struct Receipt {
 
 impl Receipt {
     /// Reads a mirror's answer to entries up to this checkpoint; `None`: it is not signed by its key.
-    fn read(by: &str, mirror: &Vkey, note: &Note, lines: &str) -> Option<Receipt> {
+    pub(crate) fn read(by: &str, mirror: &Vkey, note: &Note, lines: &str) -> Option<Receipt> {
         let checkpoint = Checkpoint::parse(&note.text).ok()?;
         lines.lines().find_map(|line| {
             let signature = NoteSignature::parse_line(line).ok().filter(|s| s.names(mirror))?;
@@ -124,42 +118,24 @@ impl Receipts {
     }
 }
 
-impl<S: Store> Node<S> {
-    /// How much is published of the own log; 0: nothing is, or the node keeps none.
-    fn published_size(&self) -> u64 {
-        let published = self.own.as_ref().and_then(|own| own.log.published());
-        published.and_then(head_of).map_or(0, |head| head.size)
-    }
-
-    /// The published checkpoint of the own log, and what a mirror that last heard of size `old` is told of it.
-    fn announcement(&self, old: u64) -> Option<(Note, u64, Vec<u8>)> {
-        let own = self.own.as_ref()?;
-        let note = self.published(own.log.origin())?.newest();
-        let size = Checkpoint::parse(&note.text).ok()?.size;
-        let proof = own.log.tiles().prove_consistency(old, size).ok()?.unwrap_or_default();
-        let body = witness::request(old, &proof, &note);
-        Some((note, size, body))
-    }
-
-    /// Entries of the own log for a mirror.
-    fn entries_for_mirror(&self, start: u64, end: u64, ticket: &[u8]) -> Option<Vec<u8>> {
-        let own = self.own.as_ref()?;
-        let fits = start <= end && end <= own.log.size();
-        if fits { upload(own.log.tiles(), own.log.origin(), start, end, ticket).ok() } else { None }
-    }
-}
-
 /// Brings every mirror of the founding what is published, as long as the node runs.
-pub(crate) fn start(shell: &Shell, receipts: &Arc<Receipts>, peers: &[Peer], founding: &Founding, pacing: Pacing) {
+pub(crate) fn start(
+    shell: &Shell,
+    receipts: &Arc<Receipts>,
+    name: &str,
+    peers: &[Peer],
+    founding: &Founding,
+    pacing: Pacing,
+) {
+    let Some(origin) = founding.member(name).and_then(|member| member.origin.as_deref()) else { return };
     for peer in peers {
         let Some(key) = founding.keys_of(Role::Mirror).find(|key| key.node == peer.name) else { continue };
         let errand = Errand {
             shell: shell.clone(),
             receipts: receipts.clone(),
-            carrier: Arc::new(Carrier::new(peer.tls.clone())),
-            peer: peer.clone(),
-            mirror: key.vkey.clone(),
-            announced: 0,
+            bringer: Bringer::new(shell, peer, &key.vkey, origin),
+            origin: origin.to_string(),
+            by: peer.name.clone(),
             pacing,
         };
         tokio::spawn(errand.run());
@@ -169,11 +145,9 @@ pub(crate) fn start(shell: &Shell, receipts: &Arc<Receipts>, peers: &[Peer], fou
 struct Errand {
     shell: Shell,
     receipts: Arc<Receipts>,
-    carrier: Arc<Carrier>,
-    peer: Peer,
-    mirror: Vkey,
-    /// Size that the mirror last heard of.
-    announced: u64,
+    bringer: Bringer,
+    origin: String,
+    by: String,
     pacing: Pacing,
 }
 
@@ -184,8 +158,10 @@ impl Errand {
         let mut back_off_ms = self.pacing.back_off_ms;
         loop {
             hints.borrow_and_update();
-            let Ok(published) = self.shell.ask(|node| node.published_size()).await else { return };
-            let waits = match published > self.receipts.size(&self.peer.name) {
+            let origin = self.origin.clone();
+            let published = self.shell.ask(move |node| node.published_size(&origin)).await;
+            let Ok(published) = published else { return };
+            let waits = match published.is_some_and(|size| size > self.receipts.size(&self.by)) {
                 // First who mirrors may pull by himself, and more may be published.
                 true => Some(after),
                 false => None,
@@ -201,7 +177,8 @@ impl Errand {
             if !is_due {
                 continue;
             }
-            if self.bring().await.is_ok() {
+            let brought = self.bringer.bring().await;
+            if brought.is_ok_and(|receipt| self.receipts.keep(receipt).is_ok()) {
                 back_off_ms = self.pacing.back_off_ms;
                 continue;
             }
@@ -212,60 +189,6 @@ impl Errand {
             }
             back_off_ms = (back_off_ms * 2).min(self.pacing.back_off_max_s * 1000);
         }
-    }
-
-    /// Announces what is published, brings what is lacking, and keeps the receipt.
-    async fn bring(&mut self) -> Result<(), Silence> {
-        let gone = |what: &str| Silence(what.to_string());
-        let mut told = None;
-        for _ in 0..CONFLICTS_MAX {
-            let old = self.announced;
-            let asked = self.shell.ask(move |node| node.announcement(old)).await.map_err(|_| gone("the node stops"))?;
-            let (note, size, body) = asked.ok_or_else(|| gone("nothing is published"))?;
-            let (status, text) = self.post("add-checkpoint", body, true).await?;
-            match (status, text.trim().parse()) {
-                (200, _) => {
-                    self.announced = size;
-                    told = Some((note, size));
-                    break;
-                }
-                // What is told twice is not told again: the mirror knows more than was published when we last looked.
-                (409, Ok(known)) => self.announced = known,
-                (status, _) => return Err(Silence(format!("{status}: {text}"))),
-            }
-        }
-        let (note, end) = told.ok_or_else(|| gone("the mirror heard of another size each time"))?;
-        // Mostly it has pulled them: then there is nothing to bring.
-        let (mut start, mut ticket, mut conflicts) = (end, Vec::new(), 0);
-        loop {
-            let with = ticket.clone();
-            let asked = self.shell.ask(move |node| node.entries_for_mirror(start, end, &with)).await;
-            let body = asked.map_err(|_| gone("the node stops"))?.ok_or_else(|| gone("the log has other entries"))?;
-            let (status, text) = self.post("add-entries", body, false).await?;
-            let held = Holding::parse(&text);
-            match (status, held) {
-                (200, _) => {
-                    let receipt = Receipt::read(&self.peer.name, &self.mirror, &note, &text);
-                    let receipt = receipt.ok_or_else(|| gone("the mirror's signature fails"))?;
-                    return self.receipts.keep(receipt).map_err(|error| Silence(error.to_string()));
-                }
-                // A mirror goes on by whole packages, or it makes us work for nothing.
-                (202, Some(held)) if held.next > start && held.next % WIDTH == 0 && held.size == end => {
-                    (start, ticket) = (held.next, held.ticket);
-                }
-                (409, Some(held)) if held.size == end && conflicts < CONFLICTS_MAX => {
-                    conflicts += 1;
-                    (start, ticket) = (held.next.min(end), held.ticket);
-                }
-                _ => return Err(Silence(format!("{status}: {text}"))),
-            }
-        }
-    }
-
-    async fn post(&self, what: &'static str, body: Vec<u8>, is_checkpoint: bool) -> Result<(u16, String), Silence> {
-        let (carrier, url) = (self.carrier.clone(), format!("{}/mirror/{what}", self.peer.url));
-        let asked = tokio::task::spawn_blocking(move || carrier.bring(&url, &body, is_checkpoint));
-        asked.await.map_err(|error| Silence(error.to_string()))?
     }
 }
 

@@ -7,6 +7,7 @@
 //! ```
 //! It opens the folder first: a byte that does not fit, or another process on the folder, and it does not listen at all.
 use crate::api;
+use crate::attempts;
 use crate::clock::Clock;
 use crate::folder::{Folder, FolderError};
 use crate::reads::{Reads, ReadsError};
@@ -130,7 +131,9 @@ pub async fn serve(dir: &Path, options: Options) -> Result<Running, ServeError> 
     let founding = node.founding().clone();
     let (shell, thread) = Shell::start(node, clock, &peers);
     let receipts = Arc::new(receipts);
-    receipts::start(&shell, &receipts, &peers, &founding, folder.config.pacing);
+    let (name, pacing) = (&folder.config.name, folder.config.pacing);
+    receipts::start(&shell, &receipts, name, &peers, &founding, pacing);
+    attempts::start(&shell, name, &peers, &founding, pacing);
     let service = api::router(shell.clone(), folder, founding, reads, receipts, address, shown.is_some())
         .into_make_service_with_connect_info::<SocketAddr>();
     let mut stopping = shell.stopping();

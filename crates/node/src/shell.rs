@@ -14,6 +14,7 @@ use crate::node::{Action, Answer, At, Brought, Case, Event, Explain, Hint, Node,
 use crate::wire::{Peer, Wire};
 use hamsaya_agreement::{JudgeError, Judgment};
 use hamsaya_record::Instant;
+use hamsaya_record::attempt::Attempt;
 use hamsaya_record::key::SecretKey;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -191,6 +192,12 @@ impl Shell {
     /// Brings the mirror something.
     pub(crate) async fn mirror(&self, brought: Brought, body: Vec<u8>) -> Result<Answer, Gone> {
         self.event(|ticket| Event::MirrorAsked { ticket, brought, body }).await
+    }
+
+    /// Another's log was brought to a member's mirror, or could not be.
+    pub(crate) fn attempted(&self, attempt: Attempt) {
+        // The node may have stopped: then it is tried again after the next start.
+        let _ = self.inner.inbox.send(Message::Event(Event::Attempted(attempt)));
     }
 
     /// Asks the node something, between two events.

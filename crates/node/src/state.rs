@@ -5,6 +5,7 @@ use crate::held::Held;
 use crate::node::{Node, Status, head_of};
 use hamsaya_agreement::rights::Denied;
 use hamsaya_record::Instant;
+use hamsaya_record::attempt::{self, Delivered};
 use hamsaya_record::cosignature;
 use hamsaya_record::exhibit::{self, Parts, WriteError};
 use hamsaya_record::logs::{Entry, Head, Logged, Logs};
@@ -203,14 +204,19 @@ impl<S: Store> Node<S> {
         page
     }
 
-    /// One entry with its bytes.
-    pub(crate) fn item(&self, origin: &str, index: u64) -> Option<(Timed, Vec<u8>)> {
+    /// One entry with its bytes, and to whom it is delivered by attempts.
+    pub(crate) fn item(&self, origin: &str, index: u64) -> Option<(Timed, Vec<u8>, Vec<(String, Delivered)>)> {
         let held = *self.all_held().get(origin)?;
         let entry = held.entry(index)?.clone();
         let logs = self.all_logs();
         let n = logs.entries().iter().position(|e| *e.origin == *origin && e.index == index)?;
         let leaf = self.leaf(origin, index)?;
-        Some((Timed { entry, logged: logs.logged(n, Instant(i64::MAX)) }, leaf))
+        let delivered = |to: &String| {
+            let found = attempt::delivered(&logs, &self.founding, origin, index, to, Instant(i64::MAX));
+            found.map(|delivered| (to.clone(), delivered))
+        };
+        let delivered = entry.statement.to.iter().filter_map(delivered).collect();
+        Some((Timed { entry, logged: logs.logged(n, Instant(i64::MAX)) }, leaf, delivered))
     }
 
     /// An entry that counts, without its bytes.
@@ -284,7 +290,7 @@ impl<S: Store> Node<S> {
     }
 
     /// Tiles of a log that this node holds.
-    fn tiles(&self, origin: &str) -> Option<&Tiles<S>> {
+    pub(crate) fn tiles(&self, origin: &str) -> Option<&Tiles<S>> {
         match &self.own {
             Some(own) if own.log.origin() == origin => Some(own.log.tiles()),
             _ => Some(self.copies.get(origin)?.follower.tiles()),

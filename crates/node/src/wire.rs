@@ -12,7 +12,7 @@
 //! goes on from there. Whether the parts fit is seen where the copy is hashed; if they do not, the log is asked for anew,
 //! without an etag, and nothing is kept from before.
 //!
-//! Mirrors are brought things outside of the lanes ([`crate::receipts`]): nothing of the node waits for it.
+//! Mirrors are brought things outside of the lanes ([`crate::bringing`]): nothing of the node waits for it.
 //!
 //! Each witness and each log has a lane of its own, so that a silent peer holds up nobody else. At most one question is in
 //! flight in a lane: the node asks no sooner.
@@ -292,6 +292,12 @@ impl Carrier {
     /// `tls`: what whoever is asked has to show.
     pub(crate) fn new(tls: Option<TlsConfig>) -> Carrier {
         Carrier(agent(tls))
+    }
+
+    /// `GET`: status and text of the answer.
+    pub(crate) fn look(&self, url: &str) -> Result<(u16, String), Silence> {
+        let said = read(self.0.get(url).config().timeout_global(Some(PATIENCE)).build().call())?;
+        Ok((said.status, String::from_utf8_lossy(&said.body).into_owned()))
     }
 
     /// `POST`: status and text of the answer.

@@ -5,6 +5,7 @@
 
 pub mod accept;
 mod archive;
+pub mod attempt;
 pub mod bundle;
 pub mod checkpoint;
 pub mod cosignature;

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hamsaya_agreement::rights::{self, Verb};
+use hamsaya_record::attempt::Delivered;
 use hamsaya_record::bundle;
 use hamsaya_record::exhibit::WriteError;
 use hamsaya_record::logs::Entry;
@@ -93,7 +94,7 @@ pub(super) async fn entries(
 
 /// `GET /api/entries/item`
 pub(super) async fn item(State(api): State<Api>, who: Who, Query(asked): Query<Asked>) -> Result<Json<Value>, Problem> {
-    let (timed, leaf) = read_item(&api, &who, asked).await?;
+    let (timed, leaf, delivered) = read_item(&api, &who, asked).await?;
     let mut answer = shapes::entry(&timed.entry, timed.logged, shapes::finest_m(&timed.entry.statement, api.rights()));
     // The bytes are signed and cannot be made coarser: they are given where they may leave, as an exhibit is.
     let leaf = exportable(&api, &timed.entry).is_ok().then(|| STANDARD.encode(leaf));
@@ -103,18 +104,24 @@ pub(super) async fn item(State(api): State<Api>, who: Who, Query(asked): Query<A
     if api.folder.config.origin.as_deref() == Some(&*timed.entry.origin) {
         answer["had"] = receipts::shown(&api.receipts.of(timed.entry.index));
     }
+    if !delivered.is_empty() {
+        answer["delivered"] = delivered.iter().map(|(to, delivered)| shapes::delivered(to, delivered)).collect();
+    }
     Ok(Json(answer))
 }
 
+/// An entry, its bytes, and to whom it is delivered by attempts.
+type Item = (Timed, Vec<u8>, Vec<(String, Delivered)>);
+
 /// An entry that may be read, written down as read. What is hidden is answered as what is not there.
-async fn read_item(api: &Api, who: &Who, asked: Asked) -> Result<(Timed, Vec<u8>), Problem> {
+async fn read_item(api: &Api, who: &Who, asked: Asked) -> Result<Item, Problem> {
     let (origin, index) = asked.place()?;
     let nothing = Problem::not_found(format!("this node holds no entry {origin} #{index}"));
     let item = api.shell.ask(move |node| node.item(&origin, index)).await?;
-    let Some((timed, leaf)) = item else { return Err(nothing) };
+    let Some((timed, leaf, delivered)) = item else { return Err(nothing) };
     who.may_read(api.rights(), &timed.entry.statement).map_err(|denied| who.denied(denied, || nothing))?;
     who.reads(api, std::iter::once(timed.entry.as_ref()))?;
-    Ok((timed, leaf))
+    Ok((timed, leaf, delivered))
 }
 
 /// Whether an entry's signed bytes may leave the node with whoever reads it.
@@ -135,7 +142,7 @@ pub(super) fn exportable(api: &Api, entry: &Entry) -> Result<(), Problem> {
 
 /// `GET /api/exhibit`
 pub(super) async fn exhibit(State(api): State<Api>, who: Who, Query(asked): Query<Asked>) -> Result<Response, Problem> {
-    let (timed, _) = read_item(&api, &who, asked.clone()).await?;
+    let (timed, ..) = read_item(&api, &who, asked.clone()).await?;
     exportable(&api, &timed.entry)?;
     let names = asked.disclose.iter().flat_map(|names| names.split(',')).filter(|name| !name.is_empty());
     let names: Vec<String> = names.map(str::to_string).collect();

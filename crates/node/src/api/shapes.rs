@@ -7,6 +7,7 @@ use crate::state::{HeadState, NodeState, Page};
 use hamsaya_agreement::rights::{self, Rights};
 use hamsaya_agreement::{Because, Cite, Commitment, Judgment, Reason, State, Verdict};
 use hamsaya_record::Instant;
+use hamsaya_record::attempt::Delivered;
 use hamsaya_record::disclosure::{self, Disclosure};
 use hamsaya_record::logs::{Entry, Head, Logged, LoggedAt};
 use hamsaya_record::statement::{FieldValue, FileRef, Place, Statement, hex};
@@ -85,6 +86,12 @@ fn head(head: &HeadState) -> Value {
         "quorum": head.quorum,
         "cosignatures": head.witnesses.iter().filter(|(_, time)| time.is_some()).count(),
     })
+}
+
+/// To whom an entry is delivered by attempts, by when, and which entries say so.
+pub(super) fn delivered(to: &str, delivered: &Delivered) -> Value {
+    let attempt = |(origin, index): &(String, u64)| json!({"origin": origin, "index": index});
+    json!({"to": to, "at": delivered.at.to_string(), "attempts": delivered.told.iter().map(attempt).collect::<Vec<_>>()})
 }
 
 /// Title by language, of the commitment or its part.
