@@ -2,10 +2,12 @@
 use crate::complaint::Complaint;
 use crate::faults;
 use crate::files;
+use crate::folder::Folder;
 use anyhow::Result;
 use hamsaya_node::api::shapes;
 use hamsaya_node::disclosures::Disclosures;
 use hamsaya_node::erased::{Erased, Erasure};
+use hamsaya_node::receipts;
 use hamsaya_record::Instant;
 use hamsaya_record::bundle;
 use hamsaya_record::checkpoint::Checkpoint;
@@ -151,6 +153,9 @@ impl Copies {
         for entry in copy.replay.entries.iter().filter(|e| e.statement.kind == "key" && e.index < index) {
             keys.extend(copy.leaf(entry.index)?.map(|leaf| (entry.index, leaf)));
         }
+        // Receipts are of the node's own log.
+        let is_own = Folder::at(&self.dir).setting("origin").is_ok_and(|own| own == origin);
+        let held = if is_own { receipts::notes(&self.dir, origin, index)? } else { Vec::new() };
         let parts = Parts {
             origin,
             index,
@@ -159,6 +164,7 @@ impl Copies {
             notes: &notes,
             keys: &keys,
             disclosures: &disclosures,
+            held: &held,
         };
         Ok(exhibit::write(&parts, |level, n| copy.hash(level, n))?)
     }

@@ -37,7 +37,7 @@ pub mod own;
 pub mod passkeys;
 pub mod readers;
 pub mod reads;
-mod receipts;
+pub mod receipts;
 mod recovery;
 pub mod refusals;
 mod room;

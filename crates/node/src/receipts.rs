@@ -42,6 +42,9 @@ pub struct Receipt {
     pub time: i64,
     /// The mirror's line under the checkpoint.
     pub line: String,
+    /// The log's; absent in receipts that were kept before it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
 }
 
 impl Receipt {
@@ -58,9 +61,30 @@ impl Receipt {
                 root,
                 time,
                 line: signature.to_line().trim_end().to_string(),
+                log: note
+                    .signatures
+                    .iter()
+                    .find(|s| s.name == checkpoint.origin)
+                    .map(|s| s.to_line().trim_end().to_string()),
             })
         })
     }
+}
+
+impl Receipt {
+    /// The checkpoint that was signed, with both lines; `None`: it is not one of this log.
+    pub fn note(&self, origin: &str) -> Option<Note> {
+        let mut note = Note::new(format!("{origin}\n{}\n{}\n", self.size, self.root)).ok()?;
+        for line in self.log.iter().chain([&self.line]) {
+            note.add(NoteSignature::parse_line(line).ok()?);
+        }
+        Some(note)
+    }
+}
+
+/// The checkpoints of a node's own log that mirrors signed, each with an entry, as its folder has them.
+pub fn notes(dir: &Path, origin: &str, index: u64) -> io::Result<Vec<Note>> {
+    Ok(Receipts::open(dir)?.of(index).iter().filter_map(|receipt| receipt.note(origin)).collect())
 }
 
 /// All receipts for this node's log.

@@ -331,12 +331,13 @@ impl<S: Store> Node<S> {
         origin: &str,
         index: u64,
         disclosures: &[String],
+        held: &[Note],
     ) -> Option<Result<Vec<u8>, WriteError>> {
         let leaf = self.leaf(origin, index)?;
         let mut notes = self.logged_notes();
         notes.extend(self.published(origin).cloned());
-        let held = self.all_held();
-        let entries = held.get(origin).into_iter().flat_map(|h| h.entries());
+        let all = self.all_held();
+        let entries = all.get(origin).into_iter().flat_map(|h| h.entries());
         let of_keys = entries.filter(|e| e.statement.kind == "key" && e.index < index);
         let keys: Vec<(u64, Vec<u8>)> = of_keys.filter_map(|e| Some((e.index, self.leaf(origin, e.index)?))).collect();
         let parts = Parts {
@@ -347,6 +348,7 @@ impl<S: Store> Node<S> {
             notes: &notes,
             keys: &keys,
             disclosures,
+            held,
         };
         let tiles = self.tiles(origin)?;
         Some(exhibit::write(&parts, |level, n| tiles.hash(level, n)))

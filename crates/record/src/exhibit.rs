@@ -7,6 +7,7 @@
 //!   before.note, consistency.txt an earlier checkpoint of the same log, without it
 //!   disclosures.txt              salted fields that the holder chose to show, one a line
 //!   files/5d41402abc4b…          files that the statement names, as far as the holder chose to show them
+//!   held/000000000013.tlog-proof it is in the log under a checkpoint that mirrors signed: whose mirrors hold it, since when
 //!   policy.txt                   who the witnesses are, and how many make a quorum
 //!   keys/founding.dsse.json      entry 0, which names all keys; keys/founding.tlog-proof: it is entry 0
 //!   keys/000000000090.dsse.json  entries of kind `key` before it, and the proof of each: keys that took another's place
@@ -28,7 +29,7 @@ use crate::envelope::{Envelope, pae};
 use crate::equivocation::Equivocation;
 use crate::founding::Founding;
 use crate::instant::Instant;
-use crate::key::Vkey;
+use crate::key::{Role, Vkey};
 use crate::keyring::{KeyChange, Keyring};
 use crate::logs::{Entry, LoggedAt, Signer};
 use crate::merkle::{self, Hash, leaf_hash};
@@ -57,6 +58,7 @@ const DISCLOSURES: &str = "disclosures.txt";
 const FOUNDING: &str = "keys/founding.dsse.json";
 const FOUNDING_PROOF: &str = "keys/founding.tlog-proof";
 const FILES: &str = "files/";
+const HELD: &str = "held/";
 const FIRST: &str = "first.note";
 const SECOND: &str = "second.note";
 
@@ -77,6 +79,8 @@ pub struct Parts<'p> {
     pub keys: &'p [(u64, Vec<u8>)],
     /// Disclosures to show, as [`disclosure`] makes them.
     pub disclosures: &'p [String],
+    /// Checkpoints of the log with lines of mirrors, in any order; of each mirror the earliest that holds the entry is taken.
+    pub held: &'p [Note],
 }
 
 /// Why an exhibit cannot be made.
@@ -124,6 +128,8 @@ pub enum Step {
     Disclosures,
     /// The files are those that this statement names.
     Files,
+    /// Mirrors of the founding signed that they hold the entry.
+    Held,
     /// Two checkpoints, signed by one log, that cannot both be true.
     Equivocation,
 }
@@ -141,6 +147,7 @@ impl Step {
             Step::Before => "before",
             Step::Disclosures => "disclosures",
             Step::Files => "files",
+            Step::Held => "held",
             Step::Equivocation => "equivocation",
         }
     }
@@ -194,6 +201,21 @@ pub struct ExhibitReport {
     pub disclosed: Vec<(String, String)>,
     /// SHA-256 of the files that are in it; each is one that the statement names.
     pub files: Vec<[u8; 32]>,
+    /// Whose mirrors signed that they hold the entry, by name.
+    pub held: Vec<Holder>,
+}
+
+/// That a member's mirror signed that it holds the first `size` entries of a log.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Holder {
+    /// Whose.
+    pub node: String,
+    /// Its key, of the founding.
+    pub keyid: String,
+    /// When, by its clock.
+    pub at: Instant,
+    /// So many entries.
+    pub size: u64,
 }
 
 /// The notes that entries of kind `checkpoints` carry, to choose from when an exhibit is made.
@@ -383,6 +405,11 @@ pub fn write<E: fmt::Display>(
         files.insert(CONSISTENCY.to_owned(), lines.into_bytes());
         files.insert(BEFORE.to_owned(), before.note(|lines| Some(lines.last_key_value()?.1)).to_text().into_bytes());
     }
+    for (size, note) in earliest_held(parts, &founding, log, &mut read) {
+        let hashes = merkle::prove_inclusion(parts.index, size, &mut read).map_err(hashes)?.ok_or_else(short)?;
+        let proof = Proof { extra: None, index: parts.index, hashes, note: note.to_text() };
+        files.insert(held_file(size), proof.to_text().into_bytes());
+    }
     if !parts.disclosures.is_empty() {
         let lines = disclosure::to_text(parts.disclosures.iter().map(String::as_str));
         files.insert(DISCLOSURES.to_owned(), lines.into_bytes());
@@ -392,6 +419,111 @@ pub fn write<E: fmt::Display>(
     // Nobody should carry an exhibit to the other side that does not hold.
     verify(&bytes).map_err(WriteError::Parts)?;
     Ok(bytes)
+}
+
+/// Of each mirror the earliest line that says that it holds the entry, under the checkpoint that it is of, by size. What does not
+/// verify or is of another tree is passed over.
+fn earliest_held<E>(
+    parts: &Parts<'_>,
+    founding: &Founding,
+    log: &Vkey,
+    mut read: impl FnMut(u8, u64) -> Result<Hash, E>,
+) -> BTreeMap<u64, Note> {
+    let mut earliest: BTreeMap<String, (Instant, u64, &Note, NoteSignature)> = BTreeMap::new();
+    for note in parts.held {
+        let Ok(checkpoint) = Checkpoint::parse(&note.text) else { continue };
+        let is_of_tree = checkpoint.origin == parts.origin
+            && checkpoint.size > parts.index
+            && merkle::root(checkpoint.size, &mut read).is_ok_and(|root| root == checkpoint.root);
+        for (holder, line) in mirrors(note, founding).into_iter().filter(|_| is_of_tree) {
+            let found = (holder.at, checkpoint.size, note, line);
+            match earliest.get(&holder.keyid) {
+                Some((at, size, ..)) if (*at, *size) <= (found.0, found.1) => (),
+                _ => {
+                    earliest.insert(holder.keyid, found);
+                }
+            }
+        }
+    }
+    let mut notes: BTreeMap<u64, Note> = BTreeMap::new();
+    for (_, size, note, line) in earliest.into_values() {
+        let of_log = note.signatures.iter().find(|l| l.names(log) && log_signed(&note.text, l, log));
+        let held = notes.entry(size).or_insert_with(|| Note { text: note.text.clone(), signatures: Vec::new() });
+        of_log.into_iter().chain([&line]).for_each(|line| held.add(line.clone()));
+    }
+    for note in notes.values_mut() {
+        // The same lines are the same bytes, in whatever order they came: the log's first.
+        note.signatures.sort_by_key(|line| (!line.names(log), line.name.clone(), line.bytes.clone()));
+    }
+    notes
+}
+
+/// The lines of mirrors of the founding under a note, each verified.
+fn mirrors(note: &Note, founding: &Founding) -> Vec<(Holder, NoteSignature)> {
+    let size = Checkpoint::parse(&note.text).map_or(0, |checkpoint| checkpoint.size);
+    let holder = |line: &NoteSignature| {
+        let key = founding.keys_of(Role::Mirror).find(|key| line.names(&key.vkey))?;
+        let at = i64::try_from(cosignature::verify(&note.text, line, &key.vkey)?).ok().map(Instant)?;
+        Some((Holder { node: key.node.clone(), keyid: key.vkey.keyid(), at, size }, line.clone()))
+    };
+    note.signatures.iter().filter_map(holder).collect()
+}
+
+fn log_signed(text: &str, line: &NoteSignature, log: &Vkey) -> bool {
+    line.bytes.as_slice().try_into().is_ok_and(|signature| log.verify(text.as_bytes(), signature))
+}
+
+fn held_file(size: u64) -> String {
+    format!("{HELD}{size:012}.tlog-proof")
+}
+
+/// The size of the checkpoint that such a file holds.
+fn held_size(name: &str) -> Option<u64> {
+    let size = name.strip_prefix(HELD)?.split('.').next()?.parse().ok()?;
+    (name == held_file(size)).then_some(size)
+}
+
+/// Whose mirrors hold the entry: every line is of the log or of a mirror, each mirror signed once, and all of it verifies.
+fn check_held(
+    files: &BTreeMap<String, Vec<u8>>,
+    (origin, index): (&str, u64),
+    leaf: &Hash,
+    founding: &Founding,
+) -> Result<Vec<Holder>, ExhibitError> {
+    let mut held: Vec<Holder> = Vec::new();
+    for (name, size, bytes) in files.iter().filter_map(|(name, bytes)| Some((name, held_size(name)?, bytes))) {
+        let proof = Proof::parse(bytes).map_err(|error| fail(Step::Held, error, "a proof"))?;
+        if proof.extra.is_some() || proof.to_text().as_bytes() != bytes {
+            return Err(fail(Step::Held, "an extra line or another spelling", "the proof alone"));
+        }
+        let note = Note::parse(proof.note.as_bytes()).map_err(|error| fail(Step::Held, error, "a note"))?;
+        let checkpoint = Checkpoint::parse(&note.text).map_err(|error| fail(Step::Held, error, "a checkpoint"))?;
+        if (checkpoint.origin.as_str(), checkpoint.size, proof.index) != (origin, size, index) {
+            let found = format!("entry {} of {} at size {}", proof.index, checkpoint.origin, checkpoint.size);
+            return Err(fail(Step::Held, found, format!("entry {index} of {origin} at size {size}, as {name} says")));
+        }
+        if note.to_text() != proof.note || !merkle::verify_inclusion(leaf, index, size, &proof.hashes, &checkpoint.root)
+        {
+            return Err(fail(Step::Held, "hashes that lead elsewhere", "a proof that holds"));
+        }
+        let signed = mirrors(&note, founding);
+        let of_log = founding
+            .log_key(origin)
+            .is_some_and(|log| note.signatures.iter().any(|line| line.names(log) && log_signed(&note.text, line, log)));
+        if signed.is_empty() {
+            return Err(fail(Step::Held, "no line of a mirror that verifies", "one by a mirror's key of the founding"));
+        }
+        if signed.len() + usize::from(of_log) != note.signatures.len() {
+            let found = "a line by nobody whom the founding names as a mirror, or one that fails";
+            return Err(fail(Step::Held, found, "the log's line and mirrors' lines"));
+        }
+        held.extend(signed.into_iter().map(|(holder, _)| holder));
+    }
+    held.sort();
+    if let Some(twice) = held.windows(2).find(|two| two[0].keyid == two[1].keyid) {
+        return Err(fail(Step::Held, format!("two lines of {}", twice[0].keyid), "one, the earliest"));
+    }
+    Ok(held)
 }
 
 /// The same exhibit with files that its statement names in it.
@@ -432,7 +564,9 @@ fn extract(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, ExhibitError> {
         fail(Step::Archive, format!("{place}{}", broken.found), broken.allowed)
     })?;
     let known = [STATEMENT, PROOF, BEFORE, CONSISTENCY, POLICY, DISCLOSURES, FOUNDING, FOUNDING_PROOF, FIRST, SECOND];
-    let is_known = |name: &str| known.contains(&name) || key_index(name).is_some() || file_digest(name).is_some();
+    let is_known = |name: &str| {
+        known.contains(&name) || key_index(name).is_some() || file_digest(name).is_some() || held_size(name).is_some()
+    };
     if let Some(name) = files.keys().find(|name| !is_known(name)) {
         return Err(fail(Step::Archive, format!("a file {name:?}"), "the files of an exhibit"));
     }
@@ -649,7 +783,8 @@ fn check_statement(files: &BTreeMap<String, Vec<u8>>) -> Result<ExhibitReport, E
             read.into_iter().map(|d| (d.name().to_owned(), d.value_text())).collect()
         }
     };
-    let held = check_files(files, &statement)?;
+    let shown = check_files(files, &statement)?;
+    let held = check_held(files, (&origin, proof.index), &leaf_hash(leaf), &founding)?;
     Ok(ExhibitReport {
         origin,
         index: proof.index,
@@ -661,7 +796,8 @@ fn check_statement(files: &BTreeMap<String, Vec<u8>>) -> Result<ExhibitReport, E
         logged_at: LoggedAt { lo: before.unwrap_or(Instant(i64::MIN)), hi },
         founding_id: founding_id(founding_leaf),
         disclosed,
-        files: held,
+        files: shown,
+        held,
     })
 }
 

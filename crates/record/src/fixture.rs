@@ -39,10 +39,11 @@ impl World {
                 roles.push((Role::Office, format!("{host}/chair")));
                 roles.push((Role::Device, format!("{host}/post-07")));
                 roles.push((Role::Recovery, format!("{host}/recovery")));
+                roles.push((Role::Mirror, format!("{host}/mirror")));
             }
             for (role, key_name) in roles {
                 let key = match role {
-                    Role::Witness => SecretKey::cosigner_from_seed(&key_name, seed(&key_name)).unwrap(),
+                    Role::Witness | Role::Mirror => SecretKey::cosigner_from_seed(&key_name, seed(&key_name)).unwrap(),
                     _ => SecretKey::from_seed(&key_name, seed(&key_name)).unwrap(),
                 };
                 member_keys.push(MemberKey { node: name.to_owned(), role, vkey: key.vkey().clone() });

@@ -7,7 +7,7 @@ use crate::verdicts::{columns, hex, known};
 use anyhow::{Context, Result};
 use clap::Args;
 use hamsaya_record::bundle::{self, PUBLIC_PRECISION_M, Redaction, Rule, Shown};
-use hamsaya_record::exhibit::{self, EquivocationReport, Exhibit, ExhibitReport};
+use hamsaya_record::exhibit::{self, EquivocationReport, Exhibit, ExhibitReport, Holder};
 use hamsaya_record::merkle::leaf_hash;
 use hamsaya_record::policy::Policy;
 use hamsaya_record::proof::Proof;
@@ -245,6 +245,10 @@ fn as_text(report: &ExhibitReport) -> String {
             "file       {}: {} bytes, {}, {sha256}: {here}\n",
             file.name, file.bytes, file.media_type
         ));
+    }
+    for held in &report.held {
+        let Holder { node, keyid, at, size } = held;
+        text.push_str(&format!("held       by {node} since {at}, as its mirror signed at size {size} ({keyid})\n"));
     }
     text.push_str("proven: compare agreement and founding with those that you signed\n");
     text

@@ -1,9 +1,13 @@
 //! The main job, end to end, with the built command: five nodes, one accord, one verdict.
 use crate::command::{Ran, copy, hamsaya, root, scratch};
 use hamsaya_record::Instant;
+use hamsaya_record::checkpoint::Checkpoint;
+use hamsaya_record::cosignature;
 use hamsaya_record::key::SecretKey;
 use hamsaya_record::log::Log;
+use hamsaya_record::note::Note;
 use hamsaya_record::store::Memory;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -172,6 +176,40 @@ fn an_exhibit_verifies_without_node_and_network_and_a_changed_byte_does_not() {
         fs::write(&file, changed).expect("a write");
         assert_ne!(hamsaya(&["verify", text(&file)]).code, 0, "byte {place} of {} may be changed", whole.len());
     }
+}
+
+/// P2's mirror signed that it holds the entry: the exhibit that P1 makes of it says so.
+#[test]
+fn an_exhibit_says_whose_mirror_holds_the_entry_since_when() {
+    let home = copied("p1", "held");
+    let mirror = fs::read_to_string(played().place.join("p2/keys/mirror.key")).expect("a key");
+    let mirror = SecretKey::parse(&mirror).expect("a key");
+    let published = fs::read(home.join("log/checkpoint")).expect("a checkpoint");
+    let note = Note::parse(&published).expect("a note");
+    let checkpoint = Checkpoint::parse(&note.text).expect("a checkpoint");
+    let at: Instant = "2026-12-20T16:00:00Z".parse().expect("an instant");
+    let line = |text: &str| {
+        let signed = cosignature::sign(text, at.0.unsigned_abs(), &mirror).expect("a time");
+        signed.to_line().trim_end().to_string()
+    };
+    let verified = |line: String| {
+        let root = note.text.lines().nth(2).expect("a root");
+        let receipt = json!({"by": "P2", "size": checkpoint.size, "root": root, "time": at.0, "line": line});
+        fs::write(home.join("receipts.jsonl"), receipt.to_string()).expect("a write");
+        let file = home.join("x.exhibit.zip");
+        let ran = hamsaya(&["record", "exhibit", text(&home), "P1#2", "-o", text(&file)]);
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let ran = hamsaya(&["verify", text(&file)]);
+        fs::remove_file(&file).expect("removed");
+        assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+        ran.out
+    };
+    let out = verified(line(&note.text));
+    let size = checkpoint.size;
+    let expected = format!("held       by P2 since {at}, as its mirror signed at size {size} ({})\n", mirror.keyid());
+    assert!(out.contains(&expected), "{out}");
+    // A receipt that was tampered with proves nothing, and is left out.
+    assert!(!verified(line("another text\n")).contains("held "));
 }
 
 /// P1's log key signs a second log. Whoever holds both heads can show it to anybody.

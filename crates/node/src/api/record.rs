@@ -18,6 +18,7 @@ use hamsaya_record::attempt::Delivered;
 use hamsaya_record::bundle;
 use hamsaya_record::exhibit::WriteError;
 use hamsaya_record::logs::Entry;
+use hamsaya_record::note::Note;
 use hamsaya_record::statement::hex;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -149,7 +150,10 @@ pub(super) async fn exhibit(State(api): State<Api>, who: Who, Query(asked): Quer
     let disclosed = disclosures::chosen(&api, &who, &timed.entry, &names).await?;
     let (origin, index) = asked.place()?;
     let place = format!("{origin} #{index}");
-    let made = api.shell.ask(move |node| node.exhibit(&origin, index, &disclosed));
+    let is_own = api.folder.config.origin.as_deref() == Some(&*origin);
+    let receipts = if is_own { api.receipts.of(index) } else { Vec::new() };
+    let held: Vec<Note> = receipts.iter().filter_map(|receipt| receipt.note(&origin)).collect();
+    let made = api.shell.ask(move |node| node.exhibit(&origin, index, &disclosed, &held));
     let made = made.await?.ok_or_else(|| Problem::not_found(format!("this node holds no entry {place}")))?;
     let bytes = made.map_err(|error| match error {
         WriteError::NotCosigned { .. } => {

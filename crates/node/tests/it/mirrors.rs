@@ -5,6 +5,7 @@ use flate2::read::GzEncoder;
 use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::cosignature;
 use hamsaya_record::envelope::Envelope;
+use hamsaya_record::exhibit;
 use hamsaya_record::mirror::{self, Holding};
 use hamsaya_record::note::{Note, NoteSignature};
 use hamsaya_record::store::Folder;
@@ -80,6 +81,15 @@ fn what_is_published_is_held_by_every_mirror_and_each_signs_for_it() {
         let tile = town.get(name, &format!("/mirror/{}/tile/0/000.p/1", origin_hash(&origin("P1"))));
         assert_eq!((tile.status, tile.body.len()), (200, 32));
     }
+    // An exhibit of the entry says so to anybody.
+    let made = town.get("P1", &format!("/api/exhibit?origin={}&index={index}", origin("P1")));
+    assert_eq!(made.status, 200, "{}", made.text());
+    let report = exhibit::verify(&made.body).expect("an exhibit");
+    let held: Vec<(&str, u64, String)> =
+        report.held.iter().map(|h| (h.node.as_str(), h.size, h.keyid.clone())).collect();
+    let expected: Vec<(&str, u64, String)> =
+        receipts.iter().map(|(by, _, size)| (by.as_str(), *size, key(by, "mirror").keyid())).collect();
+    assert_eq!(held, expected);
     // A witness keeps no copies, so it mirrors nothing.
     assert_eq!(town.post("O1", "/mirror/add-entries", OCTETS, b"").status, 404);
     town.stop_node("P1");

@@ -650,6 +650,7 @@ fn guessed_salts_a_disclosure_with_a_short_salt_is_refused() {
             notes: &notes,
             keys: &[],
             disclosures: &disclosures,
+            held: &[],
         };
         let written = exhibit::write(&parts, |level, n| tiles.hash(level, n));
         let refused = matches!(&written, Err(WriteError::Parts(error)) if error.step == Step::Disclosures);

@@ -4,6 +4,7 @@ use crate::world::{P1, START, World, Writer, cosign};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hamsaya_record::checkpoint::Checkpoint;
+use hamsaya_record::cosignature;
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::equivocation::Equivocation;
 use hamsaya_record::exhibit::{self, Exhibit, Parts, Step, WriteError};
@@ -14,6 +15,8 @@ use hamsaya_record::note::Note;
 use hamsaya_record::statement::{Act, FileRef, Statement, StatementId};
 use hamsaya_record::store::Memory;
 use sha2::{Digest as _, Sha256};
+use std::io::{Cursor, Read as _, Write as _};
+use zip::write::SimpleFileOptions;
 
 struct Case {
     writer: Writer<Memory>,
@@ -46,10 +49,20 @@ fn case() -> Case {
 
 impl Case {
     fn write(&self, notes: &[Note], index: u64, disclosures: &[String]) -> Result<Vec<u8>, WriteError> {
+        self.write_held(notes, index, disclosures, &[])
+    }
+
+    fn write_held(
+        &self,
+        notes: &[Note],
+        index: u64,
+        disclosures: &[String],
+        held: &[Note],
+    ) -> Result<Vec<u8>, WriteError> {
         let tiles = self.writer.log.tiles();
         let leaf = tiles.entry(index).unwrap().unwrap();
         let founding_leaf = &self.writer.world.founding_leaf;
-        let parts = Parts { origin: P1, index, leaf: &leaf, founding_leaf, notes, keys: &[], disclosures };
+        let parts = Parts { origin: P1, index, leaf: &leaf, founding_leaf, notes, keys: &[], disclosures, held };
         exhibit::write(&parts, |level, n| tiles.hash(level, n))
     }
 }
@@ -153,36 +166,116 @@ fn any_changed_byte_fails() {
     assert!(exhibit::verify(&[b"PK", &bytes[..]].concat()).is_err());
 }
 
-/// A changed file in an archive that is otherwise right: the contents themselves vouch for each other.
-#[test]
-fn every_file_is_vouched_for() {
-    use std::io::{Cursor, Read as _, Write as _};
-    use zip::write::SimpleFileOptions;
-    let case = case();
-    let bytes = case.write(&case.notes, case.index, &case.disclosures).unwrap();
-    let mut archive = zip::ZipArchive::new(Cursor::new(&bytes)).unwrap();
-    let mut files = Vec::new();
-    for i in 0..archive.len() {
+fn unpack(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+    let count = archive.len();
+    let file = |i: usize| {
         let mut file = archive.by_index(i).unwrap();
         let mut content = Vec::new();
         file.read_to_end(&mut content).unwrap();
-        files.push((file.name().unwrap().into_owned(), content));
-    }
-    let pack = |files: &[(String, Vec<u8>)]| {
-        let mut out = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        let options = SimpleFileOptions::default()
-            .compression_method(zip::CompressionMethod::Stored)
-            .last_modified_time(zip::DateTime::DEFAULT)
-            .system(zip::System::Unix)
-            .unix_permissions(0o644);
-        for (name, content) in files {
-            out.start_file(name.as_str(), options).unwrap();
-            out.write_all(content).unwrap();
-        }
-        out.finish().unwrap().into_inner()
+        (file.name().unwrap().into_owned(), content)
     };
+    (0..count).map(file).collect()
+}
+
+fn pack(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut out = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Stored)
+        .last_modified_time(zip::DateTime::DEFAULT)
+        .system(zip::System::Unix)
+        .unix_permissions(0o644);
+    for (name, content) in files {
+        out.start_file(name.as_str(), options).unwrap();
+        out.write_all(content).unwrap();
+    }
+    out.finish().unwrap().into_inner()
+}
+
+/// A checkpoint under which a member's mirror signed, with the log's line or without.
+fn mirrored(case: &Case, note: &Note, by: &str, time: i64, with_log: bool) -> Note {
+    let mut note = note.clone();
+    note.signatures.retain(|line| with_log && line.names(case.writer.world.key(P1).vkey()));
+    let key = case.writer.world.key(&format!("{by}.example/mirror"));
+    note.add(cosignature::sign(&note.text, time as u64, key).unwrap());
+    note
+}
+
+#[test]
+fn whose_mirrors_hold_an_entry_since_when() {
+    let case = case();
+    let [later, early, late] = &case.notes[..] else { panic!() };
+    let held = [
+        mirrored(&case, later, "p2", START + 60, true),
+        mirrored(&case, late, "p2", START + 40, true),
+        mirrored(&case, late, "g1", START + 41, false),
+        mirrored(&case, later, "g2", START + 59, false),
+        // Not with the entry, of another tree, signed by somebody else: all passed over.
+        mirrored(&case, early, "p2", START + 20, true),
+        mirrored(
+            &case,
+            &Checkpoint { origin: P1.to_owned(), size: 5, root: [7; 32] }.sign(case.writer.world.key(P1)),
+            "p2",
+            START + 1,
+            true,
+        ),
+        case.writer.cosigned(&[("p2", START + 2)]),
+    ];
+    let bytes = case.write_held(&case.notes, case.index, &[], &held).unwrap();
+    let report = exhibit::verify(&bytes).unwrap();
+    let found: Vec<_> = report.held.iter().map(|h| (h.node.as_str(), h.at.0 - START, h.size)).collect();
+    assert_eq!(found, [("G1", 41, 5), ("G2", 59, 6), ("P2", 40, 5)]);
+    let keyid = case.writer.world.key("p2.example/mirror").keyid();
+    assert_eq!(report.held[2].keyid, keyid, "the key of the founding");
+    let mut turned = held.to_vec();
+    turned.reverse();
+    assert_eq!(case.write_held(&case.notes, case.index, &[], &turned), Ok(bytes.clone()));
+    assert_eq!(exhibit::verify(&case.write(&case.notes, case.index, &[]).unwrap()).unwrap().held, []);
+
+    // What is forged, missing or somebody else's is told.
+    let files = unpack(&bytes);
+    let at_five = files.iter().position(|(name, _)| name == "held/000000000005.tlog-proof").unwrap();
+    let text = String::from_utf8(files[at_five].1.clone()).unwrap();
+    let lines: Vec<&str> = text.lines().filter(|line| line.starts_with('—')).collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    let with = |text: String| {
+        let mut changed = files.clone();
+        changed[at_five].1 = text.into_bytes();
+        exhibit::verify(&pack(&changed)).unwrap_err()
+    };
+    let forged = lines[1].replace(&lines[1][lines[1].len() - 12..lines[1].len() - 8], "AAAA");
+    let mut only_log = text.clone();
+    lines[1..].iter().for_each(|line| only_log = only_log.replace(&format!("{line}\n"), ""));
+    let witness = late.signatures.iter().find(|s| s.name == "o1.example/witness" || s.name == "p2.example/witness");
+    let witness = witness.unwrap().to_line();
+    for (changed, expected) in [
+        (text.replace(lines[1], &forged), "or one that fails"),
+        (only_log, "no line of a mirror"),
+        (format!("{text}{witness}"), "a line by nobody"),
+        (text.replace("index 3\n", "index 2\n"), "entry 2"),
+    ] {
+        let error = with(changed);
+        assert_eq!(error.step, Step::Held, "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    let mut renamed = files.clone();
+    renamed[at_five].0 = "held/000000000004.tlog-proof".to_owned();
+    assert_eq!(exhibit::verify(&pack(&renamed)).unwrap_err().step, Step::Held);
+    // Without one of them the others still hold; what is left out nobody can see.
+    let mut fewer = files.clone();
+    fewer.remove(at_five);
+    assert_eq!(exhibit::verify(&pack(&fewer)).unwrap().held.len(), 1);
+}
+
+/// A changed file in an archive that is otherwise right: the contents themselves vouch for each other.
+#[test]
+fn every_file_is_vouched_for() {
+    let case = case();
+    let held = [mirrored(&case, &case.notes[2], "p2", START + 40, true)];
+    let bytes = case.write_held(&case.notes, case.index, &case.disclosures, &held).unwrap();
+    let mut files = unpack(&bytes);
     assert_eq!(pack(&files), bytes);
-    assert_eq!(files.len(), 8);
+    assert_eq!(files.len(), 9);
     for n in 0..files.len() {
         // Every byte would take minutes: every seventh, and the last ones.
         let length = files[n].1.len();
@@ -195,7 +288,12 @@ fn every_file_is_vouched_for() {
         let mut fewer = files.clone();
         let removed = fewer.remove(n);
         let found = exhibit::verify(&pack(&fewer));
-        assert_eq!(found.is_ok(), removed.0 == "disclosures.txt", "without {}", removed.0);
+        assert_eq!(
+            found.is_ok(),
+            ["disclosures.txt", "held/000000000005.tlog-proof"].contains(&&*removed.0),
+            "without {}",
+            removed.0
+        );
     }
 }
 
@@ -269,7 +367,7 @@ fn keys_that_followed_come_with_what_says_so() {
     let write = |index: u64, keys: &[(u64, Vec<u8>)]| {
         let leaf = tiles.entry(index).unwrap().unwrap();
         let (founding_leaf, notes) = (&writer.world.founding_leaf, std::slice::from_ref(&note));
-        let parts = Parts { origin: P1, index, leaf: &leaf, founding_leaf, notes, keys, disclosures: &[] };
+        let parts = Parts { origin: P1, index, leaf: &leaf, founding_leaf, notes, keys, disclosures: &[], held: &[] };
         exhibit::write(&parts, |level, n| tiles.hash(level, n))
     };
     let step = |written: Result<Vec<u8>, WriteError>| match written {
