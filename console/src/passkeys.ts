@@ -69,7 +69,7 @@ export async function makePasskey(): Promise<Passkey> {
   return send<Passkey>('POST', '/api/passkeys', passkey);
 }
 
-const ask = () => send<Challenge>('POST', '/api/passkeys/challenge', {});
+const ask = () => send<Challenge>('POST', '/api/passkeys/challenge');
 
 async function answered(asking: () => Promise<Credential | null>): Promise<Credential> {
   try {

@@ -164,7 +164,9 @@ impl Sessions {
             Ok(())
         });
         if let Err(error) = verified {
-            self.was_wrong(tried);
+            if matches!(error, NotSignedIn::Wrong | NotSignedIn::Refused(_)) {
+                self.was_wrong(tried);
+            }
             return Err(error);
         }
         lock(&self.wrong).remove(&tried);

@@ -1,8 +1,8 @@
 //! What is taken of a passkey, and what is not. `passkeys.json` is what Chromium 148 gave for one of each algorithm, on a page at
 //! http://localhost:7411 with a device that verifies its holder; the challenges are 00 01 … 1f and ff fe … e0.
 use crate::openapi::fits;
-use crate::rights::problem;
-use crate::town::{START, Said, Town, key};
+use crate::rights::{Maker, item, problem};
+use crate::town::{START, Said, Town, key, origin};
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use hamsaya_node::accounts;
@@ -333,18 +333,12 @@ fn cookie(said: &Said) -> String {
     said.cookie.as_ref().unwrap().split(';').next().unwrap().to_string()
 }
 
-fn town(name: &str) -> (Town, String, PathBuf) {
-    let mut town = Town::make(name, crate::town::FAST);
-    town.start_node("P1");
-    town.set_clock(START);
-    let (origin, home) = (town.urls["P1"].replace("127.0.0.1", "localhost"), town.home("P1"));
-    (town, origin, home)
-}
-
 #[test]
 fn an_office_enrols_adds_passkeys_signs_in_with_them_and_takes_them_away() {
-    let (town, origin, home) = town("passkeys");
-    let browser = Browser { town: &town, origin, home: home.clone() };
+    let town = Town::start("passkeys");
+    town.set_clock(START);
+    let (at, home) = (town.urls["P1"].replace("127.0.0.1", "localhost"), town.home("P1"));
+    let browser = Browser { town: &town, origin: at, home: home.clone() };
     let offices = |home: &PathBuf| accounts::list(home).unwrap().iter().map(|a| a.office.clone()).collect::<Vec<_>>();
 
     // A code signs in once, within its day, and there is no password.
@@ -391,6 +385,23 @@ fn an_office_enrols_adds_passkeys_signs_in_with_them_and_takes_them_away() {
     let curious = json!({"passkey": first.signs(&browser.asks(""), "webauthn.get", &browser.origin, "localhost"), "purpose": "curiosity"});
     assert_eq!(problem(&browser.posts("/api/session", "", &curious)), "bad_parameter");
 
+    // What is read in such a session is written down, with office and purpose.
+    let mut maker = Maker { town: &town, made: 0 };
+    let restricted = maker.statement("outage_notice", "P1", "by-passkey");
+    let at = maker.logged(&restricted);
+    town.holds_in_own_log("P1", at);
+    let read = item(&origin("P1"), at);
+    assert_eq!(town.get_as("P1", &read, None, &[]).status, 403);
+    assert_eq!(town.get_as("P1", &read, None, &[("cookie", by_first.as_str())]).status, 200);
+    let auditor = key("P2", "data-protection");
+    let audit = town.get_as("P1", "/api/reads", Some(&auditor), &[("hamsaya-purpose", "audit")]).json();
+    let line = &audit["reads"][0];
+    assert_eq!(
+        (audit["total"].as_u64(), line["entries"][0].as_str()),
+        (Some(1), Some(&*format!("{}#{at}", origin("P1"))))
+    );
+    assert_eq!((&line["office"], &line["purpose"]), (&json!("liaison"), &json!("verification")));
+
     // One that is removed opens nothing, and ends what it had opened; the other goes on.
     let gone = town.delete("P1", "/api/passkeys/key-1", &[("cookie", by_second.as_str())]);
     assert_eq!(gone.status, 204);
@@ -409,7 +420,9 @@ fn an_office_enrols_adds_passkeys_signs_in_with_them_and_takes_them_away() {
 
 #[test]
 fn a_passkey_opens_its_own_office_at_its_own_node_and_nothing_else() {
-    let (town, origin, home) = town("passkeys-refused");
+    let mut town = Town::make("passkeys-refused", crate::town::FAST);
+    town.start_node("P1");
+    let (origin, home) = (town.urls["P1"].replace("127.0.0.1", "localhost"), town.home("P1"));
     let browser = Browser { town: &town, origin: origin.clone(), home };
     let (mut own, mut others) = (Device::new(1), Device::new(2));
     let liaison = cookie(&browser.passes("liaison", &browser.enrols("liaison", 0)));
