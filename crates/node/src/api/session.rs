@@ -56,11 +56,13 @@ fn said(api: &Api, who: &Who) -> Value {
 
 /// A form's JSON. A page of another site cannot send that here without being asked first, and is not.
 pub(super) async fn form<T: DeserializeOwned>(headers: &HeaderMap, body: Body, wanted: &str) -> Result<T, Problem> {
+    // Read before anything is answered: a connection on which a body is left over is closed.
+    let bytes = to_bytes(body, FORM_BYTES_MAX).await;
     let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"application/json"));
     if !is_json {
         return Err(Problem::bad_parameter("content-type", "another", "application/json"));
     }
-    let form = to_bytes(body, FORM_BYTES_MAX).await.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let form = bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     form.ok_or_else(|| Problem::bad_parameter("body", "something else", wanted))
 }
 

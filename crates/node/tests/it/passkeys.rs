@@ -294,7 +294,8 @@ impl Browser<'_> {
     }
 
     fn asks(&self, cookie: &str) -> Value {
-        let asked = self.posts("/api/passkeys/challenge", cookie, &json!({}));
+        let headers = [("origin", self.origin.as_str()), ("cookie", cookie)];
+        let asked = self.town.post_with("P1", "/api/passkeys/challenge", &headers, b"");
         assert_eq!(asked.status, 200, "{}", asked.text());
         fits("post", "/api/passkeys/challenge", "200", &asked.json());
         asked.json()
@@ -455,7 +456,7 @@ fn a_passkey_opens_its_own_office_at_its_own_node_and_nothing_else() {
     // At an address that is no name, in the clear, or not the node's, there is no question to answer.
     let by_number = town.urls["P1"].clone();
     for foreign in [by_number.as_str(), "https://p2.example", "http://p1.example", "null", ""] {
-        let said = town.post_with("P1", "/api/passkeys/challenge", &[("origin", foreign)], b"{}");
+        let said = town.post_with("P1", "/api/passkeys/challenge", &[("origin", foreign)], b"");
         assert_eq!((said.status, problem(&said).as_str()), (403, "no_passkeys"), "{foreign}");
     }
 
