@@ -50,8 +50,6 @@ pub use openapi::OPENAPI;
 
 /// Passwords that are hashed at once.
 const HASHING_MAX: usize = 2;
-/// Requests of entries for the mirror, each of up to 64 MiB, that are read at once.
-const UPLOADS_MAX: usize = 4;
 
 /// What every answer is made from.
 #[derive(Clone)]
@@ -67,8 +65,7 @@ pub(crate) struct Api {
     receipts: Arc<Receipts>,
     /// Hashing a password takes 19 MiB: so many at once.
     hashing: Arc<tokio::sync::Semaphore>,
-    /// What is brought to the mirror is read whole: so many at once.
-    uploads: Arc<tokio::sync::Semaphore>,
+    uploads: Arc<c2sp::Uploads>,
     /// Host and port by which this node is asked.
     authorities: Arc<[String]>,
     /// Whether a browser reaches this node over TLS only.
@@ -148,6 +145,7 @@ pub(crate) fn router(
     let authorities = authorities(address, &folder);
     let disclosures = Disclosures::at(&folder.dir);
     let files = Files::of(&folder.dir, folder.config.files.keep_free_mib << 20);
+    let uploads = Arc::new(c2sp::Uploads::new(&founding));
     let api = Api {
         shell,
         folder: Arc::new(folder),
@@ -159,7 +157,7 @@ pub(crate) fn router(
         reads: Arc::new(Mutex::new(reads)),
         receipts,
         hashing: Arc::new(tokio::sync::Semaphore::new(HASHING_MAX)),
-        uploads: Arc::new(tokio::sync::Semaphore::new(UPLOADS_MAX)),
+        uploads,
         authorities,
         is_tls,
     };

@@ -94,7 +94,7 @@ impl Bringer {
             let (origin, old) = (self.origin.clone(), self.announced);
             let asked = self.shell.ask(move |node| node.announcement(&origin, old)).await;
             let (note, size, body) = asked.ok().flatten().ok_or(Failed::Here)?;
-            let (status, text) = self.post("add-checkpoint", body, true).await?;
+            let (status, text) = self.announce(body).await?;
             match (status, text.trim().parse()) {
                 (200, _) => {
                     self.announced = size;
@@ -114,7 +114,7 @@ impl Bringer {
             let (origin, with) = (self.origin.clone(), ticket.clone());
             let asked = self.shell.ask(move |node| node.entries_for_mirror(&origin, start, end, &with)).await;
             let body = asked.ok().flatten().ok_or(Failed::Here)?;
-            let (status, text) = self.post("add-entries", body, false).await?;
+            let (status, text) = self.send(body).await?;
             let held = Holding::parse(&text);
             match (status, held) {
                 (200, _) => {
@@ -150,9 +150,16 @@ impl Bringer {
         }
     }
 
-    async fn post(&self, what: &'static str, body: Vec<u8>, is_checkpoint: bool) -> Result<(u16, String), Failed> {
-        let (carrier, url) = (self.carrier.clone(), format!("{}/mirror/{what}", self.peer.url));
-        let asked = tokio::task::spawn_blocking(move || carrier.bring(&url, &body, is_checkpoint));
+    async fn announce(&self, body: Vec<u8>) -> Result<(u16, String), Failed> {
+        let (carrier, url) = (self.carrier.clone(), format!("{}/mirror/add-checkpoint", self.peer.url));
+        let asked = tokio::task::spawn_blocking(move || carrier.announce(&url, &body));
+        Ok(asked.await.map_err(|_| Failed::Here)??)
+    }
+
+    async fn send(&self, body: Vec<u8>) -> Result<(u16, String), Failed> {
+        let key = self.shell.ask(|node| node.node_key().clone()).await.map_err(|_| Failed::Here)?;
+        let (carrier, url) = (self.carrier.clone(), format!("{}/mirror/add-entries", self.peer.url));
+        let asked = tokio::task::spawn_blocking(move || carrier.bring(&url, &body, &key));
         Ok(asked.await.map_err(|_| Failed::Here)??)
     }
 }

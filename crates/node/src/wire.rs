@@ -285,7 +285,7 @@ fn agent(tls: Option<TlsConfig>) -> Agent {
     config.new_agent()
 }
 
-/// Brings mirrors what they lack. Entries prove themselves, so nobody asks who brings them.
+/// Brings mirrors what they lack. Entries prove themselves; who brings them is asked only for a line of his own.
 pub(crate) struct Carrier(Agent);
 
 impl Carrier {
@@ -296,25 +296,31 @@ impl Carrier {
 
     /// `GET`: status and text of the answer.
     pub(crate) fn look(&self, url: &str) -> Result<(u16, String), Silence> {
-        let said = read(self.0.get(url).config().timeout_global(Some(PATIENCE)).build().call())?;
-        Ok((said.status, String::from_utf8_lossy(&said.body).into_owned()))
+        said(self.0.get(url).config().timeout_global(Some(PATIENCE)).build().call())
     }
 
-    /// `POST`: status and text of the answer.
-    pub(crate) fn bring(&self, url: &str, body: &[u8], is_checkpoint: bool) -> Result<(u16, String), Silence> {
-        let request = self.0.post(url).config().timeout_global(Some(BUNDLE_PATIENCE)).build();
-        let said = read(match is_checkpoint {
-            true => request.content_type("text/plain; charset=utf-8").send(body),
-            false => {
-                let octets = request.content_type("application/octet-stream");
-                match body.len() < PACKED_BYTES_MIN {
-                    true => octets.send(body),
-                    false => octets.header("content-encoding", "gzip").send(&packed(body)[..]),
-                }
-            }
-        })?;
-        Ok((said.status, String::from_utf8_lossy(&said.body).into_owned()))
+    /// `POST` of a checkpoint: status and text of the answer.
+    pub(crate) fn announce(&self, url: &str, body: &[u8]) -> Result<(u16, String), Silence> {
+        let request = self.0.post(url).config().timeout_global(Some(PATIENCE)).build();
+        said(request.content_type("text/plain; charset=utf-8").send(body))
     }
+
+    /// `POST` of entries, signed by who brings them: a mirror keeps a line for each of the founding.
+    pub(crate) fn bring(&self, url: &str, body: &[u8], key: &SecretKey) -> Result<(u16, String), Silence> {
+        let request = self.0.post(url).config().timeout_global(Some(BUNDLE_PATIENCE)).build();
+        let headers = signed::sign(signed::Request::to("POST", url, ""), key, signed::now_s());
+        let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        let octets = request.content_type("application/octet-stream");
+        said(match body.len() < PACKED_BYTES_MIN {
+            true => octets.send(body),
+            false => octets.header("content-encoding", "gzip").send(&packed(body)[..]),
+        })
+    }
+}
+
+fn said(answer: Result<Response<ureq::Body>, ureq::Error>) -> Result<(u16, String), Silence> {
+    let said = read(answer)?;
+    Ok((said.status, String::from_utf8_lossy(&said.body).into_owned()))
 }
 
 fn packed(bytes: &[u8]) -> Vec<u8> {

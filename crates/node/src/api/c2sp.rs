@@ -11,13 +11,14 @@
 //! A checkpoint is shown with one line of each key, its latest: readers elsewhere refuse two. Holding a question for news (RFC 7240) is ours; who does not ask for it never meets it.
 use super::Api;
 use super::problem::Problem;
-use super::who::Who;
+use super::who::{Bringing, Who};
 use crate::node::{Answer, Brought};
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flate2::read::GzDecoder;
+use hamsaya_record::founding::Founding;
 use hamsaya_record::mirror::{MirrorAnswer, WAITING_BYTES_MAX};
 use hamsaya_record::note::NOTE_BYTES_MAX;
 use hamsaya_record::statement::{StatementId, hex};
@@ -25,8 +26,10 @@ use hamsaya_record::store::Store as _;
 use hamsaya_record::tile::{Level, Tile};
 use hamsaya_record::tiles::Place;
 use hamsaya_record::witness::{WitnessAnswer, origin_hash};
+use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_stream::StreamExt as _;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -39,6 +42,10 @@ const GATHER: Duration = Duration::from_secs(5);
 const UPLOAD_BYTES_MAX: usize = WAITING_BYTES_MAX;
 /// So long may it take; the whole packages that came count.
 const UPLOAD_PATIENCE: Duration = Duration::from_secs(60);
+/// So many who are not known bring entries at once.
+const OTHERS_MAX: usize = 2;
+/// So long a member's request waits for the one before it.
+const LINE_PATIENCE: Duration = Duration::from_secs(20);
 const NO_MIRROR: &str = "this node mirrors no log: it has no key for it";
 /// No question is held longer.
 const HOLD_S_MAX: u64 = 60;
@@ -208,6 +215,32 @@ pub(super) async fn add_checkpoint(State(api): State<Api>, body: Body) -> Result
     }
 }
 
+/// Lines on which entries are brought to the mirror: what comes on one is read whole, up to 64 MiB. Each node of the founding has
+/// its own, so that nobody else's slow ones keep it from bringing.
+#[derive(Debug)]
+pub(super) struct Uploads {
+    members: BTreeMap<String, Semaphore>,
+    others: Semaphore,
+}
+
+impl Uploads {
+    pub(super) fn new(founding: &Founding) -> Uploads {
+        let keepers = founding.members().iter().filter(|member| member.origin.is_some());
+        Uploads {
+            members: keepers.map(|member| (member.name.clone(), Semaphore::new(1))).collect(),
+            others: Semaphore::new(OTHERS_MAX),
+        }
+    }
+
+    /// A line for who brings something; `None`: all that he may have are taken. A member's requests wait for each other.
+    async fn line(&self, by: Option<&str>) -> Option<SemaphorePermit<'_>> {
+        match by.and_then(|by| self.members.get(by)) {
+            Some(line) => tokio::time::timeout(LINE_PATIENCE, line.acquire()).await.ok()?.ok(),
+            None => self.others.try_acquire().ok(),
+        }
+    }
+}
+
 /// `POST /mirror/add-checkpoint`: as a witness, but nothing is signed: 200 has no body.
 pub(super) async fn mirror_checkpoint(State(api): State<Api>, body: Body) -> Result<Response, Problem> {
     let Some(bytes) = of_checkpoint(body).await else { return Ok(overlong()) };
@@ -250,6 +283,7 @@ fn said_of_checkpoint(answer: WitnessAnswer) -> Result<Response, Problem> {
 /// or that breaks off, the whole packages count.
 pub(super) async fn mirror_entries(
     State(api): State<Api>,
+    Bringing(by): Bringing,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -264,7 +298,7 @@ pub(super) async fn mirror_entries(
         }
     };
     // Whoever is sent away tries again; the copy is pulled meanwhile.
-    let Ok(_permit) = api.uploads.try_acquire() else {
+    let Some(_line) = api.uploads.line(by.as_deref()).await else {
         return Err(Problem::paused("entries are being brought by as many as this mirror hears at once"));
     };
     let came = beginning(body, UPLOAD_BYTES_MAX).await;

@@ -19,11 +19,12 @@ use axum::http::header::{COOKIE, HOST};
 use axum::http::request::Parts;
 use hamsaya_agreement::rights::{Denied, Reader, Rights, Role, Verb, is_restricted};
 use hamsaya_record::Instant;
-use hamsaya_record::founding::MemberRole;
+use hamsaya_record::founding::{MemberKey, MemberRole};
 use hamsaya_record::key;
 use hamsaya_record::logs::Entry;
 use hamsaya_record::statement::Statement;
 use serde_json::{Value, json};
+use std::convert::Infallible;
 
 /// Name of the session's cookie.
 pub(super) const COOKIE_NAME: &str = "hamsaya";
@@ -70,25 +71,7 @@ impl FromRequestParts<Api> for Who {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Who, Problem> {
         let text = |name: &str| parts.headers.get(name).map(|v| v.to_str().unwrap_or("?"));
         let asked = parts.uri.path().to_string();
-        if let Some(input) = text(signed::INPUT) {
-            let request = Request {
-                method: parts.method.as_str(),
-                authority: text(HOST.as_str()).or(parts.uri.authority().map(|a| a.as_str())).unwrap_or_default(),
-                path: parts.uri.path(),
-                query: parts.uri.query().unwrap_or_default(),
-                purpose: text(PURPOSE).unwrap_or_default(),
-            };
-            // What was signed for another node is good there only.
-            if !api.authorities.iter().any(|own| own.eq_ignore_ascii_case(request.authority)) {
-                return Err(Problem::other_authority(request.authority, &api.authorities));
-            }
-            let keyid = signed::keyid(input).unwrap_or_default().to_string();
-            let key = api.shell.ask(move |node| node.key_in_force(&keyid)).await?;
-            let signature = text(signed::SIGNATURE).unwrap_or_default();
-            let vkey = key.as_ref().map(|key| &key.vkey);
-            let unsigned = |error: signed::Unsigned| Problem::unsigned(error.to_string());
-            signed::verify(request, input, signature, signed::now_s(), vkey).map_err(unsigned)?;
-            let key = key.ok_or_else(|| unsigned(signed::Unsigned::Key))?;
+        if let Some(key) = signed_by(parts, api).await? {
             let keeps_a_log = api.founding.member(&key.node).is_some_and(|m| m.role != MemberRole::Witness);
             return match key.role {
                 key::Role::Node if keeps_a_log => Ok(Who::Node),
@@ -106,6 +89,44 @@ impl FromRequestParts<Api> for Who {
             }
             None => Ok(Who::Public),
         }
+    }
+}
+
+/// The key that signed a request; `None`: it is not signed.
+async fn signed_by(parts: &Parts, api: &Api) -> Result<Option<MemberKey>, Problem> {
+    let text = |name: &str| parts.headers.get(name).map(|v| v.to_str().unwrap_or("?"));
+    let Some(input) = text(signed::INPUT) else { return Ok(None) };
+    let request = Request {
+        method: parts.method.as_str(),
+        authority: text(HOST.as_str()).or(parts.uri.authority().map(|a| a.as_str())).unwrap_or_default(),
+        path: parts.uri.path(),
+        query: parts.uri.query().unwrap_or_default(),
+        purpose: text(PURPOSE).unwrap_or_default(),
+    };
+    // What was signed for another node is good there only.
+    if !api.authorities.iter().any(|own| own.eq_ignore_ascii_case(request.authority)) {
+        return Err(Problem::other_authority(request.authority, &api.authorities));
+    }
+    let keyid = signed::keyid(input).unwrap_or_default().to_string();
+    let key = api.shell.ask(move |node| node.key_in_force(&keyid)).await?;
+    let signature = text(signed::SIGNATURE).unwrap_or_default();
+    let vkey = key.as_ref().map(|key| &key.vkey);
+    let unsigned = |error: signed::Unsigned| Problem::unsigned(error.to_string());
+    signed::verify(request, input, signature, signed::now_s(), vkey).map_err(unsigned)?;
+    key.map(Some).ok_or_else(|| unsigned(signed::Unsigned::Key))
+}
+
+/// The member whose node brings something; `None`: nobody who is known. What is brought proves itself, so a signature that
+/// does not fit is no reason to send it away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bringing(pub(super) Option<String>);
+
+impl FromRequestParts<Api> for Bringing {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Bringing, Infallible> {
+        let key = signed_by(parts, api).await.ok().flatten();
+        Ok(Bringing(key.filter(|key| key.role == key::Role::Node).map(|key| key.node)))
     }
 }
 

@@ -12,7 +12,8 @@ use hamsaya_record::store::Folder;
 use hamsaya_record::tiles::Tiles;
 use hamsaya_record::witness::{self, origin_hash};
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::Path;
 
 const OCTETS: &str = "application/octet-stream";
@@ -123,6 +124,37 @@ fn withholding_oneself_does_not_help_what_is_not_pulled_is_brought() {
     let path = format!("/api/entries/item?origin={}&index={index}", origin("P1"));
     let item = town.get_as("P2", &path, Some(&key("P2", "chair")), &[("hamsaya-purpose", "duty")]);
     assert_eq!(item.status, 200, "{}", item.text());
+}
+
+/// Strangers who hold their lines for uploads, byte by byte, keep no node of the founding from bringing.
+#[test]
+fn slow_strangers_keep_no_node_from_bringing() {
+    let town = Town::start("mirrors-slow");
+    town.set_clock(START);
+    let authority = town.urls["P2"].trim_start_matches("http://").to_string();
+    let head = format!(
+        "POST /mirror/add-entries HTTP/1.1\r\nhost: {authority}\r\ncontent-type: {OCTETS}\r\ncontent-length: 1000\r\n\r\n\0"
+    );
+    let slow: Vec<TcpStream> = (0..2)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&authority).expect("a connection");
+            stream.write_all(head.as_bytes()).expect("a beginning");
+            stream
+        })
+        .collect();
+    let another = || town.post("P2", "/mirror/add-entries", OCTETS, b"").status;
+    until("the strangers' lines to be taken", || match another() {
+        503 => Ok(()),
+        status => Err(status.to_string()),
+    });
+    let index = say(&town);
+    assert_eq!(had(&town, index, 3).len(), 3);
+    assert_eq!(another(), 503, "they still hold them");
+    drop(slow);
+    until("a stranger to be heard", || match another() {
+        400 => Ok(()),
+        status => Err(status.to_string()),
+    });
 }
 
 /// A client that is none of ours, by the letter of the specification.
