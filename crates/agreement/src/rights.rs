@@ -351,14 +351,6 @@ fn marked_for(reader: Reader<'_>, statement: &Statement, own: bool) -> Result<()
     if means { Ok(()) } else { Err(Denied::Marking { marking: statement.marking.clone() }) }
 }
 
-/// What a statement lets one do with it: its `pap`, `PAP:AMBER` where it says nothing.
-pub fn handling(statement: &Statement) -> &str {
-    match statement.fields.get("pap") {
-        Some(FieldValue::Text(word)) => word,
-        _ => "PAP:AMBER",
-    }
-}
-
 /// Whether reading something so marked needs a purpose and is written down.
 pub fn is_restricted(marking: &str) -> bool {
     !matches!(marking, "TLP:CLEAR" | "TLP:GREEN")

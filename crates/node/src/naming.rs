@@ -8,7 +8,7 @@
 //! The author of a file is who first named it in its keeper's log. He lowers what he said of it with a second office of the
 //! keeper; everybody else may name it as it was, or higher, which takes nothing back. Entries stay what they are: only what
 //! is beside the log hangs on this. Nothing here knows readers.
-use hamsaya_agreement::rights::{HANDLINGS, finest_m, handling};
+use hamsaya_agreement::rights::{HANDLINGS, finest_m};
 use hamsaya_record::key::Role;
 use hamsaya_record::logs::Entry;
 use hamsaya_record::statement::MARKINGS;
@@ -49,7 +49,7 @@ impl Bar {
         let finest_m = finest_m(&statement.marking);
         Bar {
             marking: rank(&MARKINGS, &statement.marking),
-            handling: rank(&HANDLINGS, handling(statement)),
+            handling: rank(&HANDLINGS, statement.handling()),
             is_original: !statement.files.iter().any(|file| file.sha256 == *sha && file.working_copy),
             has_fine_place: statement.place.as_ref().is_some_and(|place| place.precision_m < finest_m),
         }

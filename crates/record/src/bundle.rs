@@ -27,7 +27,7 @@ use crate::logs::Signer;
 use crate::merkle::{Edge, Hash, Roots, leaf_hash};
 use crate::note::Note;
 use crate::policy::{Numbers, Policy};
-use crate::statement::{FieldValue, Statement, StatementId};
+use crate::statement::{Statement, StatementId};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ const REDACTIONS: &str = "redactions.json";
 pub enum Rule {
     /// Its marking is above `TLP:CLEAR`.
     Marking,
-    /// Its field `pap` lets nobody forward it (`PAP:RED`, `PAP:AMBER`).
+    /// Its field `pap` lets nobody forward it (`PAP:RED`, `PAP:AMBER`, or none: that is `PAP:AMBER`).
     Handling,
     /// Its place is finer than [`PUBLIC_PRECISION_M`]; it is signed, so it cannot be made coarser.
     Place,
@@ -174,14 +174,12 @@ fn public(leaf: &[u8], founding: &Founding, keyring: &mut Keyring, origin: &str,
     if statement.agreement != founding.agreement() || statement.home != origin {
         return Err(Rule::Unreadable);
     }
-    let handling = match statement.fields.get("pap") {
-        Some(FieldValue::Text(pap)) => pap.as_str(),
-        _ => "PAP:CLEAR",
-    };
     if statement.marking != "TLP:CLEAR" {
         return Err(Rule::Marking);
     }
-    if !["PAP:CLEAR", "PAP:GREEN"].contains(&handling) {
+    // Who says nothing says PAP:AMBER, here as everywhere: that all may see it is not that it may be passed on. What is said of
+    // keys has no field for it, and without it nobody could check signatures.
+    if statement.kind != "key" && !["PAP:CLEAR", "PAP:GREEN"].contains(&statement.handling()) {
         return Err(Rule::Handling);
     }
     if statement.place.as_ref().is_some_and(|place| place.precision_m < PUBLIC_PRECISION_M) {

@@ -357,6 +357,14 @@ pub enum FieldValue {
 }
 
 impl Statement {
+    /// What it lets one do with it (FIRST's Permissible Actions Protocol): its field `pap`, `PAP:AMBER` where it says nothing.
+    pub fn handling(&self) -> &str {
+        match self.fields.get("pap") {
+            Some(FieldValue::Text(word)) => word,
+            _ => "PAP:AMBER",
+        }
+    }
+
     /// A statement with what every one needs; the rest is empty, `seq` 0 and the marking `TLP:AMBER`.
     pub fn new(
         agreement: [u8; 32],

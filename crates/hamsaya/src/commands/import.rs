@@ -233,6 +233,8 @@ impl Desk {
             ("source_id", text(&incident.number)),
             ("place_precision", text(incident.place_precision)),
             ("date_precision", text(incident.date_precision)),
+            // Published by others for everybody: what is public goes into public bundles only where its author says so.
+            ("pap", text("PAP:CLEAR")),
         ];
         Statement {
             source: self.source.clone(),

@@ -26,7 +26,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hamsaya_agreement::rights::{self, Denied};
+use hamsaya_agreement::rights::Denied;
 use hamsaya_record::logs::Entry;
 use hamsaya_record::statement::{FileRef, hex, unhex};
 use serde::Deserialize;
@@ -223,7 +223,7 @@ fn leaves(api: &Api, who: &Who, entry: &Entry, sha: &Sha) -> Result<(), Problem>
     }
     match who {
         Who::Office(_) => Ok(()),
-        Who::Public | Who::Node if rights::handling(&entry.statement) == "PAP:CLEAR" => Ok(()),
+        Who::Public | Who::Node if entry.statement.handling() == "PAP:CLEAR" => Ok(()),
         Who::Public | Who::Node => {
             Err(Problem::handling("the public is given a file that is marked TLP:CLEAR and PAP:CLEAR, and no other"))
         }

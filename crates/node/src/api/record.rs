@@ -13,7 +13,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use hamsaya_agreement::rights::{self, Verb};
+use hamsaya_agreement::rights::Verb;
 use hamsaya_record::attempt::Delivered;
 use hamsaya_record::bundle;
 use hamsaya_record::exhibit::WriteError;
@@ -128,7 +128,7 @@ async fn read_item(api: &Api, who: &Who, asked: Asked) -> Result<Item, Problem> 
 /// Whether an entry's signed bytes may leave the node with whoever reads it.
 pub(super) fn exportable(api: &Api, entry: &Entry) -> Result<(), Problem> {
     let statement = &entry.statement;
-    if statement.marking == "TLP:RED" || rights::handling(statement) == "PAP:RED" {
+    if statement.marking == "TLP:RED" || statement.handling() == "PAP:RED" {
         return Err(Problem::handling("TLP:RED and PAP:RED are read on the node and not taken away"));
     }
     let finest_m = shapes::finest_m(statement, api.rights());

@@ -26,12 +26,17 @@ struct Case {
     notes: Vec<Note>,
 }
 
-/// Entries 1 to 6 under a checkpoint that a quorum cosigned, and entry 7 under one that two did.
+fn pap(statement: &mut Statement, word: &str) {
+    statement.fields.insert("pap".to_owned(), FieldValue::Text(word.to_owned()));
+}
+
+/// Entries 1 to 7 under a checkpoint that a quorum cosigned, and entry 8 under one that two did.
 fn case() -> Case {
     let mut writer = Writer::new(Memory::new());
     let mut say = |change: &dyn Fn(&mut Statement)| {
         let mut said = writer.statement(Act::Notify, "op_notice");
         said.marking = "TLP:CLEAR".to_owned();
+        pap(&mut said, "PAP:CLEAR");
         change(&mut said);
         writer.say(&said, START);
     };
@@ -46,9 +51,9 @@ fn case() -> Case {
     say(&at(4_999));
     say(&at(5_000));
     say(&|s| s.salted = disclosure::sorted([note().digest(), exact().digest()]));
-    say(&|s| {
-        s.fields.insert("pap".to_owned(), FieldValue::Text("PAP:AMBER".to_owned()));
-    });
+    say(&|s| pap(s, "PAP:AMBER"));
+    // Who says nothing of it says the same.
+    say(&|s| drop(s.fields.remove("pap")));
     let quorum = writer.cosigned(&[("p2", START + 10), ("g1", START + 11), ("g2", START + 12)]);
     writer.notice(START + 20);
     let two = writer.cosigned(&[("p2", START + 30), ("g1", START + 31)]);
@@ -76,7 +81,7 @@ fn shows_what_is_public_and_says_what_is_not() {
     assert!(bundle::is_bundle(&bytes) && bytes == case.write(&case.notes).unwrap());
     let report = bundle::verify(&bytes).unwrap();
     let [log] = &report.logs[..] else { panic!("{report:?}") };
-    assert_eq!((log.origin.as_str(), log.size, log.cosigned_by.len()), (P1, 7, 3));
+    assert_eq!((log.origin.as_str(), log.size, log.cosigned_by.len()), (P1, 8, 3));
     assert_eq!(log.cosigned_at, Instant(START + 12));
     assert_eq!(log.shown.iter().map(|s| s.index).collect::<Vec<_>>(), [1, 4, 5]);
     assert!(log.shown.iter().all(|s| s.signers[0].node == "P1" && s.statement.marking == "TLP:CLEAR"));
@@ -90,6 +95,7 @@ fn shows_what_is_public_and_says_what_is_not() {
             (5, "fields._sd[0]", Rule::Salted),
             (5, "fields._sd[1]", Rule::Salted),
             (6, "*", Rule::Handling),
+            (7, "*", Rule::Handling),
         ]
     );
     assert_eq!(report.absent.len(), 3, "{:?}", report.absent);
@@ -129,6 +135,7 @@ fn what_no_party_signed_is_not_shown_and_stops_nobody() {
     let mut case = case();
     let mut said = case.writer.statement(Act::Notify, "op_notice");
     said.marking = "TLP:CLEAR".to_owned();
+    pap(&mut said, "PAP:CLEAR");
     let mut other = said.clone();
     other.party = "P2".to_owned();
     let mut elsewhere = said.clone();
@@ -149,7 +156,7 @@ fn what_no_party_signed_is_not_shown_and_stops_nobody() {
     let report = bundle::verify(&case.write(&[note]).unwrap()).unwrap();
     assert_eq!(report.logs[0].shown.len(), 3);
     let unread: Vec<u64> = report.redactions.iter().filter(|r| r.rule == Rule::Unreadable).map(|r| r.index).collect();
-    assert_eq!(unread, [8, 9, 10, 11, 12]);
+    assert_eq!(unread, [9, 10, 11, 12, 13]);
 }
 
 #[test]
@@ -233,7 +240,8 @@ fn keys_that_followed_are_known_where_it_is_shown() {
             writer.take(&Envelope::sign(said.to_payload(), &signers), START);
         }
         let notice = writer.statement(Act::Notify, "op_notice");
-        let notice = Statement { marking: "TLP:CLEAR".to_owned(), ..notice };
+        let mut notice = Statement { marking: "TLP:CLEAR".to_owned(), ..notice };
+        pap(&mut notice, "PAP:GREEN");
         writer.take(&Envelope::sign(notice.to_payload(), &[&k1]), START);
         let note = writer.cosigned(&[("p2", START + 10), ("g1", START + 11), ("g2", START + 12)]);
         let case = Case { writer, notes: vec![note] };
