@@ -241,7 +241,14 @@ fn place(text: &str) -> Result<Place> {
     let lat = crate::ged::degrees_e7(lat).ok_or_else(bad)?;
     let lon = crate::ged::degrees_e7(lon).ok_or_else(bad)?;
     let precision_m = metres.parse().map_err(|_| bad())?;
-    Ok(Place { s_e7: lat, w_e7: lon, n_e7: lat, e_e7: lon, precision_m, gazetteer_id: None })
+    let place = Place { s_e7: lat, w_e7: lon, n_e7: lat, e_e7: lon, precision_m, gazetteer_id: None };
+    if place.has_idle_digits() {
+        let rounded = place.without_idle_digits();
+        let hint = format!("write {},{},{precision_m}, or say how precise it is", rounded.s_e7 as f64 / 1e7, rounded.w_e7 as f64 / 1e7);
+        let found = format!("`{text}` has digits finer than a hundredth of its {precision_m} m");
+        return Err(Complaint::new(found).at("--place").hint(hint).into());
+    }
+    Ok(place)
 }
 
 /// The same, as the value of a salted field.

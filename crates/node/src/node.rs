@@ -34,7 +34,7 @@ use hamsaya_record::logs::{Head, Logs};
 use hamsaya_record::merkle::Hash;
 use hamsaya_record::mirror::{Mirror, MirrorAnswer};
 use hamsaya_record::note::Note;
-use hamsaya_record::statement::{Rel, StatementId};
+use hamsaya_record::statement::{Rel, Statement, StatementId};
 use hamsaya_record::store::Store;
 use hamsaya_record::tile::Tile;
 use hamsaya_record::tiles::TilesError;
@@ -710,6 +710,7 @@ impl<S: Store> Node<S> {
         if let Some(agreement) = &self.setup.agreement {
             agreement.fits(&accepted.statement).map_err(refused)?;
             if self.setup.rights {
+                digits_say_something(&accepted.statement)?;
                 let member = |name: &str| member_role(&self.founding, name);
                 let statement = &accepted.statement;
                 let back = statement.refs.iter().find(|r| matches!(r.rel, Rel::Withdraws | Rel::Supersedes));
@@ -919,4 +920,13 @@ pub fn member_role(founding: &Founding, name: &str) -> Option<hamsaya_agreement:
         MemberRole::Guarantor => hamsaya_agreement::MemberRole::Guarantor,
         MemberRole::Witness => hamsaya_agreement::MemberRole::Witness,
     })
+}
+
+/// Asked at the door of one's own node, as rights are: what stands in a log stays as it was signed.
+fn digits_say_something(statement: &Statement) -> Result<(), Refusal> {
+    let Some(place) = statement.place.as_ref().filter(|place| place.has_idle_digits()) else { return Ok(()) };
+    let found = format!("stated digits finer than precision_m, {} m", place.precision_m);
+    let allowed = format!("digits of a hundredth of it or more: whole multiples of {}", place.digit_e7());
+    Err(Refusal::new(Reason::BadPlace, "predicate.place", found, allowed)
+        .hint("round the coordinates, or say how precise they are: the marking decides how finely they are shown"))
 }

@@ -225,6 +225,35 @@ pub struct Place {
     pub gazetteer_id: Option<String>,
 }
 
+/// Nanometres of 1e-7 degree of latitude; of longitude it is as much at the equator, and less elsewhere.
+const NM_PER_E7: i128 = 11_119_508;
+
+impl Place {
+    /// Whether a coordinate has digits that stand for less than a hundredth of the precision: they say nothing of the place, and
+    /// tell whoever gets the signed bytes where it is more finely than the precision does.
+    pub fn has_idle_digits(&self) -> bool {
+        self.coordinates().iter().any(|e7| e7 % self.digit_e7() != 0)
+    }
+
+    /// The same place without them, each coordinate rounded to the nearest.
+    pub fn without_idle_digits(&self) -> Place {
+        let digit = self.digit_e7();
+        let [s_e7, w_e7, n_e7, e_e7] = self.coordinates().map(|e7| (e7 + digit / 2).div_euclid(digit) * digit);
+        Place { s_e7, w_e7, n_e7, e_e7, ..self.clone() }
+    }
+
+    fn coordinates(&self) -> [i64; 4] {
+        [self.s_e7, self.w_e7, self.n_e7, self.e_e7]
+    }
+
+    /// What the last digit that says something stands for, in 1e-7 degree: a power of ten, ten degrees at most.
+    pub fn digit_e7(&self) -> i64 {
+        let hundredth_nm = i128::from(self.precision_m) * 10_000_000;
+        let mut digits = (0..8).map(|n| 10_i64.pow(n));
+        digits.find(|digit| i128::from(*digit) * NM_PER_E7 >= hundredth_nm).unwrap_or(100_000_000)
+    }
+}
+
 /// How a statement stands to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)]
@@ -1419,6 +1448,27 @@ pub(crate) mod tests {
         assert_eq!(red("\"notes\":[{\"a\":\"two words\"}]").map(drop), refused("notes"));
         let tool = spoiled(&[("TLP:AMBER", "TLP:RED")]).unwrap_err();
         assert_eq!((tool.reason, tool.field.as_str()), (Reason::RedInClear, "predicate.files"));
+    }
+
+    #[test]
+    fn digits_finer_than_a_hundredth_of_the_precision_are_idle() {
+        let check = |lat_e7: i64, precision_m: i64, expected: Option<i64>| {
+            let place = Place { s_e7: lat_e7, w_e7: 0, n_e7: lat_e7, e_e7: 0, precision_m, gazetteer_id: None };
+            let rounded = place.without_idle_digits();
+            assert_eq!(place.has_idle_digits().then_some(rounded.s_e7), expected, "{lat_e7} +- {precision_m} m");
+            assert!(!rounded.has_idle_digits() && (rounded.s_e7 - lat_e7).abs() * 2 <= place.digit_e7());
+        };
+        check(341_234_567, 0, None);
+        check(341_234_567, 1, None);
+        check(341_234_567, 2, Some(341_234_570));
+        check(341_234_560, 10, None);
+        check(341_234_567, 10, Some(341_234_570));
+        check(341_234_000, 1_000, None);
+        check(341_234_500, 1_000, Some(341_235_000));
+        check(-341_234_500, 1_000, Some(-341_234_000));
+        check(341_230_000, 1_200, None);
+        check(341_234_000, 1_200, Some(341_230_000));
+        check(899_999_999, 20_037_509, Some(900_000_000));
     }
 
     #[test]

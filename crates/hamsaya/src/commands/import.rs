@@ -239,7 +239,7 @@ impl Desk {
         Statement {
             source: self.source.clone(),
             occurred_at: Some(incident.occurred_at),
-            place: Some(incident.place),
+            place: Some(incident.place.without_idle_digits()),
             marking: "TLP:CLEAR".into(),
             source_grade: Some("B".into()),
             info_grade: Some(incident.info_grade),

@@ -93,6 +93,10 @@ fn what_is_said_now_is_shown_later_to_whom_its_author_chooses() {
         "is there already",
     );
     refused(&[&kinds[..], &["--field", "sensor=T4", "--salted", "place_exact=here"]].concat(), "LAT,LON,METRES");
+    // A place says no more than its precision.
+    let place = |text: &'static str| [&kinds[..], &["--field", "sensor=T4", "--dry-run", "--place", text]].concat();
+    refused(&place("34.1234567,71.0987654,1000"), "write 34.1235,71.0988,1000");
+    assert_eq!(ran(&place("34.1234,71.0987,1000")).out.lines().count(), 1);
     refused(&["record", "disclose", dir, &id, "--field", "more", "--to", "P2"], "found are note place_exact");
     refused(&["record", "disclose", dir, &id, "--to", "P9"], "`P9` is no node, found are G1 G2 O1 P1 P2");
     let p2 = town.home("p2");

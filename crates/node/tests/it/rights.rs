@@ -313,7 +313,7 @@ fn every_marking_is_read_by_whom_it_means_and_no_finer_than_it_allows() {
                 w_e7: at.1,
                 n_e7: at.0,
                 e_e7: at.1,
-                precision_m: 10,
+                precision_m: 1,
                 gazetteer_id: Some("exact-spot".into()),
             });
             if marking == "TLP:RED" {
@@ -325,6 +325,18 @@ fn every_marking_is_read_by_whom_it_means_and_no_finer_than_it_allows() {
     }
     for (_, _, at) in &logged {
         town.holds_in_own_log("P1", *at);
+    }
+    // Digits that its precision has no use for are not stated here: they would leave with the signed bytes.
+    for (precision_m, status) in [(2, 400), (1, 200)] {
+        let mut statement = maker.statement("outage_notice", "P1", "digits");
+        let (s_e7, w_e7) = (341_234_567, 710_987_654);
+        statement.place = Some(Place { s_e7, w_e7, n_e7: s_e7, e_e7: w_e7, precision_m, gazetteer_id: None });
+        let said = maker.send(&statement, &[&key("P1", "liaison")]);
+        assert_eq!(said.status, status, "{}", String::from_utf8_lossy(&said.body));
+        if status == 400 {
+            assert_eq!(problem(&said), "bad_place");
+            assert_eq!(said.json()["found"], "stated digits finer than precision_m, 2 m");
+        }
     }
     for (member, office, means) in CIRCLES {
         let as_key = (member != "-").then(|| key(member, office));
