@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 
 /// Wrong tries of an office before it waits.
 pub const TRIES: u32 = 5;
@@ -89,6 +90,8 @@ pub(crate) struct Sessions {
     open: Mutex<BTreeMap<[u8; 32], Session>>,
     /// By office and address: nobody is locked out by who is elsewhere.
     wrong: Mutex<BTreeMap<(String, IpAddr), (u32, Instant)>>,
+    /// Turns whenever somebody signs out.
+    signed_out: watch::Sender<()>,
 }
 
 impl Sessions {
@@ -208,21 +211,35 @@ impl Sessions {
 
     /// Who holds this token; being asked keeps a session alive, a change of what it rests on ends it.
     pub(crate) fn of(&self, dir: &Path, token: &str) -> Option<SignedIn> {
-        let now = Instant::now();
+        self.session(dir, token, |session| {
+            session.last = Instant::now();
+            session.who.clone()
+        })
+    }
+
+    /// Whether somebody holds this token still. To be told something is not to ask: it keeps no session alive.
+    pub(crate) fn is_open(&self, dir: &Path, token: &str) -> bool {
+        self.session(dir, token, |_| ()).is_some()
+    }
+
+    fn session<T>(&self, dir: &Path, token: &str, with: impl FnOnce(&mut Session) -> T) -> Option<T> {
         let mut open = lock(&self.open);
         let session = open.get_mut(&<[u8; 32]>::from(Sha256::digest(token)))?;
         let accounts = accounts::list(dir).ok()?;
         let same = |a: &Account| a.office == session.who.office && session.by.stands(a);
-        if !session.is_alive(now) || !accounts.iter().any(same) {
-            return None;
-        }
-        session.last = now;
-        Some(session.who.clone())
+        let is_open = session.is_alive(Instant::now()) && accounts.iter().any(same);
+        is_open.then(|| with(session))
+    }
+
+    /// Wakes when somebody signs out.
+    pub(crate) fn signed_out(&self) -> watch::Receiver<()> {
+        self.signed_out.subscribe()
     }
 
     /// Ends a session.
     pub(crate) fn sign_out(&self, token: &str) {
         lock(&self.open).remove(&<[u8; 32]>::from(Sha256::digest(token)));
+        self.signed_out.send_replace(());
     }
 }
 
@@ -234,4 +251,32 @@ impl Session {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_ends_by_itself_and_being_told_keeps_none_alive() {
+        let dir = std::env::temp_dir().join(format!("hamsaya-sessions-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&dir);
+        std::fs::create_dir_all(&dir).unwrap();
+        accounts::set(&dir, "liaison", "correct-horse-battery").unwrap();
+        let sessions = Sessions::default();
+        let who = SignedIn { office: "liaison".into(), purpose: "duty".into() };
+        let from = IpAddr::from([127, 0, 0, 1]);
+        let token = sessions.sign_in(&dir, who, "correct-horse-battery", from, 0).unwrap();
+        let hash: [u8; 32] = Sha256::digest(&token).into();
+        // As if the last question was so long ago.
+        let asked_ago = |ago: Duration| lock(&sessions.open).get_mut(&hash).unwrap().last = Instant::now() - ago;
+        let almost = IDLE - Duration::from_secs(5);
+        asked_ago(almost);
+        assert!(sessions.is_open(&dir, &token));
+        assert!(lock(&sessions.open)[&hash].last.elapsed() >= almost, "being told is not asking");
+        assert!(sessions.of(&dir, &token).is_some() && lock(&sessions.open)[&hash].last.elapsed() < almost);
+        asked_ago(IDLE);
+        assert!(!sessions.is_open(&dir, &token) && sessions.of(&dir, &token).is_none());
+        std::fs::remove_dir_all(dir).unwrap();
+    }
 }

@@ -10,6 +10,8 @@ use hamsaya_record::statement::{Act, FieldValue, MARKINGS, Occurred, Place, Prec
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 
 /// The table as people agreed on it: S state, R read, V verify, P publish; small letters: own party's matter only; 2: two
 /// persons. The first name is the office that plays the role here, with the member that has it.
@@ -818,4 +820,61 @@ fn a_request_is_signed_by_whom_it_says() {
     assert_eq!(town.get_as("P1", "/log/checkpoint", None, &[("signature-input", "x")]).status, 200);
     let garbled = town.get_as("P1", "/api/session", None, &[("signature-input", "x")]);
     assert_eq!((garbled.status, problem(&garbled).as_str()), (401, "signed_request"));
+}
+
+#[test]
+fn a_stream_of_hints_ends_with_the_session_that_opened_it() {
+    let town = Town::start("streams-end");
+    town.set_clock(START);
+    let (home, password) = (town.home("P1"), "correct-horse-battery");
+    let host = town.urls["P1"].split('/').nth(2).unwrap();
+    let sign_in = || {
+        let form = json!({"office": "liaison", "password": password, "purpose": "duty"}).to_string();
+        let cookie = town.post("P1", "/api/session", "application/json", form.as_bytes()).cookie.unwrap();
+        cookie.split(';').next().unwrap().to_string()
+    };
+    // Reads on until a text has come; `None`: until the stream ends.
+    let reads = |line: &mut TcpStream, until: Option<&str>| {
+        let (mut came, mut piece) = (Vec::new(), [0; 4_096]);
+        loop {
+            match line.read(&mut piece).expect("bytes, or the end") {
+                0 => return assert!(until.is_none(), "it ended: {}", String::from_utf8_lossy(&came)),
+                read => came.extend_from_slice(&piece[..read]),
+            }
+            if until.is_some_and(|text| String::from_utf8_lossy(&came).contains(text)) {
+                return;
+            }
+        }
+    };
+    let listen = |cookie: &str| {
+        let mut line = TcpStream::connect(host).unwrap();
+        // Far longer than the node takes to look.
+        line.set_read_timeout(Some(std::time::Duration::from_secs(120))).unwrap();
+        write!(line, "GET /api/events HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\nconnection: close\r\n\r\n").unwrap();
+        reads(&mut line, Some("\r\n\r\n"));
+        line
+    };
+    let ends: [(&str, &dyn Fn(&str)); 3] = [
+        ("signed out", &|cookie| assert_eq!(town.delete("P1", "/api/session", &[("cookie", cookie)]).status, 204)),
+        ("another password", &|_| accounts::set(&home, "liaison", "another-long-password").unwrap()),
+        ("no account", &|_| accounts::remove(&home, "liaison").unwrap()),
+    ];
+    for (what, end) in ends {
+        accounts::set(&home, "liaison", password).unwrap();
+        let (cookie, other) = (sign_in(), sign_in());
+        let (mut line, mut public) = (listen(&cookie), listen("nothing=here"));
+        let mut beside = listen(&other);
+        end(&cookie);
+        let begun = std::time::Instant::now();
+        reads(&mut line, None);
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{what}");
+        // Who was not signed in listens on, and so does another session of the office as long as it has an account.
+        let hint = "event: clock";
+        town.set_clock(START.plus(hour * 3_600));
+        reads(&mut public, Some(hint));
+        match what {
+            "signed out" => reads(&mut beside, Some(hint)),
+            _ => reads(&mut beside, None),
+        }
+    }
 }
