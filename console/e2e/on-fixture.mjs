@@ -8,6 +8,7 @@ import { goTo, holds, open, orderOnScreen, pages, reachableByKeyboard, settled, 
 const lane = 'C32.lane(K1, P2)';
 
 export async function fixtureTests(t, tools, node) {
+  const { browser } = tools;
   const recorded = node.state;
   const { judgment, entries, compare } = node.recorded;
   const lodged = entries.find((e) => e.kind === 'lodged');
@@ -472,6 +473,38 @@ export async function fixtureTests(t, tools, node) {
     await page.getByText('live', { exact: true }).waitFor();
     node.state = before;
     await close();
+  });
+
+  await t.test('left alone it asks for nothing and says so; a press goes on', async () => {
+    // Its own context: the clock of one page is that of all in it.
+    const context = await browser.newContext({ timezoneId: 'UTC', locale: 'en-GB' });
+    const page = await context.newPage();
+    page.setDefaultTimeout(10_000);
+    await page.clock.install();
+    const isJudgment = (request) => new URL(request.url()).pathname === '/api/judgment';
+    const asked = [];
+    page.on('request', (request) => isJudgment(request) && asked.push(request.headers()['hamsaya-refresh'] ?? 'by hand'));
+    await page.goto(`${node.url}/?lang=en#/clocks`);
+    await settled(page);
+    assert.equal(asked[0], 'by hand');
+    const byItself = page.waitForRequest((request) => isJudgment(request) && request.headers()['hamsaya-refresh'] === 'auto');
+    node.hint('verdict');
+    await byItself;
+    await settled(page);
+
+    await page.clock.fastForward('16:00');
+    const said = page.getByRole('alert').filter({ hasText: 'Nobody has touched this page for 15 minutes' });
+    await said.waitFor();
+    const before = asked.length;
+    node.hint('verdict');
+    await page.mouse.move(200, 200);
+    await page.clock.fastForward('01:00');
+    await said.waitFor();
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await said.waitFor({ state: 'detached' });
+    await page.clock.fastForward('00:01');
+    assert.deepEqual(asked.slice(before), ['by hand']);
+    await context.close();
   });
 
   await t.test('a running clock counts down; a scenario clock says that it stands still', async () => {

@@ -66,9 +66,12 @@ export class Problem extends Error {
   }
 }
 
-/** Asks the node that served this page. */
-export function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  return ask<T>(path, { signal });
+/** Who asks: somebody who sits here, or the page because something may have changed. */
+export type Asks = 'by hand' | 'by itself';
+
+/** Asks the node that served this page. The node writes down what is asked by itself as such. */
+export function get<T>(path: string, signal?: AbortSignal, asks: Asks = 'by hand'): Promise<T> {
+  return ask<T>(path, { signal, headers: asks === 'by itself' ? { 'hamsaya-refresh': 'auto' } : {} });
 }
 
 /** Sends JSON, or nothing; the answer may be empty. */

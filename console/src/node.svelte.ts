@@ -1,7 +1,8 @@
 // What this node says, kept fresh: its state, judgment and changes, its clock, and whether the connection lives.
 //
 // One object for the whole page. Events are hints: each raises `version`, and whoever shows something fetches again.
-import { get, Problem, type Change, type Judgment, type NodeState, type Peer } from './api';
+import { get, Problem, type Asks, type Change, type Judgment, type NodeState, type Peer } from './api';
+import { attention } from './attention.svelte';
 import { listen } from './live';
 import { defaultZones } from './calendar';
 import { session } from './session.svelte';
@@ -14,14 +15,18 @@ export class Reading<T> {
   /** Milliseconds of the browser's clock. */
   readAt = $state<number | null>(null);
   private asked: AbortController | null = null;
+  private path: string | null = null;
 
   async load(path: string): Promise<void> {
     this.asked?.abort();
     const mine = new AbortController();
     this.asked = mine;
+    // Another address is asked for because somebody went there.
+    const asks = path === this.path ? node.asks : 'by hand';
+    this.path = path;
     this.loading = true;
     try {
-      const data = await get<T>(path, mine.signal);
+      const data = await get<T>(path, mine.signal, asks);
       if (this.asked !== mine) return;
       this.data = data;
       this.problem = null;
@@ -37,7 +42,7 @@ export class Reading<T> {
   /** Nothing of it stays: somebody else may sit here now. */
   forget(): void {
     this.asked?.abort();
-    this.asked = null;
+    this.asked = this.path = null;
     this.data = this.problem = this.readAt = null;
     this.loading = false;
   }
@@ -63,6 +68,8 @@ class Node {
   private tick = $state(Date.now());
   private dirty: ReturnType<typeof setTimeout> | null = null;
   private refreshedAt = 0;
+  /** For whom what is shown is asked for again. */
+  asks: Asks = 'by hand';
 
   /** Node clock minus browser clock when the state was read, in milliseconds. */
   offset_ms = $derived.by(() => {
@@ -102,10 +109,19 @@ class Node {
   });
 
   /** Fetches everything now that whoever is signed in may read. */
-  refresh(): void {
+  refresh(asks: Asks = 'by hand'): void {
     this.refreshedAt = Date.now();
     void this.state.load('/api/state');
-    void session.load().then(() => this.fetch());
+    void session.load().then(() => {
+      this.asks = asks;
+      this.fetch();
+    });
+  }
+
+  /** Somebody asks for something again that is shown already. */
+  byHand<T>(ask: () => T): T {
+    this.asks = 'by hand';
+    return ask();
   }
 
   private fetch(): void {
@@ -121,17 +137,18 @@ class Node {
     this.state.forget();
     this.judgment.forget();
     this.changes.forget();
+    this.asks = 'by hand';
     void this.state.load('/api/state');
     this.fetch();
   }
 
-  /** Fetches soon, once for many hints. */
+  /** Fetches soon, once for many hints; not while nobody sits here. */
   private hint(): void {
-    if (this.dirty) return;
+    if (this.dirty || attention.isPaused) return;
     const wait_ms = Math.max(50, this.refreshedAt + pace_ms - Date.now());
     this.dirty = setTimeout(() => {
       this.dirty = null;
-      this.refresh();
+      this.refresh('by itself');
     }, wait_ms);
   }
 
@@ -139,6 +156,8 @@ class Node {
   start(): () => void {
     const stop = new AbortController();
     session.whenChanged = () => this.forget();
+    attention.whenBack = () => this.refresh();
+    const inattentive = attention.start();
     this.refresh();
     void listen(
       {
@@ -156,10 +175,13 @@ class Node {
     const second = setInterval(() => {
       this.tick = Date.now();
       if (this.heardAt !== null && this.tick - this.heardAt > silence_ms) this.isLive = false;
-      if (!this.isLive && this.tick - this.refreshedAt > poll_ms) this.refresh();
+      // What anybody may see is written down for nobody: it stays fresh.
+      if (session.isSignedIn) attention.look(this.tick);
+      if (!this.isLive && !attention.isPaused && this.tick - this.refreshedAt > poll_ms) this.refresh('by itself');
     }, 1_000);
     return () => {
       stop.abort();
+      inattentive();
       clearInterval(second);
     };
   }

@@ -3591,6 +3591,8 @@ export interface components {
             purpose: string;
             /** @description Path. */
             asked: string;
+            /** @description A page asked by itself, because something may have changed (header `hamsaya-refresh: auto`). */
+            auto?: boolean;
             /** @description `origin#index` of what is TLP:AMBER or above in the answer. */
             entries: string[];
         };

@@ -39,6 +39,8 @@ cosignatures-of = cosignatures { $k } of { $n }
 live = live
 not-live-since = not live since { $instant }
 not-live-yet = not live yet
+paused = Nobody has touched this page for { $minutes } minutes: it asks for nothing new.
+paused-go-on = Go on
 clock-scenario = scenario clock: stands still between steps
 clock-differs = The node's clock differs by { $gap } from this device's. The node's counts.
 node-stopped = The node takes no entries: it does not know its own state. Its log says what does not fit.
@@ -377,6 +379,7 @@ column-purpose = why
 column-asked = asked
 column-read = entries read
 reads-entries = entries: { $n }
+reads-auto = asked by itself
 
 # Kinds of statements in words. A kind without a word is shown by its code.
 kind-in_force = entry into force

@@ -37,6 +37,8 @@ cosignatures-of = امضاهای همراه { $k } از { $n }
 live = ارتباط زنده
 not-live-since = از { $instant } زنده نیست
 not-live-yet = هنوز زنده نیست
+paused = از { $minutes } دقیقه کسی به این صفحه دست نزده است: چیز تازه‌ای نمی‌پرسد.
+paused-go-on = ادامه دهید
 clock-scenario = ساعت سناریو: میان گام‌ها ایستاده است
 clock-differs = ساعت گره با ساعت این دستگاه { $gap } فرق دارد. ساعت گره معتبر است.
 node-stopped = گره ثبت تازه نمی‌پذیرد: حالت خود را نمی‌داند. یادداشت آن می‌گوید چه چیز جور نیست.
@@ -364,6 +366,7 @@ column-purpose = چرا
 column-asked = پرسیده شد
 column-read = ثبت‌های خوانده‌شده
 reads-entries = ثبت‌ها: { $n }
+reads-auto = خودکار پرسیده شد
 
 kind-in_force = نافذ شدن
 kind-session = نشست کمیسیون

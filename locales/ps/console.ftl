@@ -37,6 +37,8 @@ cosignatures-of = ګډ لاسلیکونه { $k } له { $n } څخه
 live = ژوندۍ اړیکه
 not-live-since = له { $instant } راهیسې ژوندۍ نه ده
 not-live-yet = لا ژوندۍ نه ده
+paused = له { $minutes } دقیقو راهیسې چا دې پاڼې ته لاس نه دی وروړی: نوي څه نه پوښتي.
+paused-go-on = دوام ورکړئ
 clock-scenario = د سناریو ساعت: د ګامونو ترمنځ ولاړ وي
 clock-differs = د غوټې ساعت د دې وسیلې له ساعت سره { $gap } توپیر لري. د غوټې ساعت معتبر دی.
 node-stopped = غوټه نوي ثبتونه نه اخلي: خپل حالت ورته معلوم نه دی. د هغې یادښت وايي چې څه سمون نه خوري.
@@ -364,6 +366,7 @@ column-purpose = ولې
 column-asked = پوښتل شوي
 column-read = لوستل شوي ثبتونه
 reads-entries = ثبتونه: { $n }
+reads-auto = په خپله پوښتل شوی
 
 kind-in_force = نافذېدل
 kind-session = د کمېسیون ناسته

@@ -37,6 +37,8 @@ cosignatures-of = شریک دستخط { $k } از { $n }
 live = براہِ راست
 not-live-since = { $instant } سے براہِ راست نہیں
 not-live-yet = ابھی براہِ راست نہیں
+paused = { $minutes } منٹ سے کسی نے اس صفحے کو ہاتھ نہیں لگایا: یہ کچھ نیا نہیں پوچھتا۔
+paused-go-on = جاری رکھیں
 clock-scenario = منظرنامے کی گھڑی: قدموں کے درمیان رکی رہتی ہے
 clock-differs = نوڈ کی گھڑی اس آلے کی گھڑی سے { $gap } مختلف ہے۔ نوڈ کی گھڑی معتبر ہے۔
 node-stopped = نوڈ نئے اندراج نہیں لے رہا: اسے اپنی حالت معلوم نہیں۔ اس کا لاگ بتاتا ہے کہ کیا نہیں ملتا۔
@@ -364,6 +366,7 @@ column-purpose = کیوں
 column-asked = پوچھا گیا
 column-read = پڑھے گئے اندراجات
 reads-entries = اندراجات: { $n }
+reads-auto = خود بخود پوچھا گیا
 
 kind-in_force = نفاذ
 kind-session = کمیشن کا اجلاس

@@ -244,7 +244,11 @@ fn place(text: &str) -> Result<Place> {
     let place = Place { s_e7: lat, w_e7: lon, n_e7: lat, e_e7: lon, precision_m, gazetteer_id: None };
     if place.has_idle_digits() {
         let rounded = place.without_idle_digits();
-        let hint = format!("write {},{},{precision_m}, or say how precise it is", rounded.s_e7 as f64 / 1e7, rounded.w_e7 as f64 / 1e7);
+        let hint = format!(
+            "write {},{},{precision_m}, or say how precise it is",
+            rounded.s_e7 as f64 / 1e7,
+            rounded.w_e7 as f64 / 1e7
+        );
         let found = format!("`{text}` has digits finer than a hundredth of its {precision_m} m");
         return Err(Complaint::new(found).at("--place").hint(hint).into());
     }

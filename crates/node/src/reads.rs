@@ -36,6 +36,8 @@ pub struct Read<'a> {
     pub purpose: &'a str,
     /// Path that was asked.
     pub asked: &'a str,
+    /// A page asked by itself, because something may have changed.
+    pub is_auto: bool,
     /// `origin#index` of what is `TLP:AMBER` or above in the answer.
     pub entries: &'a [String],
 }
@@ -123,10 +125,13 @@ impl Reads {
 
     /// Writes a read down; it is durable when this returns.
     pub fn write(&mut self, read: &Read<'_>) -> io::Result<()> {
-        let line = json!({
+        let mut line = json!({
             "n": self.lines, "prev": self.head, "at": read.at.to_string(), "node": read.node, "office": read.office,
             "role": read.role, "purpose": read.purpose, "asked": read.asked, "entries": read.entries,
         });
+        if read.is_auto {
+            line["auto"] = json!(true);
+        }
         let mut line = line.to_string();
         line.push('\n');
         let written = self.file.write_all(line.as_bytes()).and_then(|()| self.file.sync_data());
@@ -204,7 +209,16 @@ mod tests {
 
     fn read(at: i64) -> Read<'static> {
         let (node, office, role) = ("P1", "liaison", "sector_liaison");
-        Read { at: Instant(at), node, office, role, purpose: "duty", asked: "/api/entries", entries: &[] }
+        Read {
+            at: Instant(at),
+            node,
+            office,
+            role,
+            purpose: "duty",
+            asked: "/api/entries",
+            is_auto: false,
+            entries: &[],
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ use std::convert::Infallible;
 
 /// Name of the session's cookie.
 pub(super) const COOKIE_NAME: &str = "hamsaya";
+/// Header of what a page asks by itself, because something may have changed.
+const REFRESH: &str = "hamsaya-refresh";
 use signed::PURPOSE;
 
 /// Who asks.
@@ -52,6 +54,8 @@ pub(super) struct Office {
     pub(super) role: String,
     purpose: Option<String>,
     asked: String,
+    /// A page asks again by itself; nobody may sit before it.
+    is_auto: bool,
 }
 
 /// That something was erased, with as much of it as the reader is told.
@@ -77,7 +81,7 @@ impl FromRequestParts<Api> for Who {
                 key::Role::Node if keeps_a_log => Ok(Who::Node),
                 key::Role::Office | key::Role::Device => {
                     let office = key.vkey.name().rsplit('/').next().unwrap_or_default();
-                    api.office(&key.node, office, text(PURPOSE).filter(|p| !p.is_empty()), asked)
+                    api.office(&key.node, office, text(PURPOSE).filter(|p| !p.is_empty()), asked, false)
                 }
                 _ => Ok(Who::Public),
             };
@@ -85,7 +89,8 @@ impl FromRequestParts<Api> for Who {
         match token(&parts.headers).and_then(|token| api.sessions.of(&api.folder.dir, token)) {
             Some(SignedIn { office, purpose }) => {
                 let purpose = text(PURPOSE).unwrap_or(&purpose);
-                api.office(&api.folder.config.name, &office, Some(purpose), asked)
+                let is_auto = text(REFRESH) == Some("auto");
+                api.office(&api.folder.config.name, &office, Some(purpose), asked, is_auto)
             }
             None => Ok(Who::Public),
         }
@@ -138,7 +143,14 @@ pub(super) fn token(headers: &axum::http::HeaderMap) -> Option<&str> {
 
 impl Api {
     /// An office of a member, with the role that the agreement gives it.
-    fn office(&self, node: &str, office: &str, purpose: Option<&str>, asked: String) -> Result<Who, Problem> {
+    fn office(
+        &self,
+        node: &str,
+        office: &str,
+        purpose: Option<&str>,
+        asked: String,
+        is_auto: bool,
+    ) -> Result<Who, Problem> {
         let role = self.role_of(node, office).ok_or_else(|| {
             Problem::right(format!("roles.toml of the agreement gives the office `{office}` of {node} no role"))
         })?;
@@ -146,7 +158,7 @@ impl Api {
             self.check_purpose(purpose)?;
         }
         let (node, office, role) = (node.to_string(), office.to_string(), role.name.clone());
-        Ok(Who::Office(Office { node, office, role, purpose: purpose.map(str::to_string), asked }))
+        Ok(Who::Office(Office { node, office, role, purpose: purpose.map(str::to_string), asked, is_auto }))
     }
 
     /// The role of an office, if it is one that reads.
@@ -259,6 +271,7 @@ impl Who {
             role: &office.role,
             purpose,
             asked: &office.asked,
+            is_auto: office.is_auto,
             entries: &entries,
         };
         let mut reads = api.reads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

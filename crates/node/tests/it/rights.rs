@@ -708,6 +708,9 @@ fn offices_sign_in_say_why_and_every_read_is_written_down() {
     let ask = |path: &str| town.get_as("P1", path, None, &[("cookie", cookie.as_str())]);
     assert_eq!(ask("/api/session").json()["role"], "sector_liaison");
     assert_eq!(ask(&item(&origin("P1"), at)).status, 200);
+    // What the page asks again by itself is written down as that.
+    let by_itself = [("cookie", cookie.as_str()), ("hamsaya-refresh", "auto")];
+    assert_eq!(town.get_as("P1", &item(&origin("P1"), at), None, &by_itself).status, 200);
     assert_eq!(ask(&item(&origin("P1"), clear)).status, 200);
     assert_eq!(ask("/api/reads").status, 403);
     // A program that signs says why, too.
@@ -716,13 +719,15 @@ fn offices_sign_in_say_why_and_every_read_is_written_down() {
     assert_eq!((without.status, problem(&without).as_str()), (400, "purpose"));
     let with = town.get_as("P1", &item(&origin("P1"), at), Some(&liaison), &[("hamsaya-purpose", "report")]);
     assert_eq!(with.status, 200);
-    // The other side's data-protection officer audits; two restricted reads were made, and one that is clear was not logged.
+    // The other side's data-protection officer audits; three restricted reads were made, and one that is clear was not logged.
     let audit = town.get_as("P1", "/api/reads", Some(&key("P2", "data-protection")), &[("hamsaya-purpose", "audit")]);
     let audit = audit.json();
-    assert_eq!((audit["total"].as_u64(), audit["reads"].as_array().unwrap().len()), (Some(2), 2), "{audit}");
+    assert_eq!((audit["total"].as_u64(), audit["reads"].as_array().unwrap().len()), (Some(3), 3), "{audit}");
+    crate::openapi::fits("get", "/api/reads", "200", &audit);
+    assert_eq!([0, 1, 2].map(|n| audit["reads"][n]["auto"].as_bool()), [None, Some(true), None]);
     let read = &audit["reads"][0];
     assert_eq!((read["office"].as_str(), read["role"].as_str()), (Some("liaison"), Some("sector_liaison")));
-    assert_eq!((read["purpose"].as_str(), &audit["reads"][1]["purpose"]), (Some("duty"), &json!("report")));
+    assert_eq!((read["purpose"].as_str(), &audit["reads"][2]["purpose"]), (Some("duty"), &json!("report")));
     assert_eq!(read["entries"], json!([format!("{}#{at}", origin("P1"))]));
     // Signed out, the cookie opens nothing.
     let out = town.delete("P1", "/api/session", &[("cookie", cookie.as_str())]);
@@ -762,7 +767,7 @@ fn offices_sign_in_say_why_and_every_read_is_written_down() {
         (found.len() == 1).then_some(()).ok_or(format!("{found:?}"))
     });
     let fields = &digests(&town)[0]["fields"];
-    assert_eq!((fields["head"].as_str(), fields["reads"].as_i64()), (Some(head.as_str()), Some(2)));
+    assert_eq!((fields["head"].as_str(), fields["reads"].as_i64()), (Some(head.as_str()), Some(3)));
     town.stop_node("P1");
     // A line that is taken out of the read log is found at the next start.
     let text = fs::read_to_string(home.join(READS)).unwrap();
@@ -850,7 +855,8 @@ fn a_stream_of_hints_ends_with_the_session_that_opened_it() {
         let mut line = TcpStream::connect(host).unwrap();
         // Far longer than the node takes to look.
         line.set_read_timeout(Some(std::time::Duration::from_secs(120))).unwrap();
-        write!(line, "GET /api/events HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\nconnection: close\r\n\r\n").unwrap();
+        write!(line, "GET /api/events HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\nconnection: close\r\n\r\n")
+            .unwrap();
         reads(&mut line, Some("\r\n\r\n"));
         line
     };
@@ -859,7 +865,7 @@ fn a_stream_of_hints_ends_with_the_session_that_opened_it() {
         ("another password", &|_| accounts::set(&home, "liaison", "another-long-password").unwrap()),
         ("no account", &|_| accounts::remove(&home, "liaison").unwrap()),
     ];
-    for (what, end) in ends {
+    for (hour, (what, end)) in (1..).zip(ends) {
         accounts::set(&home, "liaison", password).unwrap();
         let (cookie, other) = (sign_in(), sign_in());
         let (mut line, mut public) = (listen(&cookie), listen("nothing=here"));
