@@ -119,6 +119,8 @@ pub struct Pacing {
     pub attempt_ms: u64,
     /// Another log without a fresh checkpoint of a quorum for so long is dark, and this is logged.
     pub dark_s: u64,
+    /// Every byte of the record is read again this often.
+    pub scrub_s: u64,
 }
 
 impl Default for Pacing {
@@ -137,6 +139,7 @@ impl Default for Pacing {
             mirror_ms: 10_000,
             attempt_ms: 900_000,
             dark_s: DARK_S.unsigned_abs(),
+            scrub_s: 24 * 3600,
         }
     }
 }

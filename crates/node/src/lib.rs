@@ -41,6 +41,7 @@ pub mod receipts;
 mod recovery;
 pub mod refusals;
 mod room;
+mod scrub;
 mod serve;
 mod shell;
 mod sight;

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::folder::{Folder, FolderError};
 use crate::reads::{Reads, ReadsError};
 use crate::receipts::{self, Receipts};
+use crate::scrub;
 use crate::shell::Shell;
 use crate::tls;
 use crate::wire::Peer;
@@ -130,6 +131,7 @@ pub async fn serve(dir: &Path, options: Options) -> Result<Running, ServeError> 
     let clock = if options.scenario_clock { Clock::scenario() } else { Clock::System };
     let founding = node.founding().clone();
     let (shell, thread) = Shell::start(node, clock, &peers);
+    scrub::start(&shell, &folder);
     let receipts = Arc::new(receipts);
     let (name, pacing) = (&folder.config.name, folder.config.pacing);
     receipts::start(&shell, &receipts, name, &peers, &founding, pacing);

@@ -168,13 +168,20 @@ pub fn node_folder(root: &Path) -> Result<VerifiedFolder, Vec<Fault>> {
         places.map(state).collect::<Vec<_>>()
     };
     let mut before = states();
+    let mut last: Vec<Fault> = Vec::new();
     loop {
         let read = read_folder(root);
         let after = states();
-        if read.is_ok() || before == after {
-            return read;
+        let Err(found) = read else { return read };
+        if before == after {
+            return Err(found);
         }
-        before = after;
+        // What stays while everything else goes on is no commit that was half seen.
+        let (lasting, fresh): (Vec<Fault>, Vec<Fault>) = found.into_iter().partition(|fault| last.contains(fault));
+        if !lasting.is_empty() {
+            return Err(lasting);
+        }
+        (before, last) = (after, fresh);
     }
 }
 

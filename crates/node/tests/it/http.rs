@@ -1,9 +1,10 @@
 //! What a node answers over HTTP.
-use crate::town::{START, Town, key, notice, origin};
+use crate::town::{FAST, NAMES, START, Town, key, notice, origin, until};
 use hamsaya_record::envelope::Envelope;
 use hamsaya_record::statement::{FieldValue, Statement};
 use hamsaya_record::witness::origin_hash;
 use serde_json::Value;
+use std::fs;
 
 #[test]
 fn a_statement_goes_round_and_what_is_refused_says_why() {
@@ -251,4 +252,34 @@ fn as_described(town: &Town, index: u64) {
     let judged = town.get("O1", "/api/judgment");
     assert_eq!(judged.status, 403);
     crate::openapi::fits("get", "/api/judgment", "403", &judged.json());
+}
+
+/// A bit that changes under a running node is found by its scrub, while statements go on coming.
+#[test]
+fn a_running_node_finds_what_rots() {
+    let mut town = Town::make("scrub", &format!("{FAST}scrub_s = 1\n"));
+    NAMES.iter().for_each(|name| town.start_node(name));
+    town.set_clock(START);
+    let notice = notice(&town);
+    let said = town.state_statement("P1", &Envelope::sign(notice.to_payload(), &[&key("P1", "liaison")]));
+    assert_eq!(said.status, 200, "{}", said.text());
+    town.holds(&origin("P1"), 1, START);
+    let alarms =
+        |town: &Town| town.get_as("P1", "/api/state", Some(&key("P1", "chair")), &[]).json()["alarms"].to_string();
+    // Time stands still, so the log does too, once its witnesses' word is in it.
+    let log = town.home("P1").join("log");
+    let newest = || {
+        let lock = fs::read_to_string(log.join("lock")).unwrap_or_default();
+        log.join(format!("tile/0/000.p/{}", lock.lines().nth(1).unwrap_or_default()))
+    };
+    until("all tiles in their places", || if newest().exists() { Ok(()) } else { Err(format!("{:?}", newest())) });
+    assert_eq!(alarms(&town), "[]");
+    let tile = newest();
+    let mut bytes = fs::read(&tile).unwrap();
+    bytes[7] ^= 1;
+    fs::write(&tile, bytes).unwrap();
+    until("an alarm", || match alarms(&town) {
+        said if said.contains("log/tile/0/000.p/") && said.contains("record fsck") => Ok(()),
+        said => Err(said),
+    });
 }
