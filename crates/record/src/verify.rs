@@ -107,6 +107,8 @@ pub struct VerifiedCopy {
     pub place: String,
     /// Its published head; `None` if nothing was published yet.
     pub head: Option<Head>,
+    /// The checkpoint that says so, as it was when the log was read: a node at work goes on publishing.
+    pub published: Option<Note>,
     /// Entries in it, published or not.
     pub size: u64,
     /// Its leaves, read.
@@ -154,6 +156,9 @@ pub struct VerifiedFolder {
     pub witnessed: Vec<(String, u64)>,
 }
 
+/// So often is a fault looked at again under a node at work before it is believed.
+const LOOKS: u32 = 5;
+
 /// Reads a node's folder, or the folder of one log, and names everything that does not fit, by its path in the folder.
 pub fn node_folder(root: &Path) -> Result<VerifiedFolder, Vec<Fault>> {
     // A node at work may commit or clear staging between two of our reads; then we read again.
@@ -168,7 +173,8 @@ pub fn node_folder(root: &Path) -> Result<VerifiedFolder, Vec<Fault>> {
         places.map(state).collect::<Vec<_>>()
     };
     let mut before = states();
-    let mut last: Vec<Fault> = Vec::new();
+    let mut lasting: Vec<Fault> = Vec::new();
+    let mut looks = 0;
     loop {
         let read = read_folder(root);
         let after = states();
@@ -177,11 +183,14 @@ pub fn node_folder(root: &Path) -> Result<VerifiedFolder, Vec<Fault>> {
             return Err(found);
         }
         // What stays while everything else goes on is no commit that was half seen.
-        let (lasting, fresh): (Vec<Fault>, Vec<Fault>) = found.into_iter().partition(|fault| last.contains(fault));
-        if !lasting.is_empty() {
+        lasting.retain(|fault| found.contains(fault));
+        if looks >= LOOKS && !lasting.is_empty() {
             return Err(lasting);
         }
-        (before, last) = (after, fresh);
+        if lasting.is_empty() {
+            (lasting, looks) = (found, 0);
+        }
+        (before, looks) = (after, looks + 1);
     }
 }
 
@@ -320,9 +329,8 @@ fn read_log(
         return Err(faults);
     }
     let published = tiles.store().read("checkpoint").ok().flatten().and_then(|(bytes, _)| Note::parse(&bytes).ok());
-    let published = published.and_then(|note| Checkpoint::parse(&note.text).ok());
     let mut head = None;
-    if let Some(published) = published {
+    if let Some(published) = published.as_ref().and_then(|note| Checkpoint::parse(&note.text).ok()) {
         match tiles.root_at(published.size) {
             Ok(root) if root == published.root => {
                 head = Some(Head { origin: origin.clone(), size: published.size, root })
@@ -336,7 +344,7 @@ fn read_log(
             }
         }
     }
-    Ok(Some(VerifiedCopy { place: place.to_string(), head, size: tiles.size(), replay, tiles }))
+    Ok(Some(VerifiedCopy { place: place.to_string(), head, published, size: tiles.size(), replay, tiles }))
 }
 
 /// On the network, lines of unknown keys are ignored. What lies here was written by a node that keeps only lines it could

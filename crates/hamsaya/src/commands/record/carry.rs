@@ -193,11 +193,11 @@ impl Export {
         let missing = || Complaint::new(format!("nothing of {origin} is published yet")).at(self.dir.display());
         let key = founding.log_key(&origin).ok_or_else(missing)?;
         let size = copy.head.as_ref().ok_or_else(missing)?.size;
-        let note = copy.tiles().public("checkpoint")?.ok_or_else(missing)?;
+        let note = copy.published.as_ref().ok_or_else(missing)?.to_text();
         let mut there = Follower::open(Folder::open(&self.folder)?, key.clone(), |_, _| ())?;
         let before = there.size();
         let lacking = copy.tiles().entries(before, size)?;
-        there.advance(&note, &lacking)?;
+        there.advance(note.as_bytes(), &lacking)?;
         there.settle()?;
         let founding = self.folder.join("founding.json");
         if fs::read(&founding).ok().as_deref() != Some(leaf) {
@@ -238,9 +238,9 @@ impl Import {
                 .into());
         };
         let nothing = || Complaint::new("nothing is published in this log").at(self.folder.display());
-        let note = copy.tiles().public("checkpoint")?.and_then(|bytes| Note::parse(&bytes).ok()).ok_or_else(nothing)?;
-        let held = Bringing { node: NodeClient::new(&self.node), copy, note: &note }.run()?;
-        let (by, time) = signed(&folder.founding, &note, &held)
+        let note = copy.published.as_ref().ok_or_else(nothing)?;
+        let held = Bringing { node: NodeClient::new(&self.node), copy, note }.run()?;
+        let (by, time) = signed(&folder.founding, note, &held)
             .ok_or_else(|| Complaint::new("the answer is signed by no mirror of this founding").at(&self.node))?;
         let head = Checkpoint::parse(&note.text)?;
         writeln!(out, "{by} holds {} entries of {}, signed {}", head.size, head.origin, Instant(time))?;
