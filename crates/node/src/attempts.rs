@@ -137,8 +137,8 @@ impl Errand {
                         return Ok(size);
                     }
                     Err(Failed::Refused) => (Some(&mut refused), Outcome::Refused),
-                    Err(Failed::Silent) => (Some(&mut silent), Outcome::Timeout),
-                    Err(Failed::Here) => (None, Outcome::Timeout),
+                    Err(Failed::Silent) if self.hears_others().await? => (Some(&mut silent), Outcome::Timeout),
+                    Err(Failed::Silent | Failed::Here) => (None, Outcome::Timeout),
                 };
                 if let Some(tries) = tries {
                     let tries = tries.get_or_insert(Tries { count: 0, first: now, last: now, size: published });
@@ -151,6 +151,12 @@ impl Errand {
             }
             self.pause(self.wait / 2).await?;
         }
+    }
+
+    /// Who is cut off says of nobody that he is silent.
+    async fn hears_others(&self) -> Result<bool, Stops> {
+        let to = self.to.clone();
+        self.shell.ask(move |node| node.hears_others(&to)).await.map_err(|_| Stops)
     }
 
     /// What the mirror has signed already counts as it is; else it is brought what is lacking.

@@ -10,7 +10,8 @@
 //! [`hamsaya_record::timing::gaps`].
 //!
 //! A log is dark by two clocks: by the one that stamps, and by the one that paces. So neither a clock that jumped nor a node
-//! that was itself switched off makes the others dark. Where time stands still, as in a scenario, nothing is.
+//! that was itself switched off makes the others dark; and a node that hears nobody else says nothing, since it is cut off
+//! itself. Where time stands still, as in a scenario, nothing is.
 use crate::copies::Copy;
 use crate::node::{At, Node, Status};
 use hamsaya_record::Instant;
@@ -19,7 +20,7 @@ use hamsaya_record::note::Note;
 use hamsaya_record::statement::FieldValue;
 use hamsaya_record::store::Store;
 use hamsaya_record::timing::{self, Sighting};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How fresh a copy's checkpoint is.
 #[derive(Clone, Copy, Debug, Default)]
@@ -95,13 +96,18 @@ impl<S: Store> Node<S> {
         }
         let (at, dark_s, stands_still) = (self.at, self.setup.pacing.dark_s, self.setup.skew_s_max.is_none());
         let mut notes = Vec::new();
+        let keepers = self.copies.values().map(|copy| copy.keeper.clone());
+        let hears: BTreeSet<String> = keepers.filter(|keeper| self.hears_others(keeper)).collect();
         for copy in self.copies.values_mut() {
-            // Counted from when this node began to ask.
-            copy.freshness.renewed_ms.get_or_insert(at.elapsed_ms);
+            let freshness = &mut copy.freshness;
+            // Counted from when this node began to ask, and to be answered.
+            let is_cut_off = freshness.said.is_none() && !hears.contains(&copy.keeper);
+            if is_cut_off || freshness.renewed_ms.is_none() {
+                freshness.renewed_ms = Some(at.elapsed_ms);
+            }
             if stands_still {
                 continue;
             }
-            let freshness = &mut copy.freshness;
             let went_dark = freshness.dark_since(at, dark_s).filter(|_| freshness.said.is_none());
             let came_back = freshness.is_back(at, dark_s);
             if went_dark.is_some() || came_back {
@@ -118,7 +124,8 @@ impl<S: Store> Node<S> {
     pub(crate) fn dark_due_at(&self) -> Option<u64> {
         self.setup.skew_s_max?;
         let unsaid = self.copies.values().map(|copy| &copy.freshness).filter(|freshness| freshness.said.is_none());
-        unsaid.filter_map(|freshness| freshness.due_ms(self.at, self.setup.pacing.dark_s)).min()
+        let due = unsaid.filter_map(|freshness| freshness.due_ms(self.at, self.setup.pacing.dark_s));
+        due.min()
     }
 
     /// As of when a quorum last cosigned a log that is dark now; `None`: it is not, or is this node's own.

@@ -476,6 +476,8 @@ pub struct Node<S> {
     pub(crate) refusals: Refusals,
     /// When a peer last answered.
     pub(crate) seen_at: BTreeMap<String, Instant>,
+    /// The same by the clock that paces.
+    pub(crate) heard_ms: BTreeMap<String, u64>,
     pub(crate) timed: Timed,
     pub(crate) alarms: Vec<String>,
     pub(crate) full: Option<Full>,
@@ -545,6 +547,7 @@ impl<S: Store> Node<S> {
             witness,
             mirror,
             seen_at: BTreeMap::new(),
+            heard_ms: BTreeMap::new(),
             timed,
             alarms: Vec::new(),
             full: None,
@@ -782,7 +785,15 @@ impl<S: Store> Node<S> {
     pub(crate) fn heard(&mut self, peer: &str) {
         if let Some(now) = self.at.now {
             self.seen_at.insert(peer.to_string(), now);
+            self.heard_ms.insert(peer.to_string(), self.at.elapsed_ms);
         }
+    }
+
+    /// Whether any peer but this one answered of late, within half the time after which a log is dark. Who hears nobody is cut
+    /// off, and can say of nobody that he is silent.
+    pub fn hears_others(&self, than: &str) -> bool {
+        let since_ms = self.at.elapsed_ms.saturating_sub(self.setup.pacing.dark_s.saturating_mul(500));
+        self.heard_ms.iter().any(|(peer, heard_ms)| peer != than && *heard_ms >= since_ms)
     }
 
     /// Published heads: those that everybody judges at.

@@ -547,9 +547,34 @@ fn a_dark_log_is_logged_once_by_each_of_the_others_until_it_is_back() {
         assert_eq!((gap.from, gap.told.len()), (last, 3), "{name}");
         assert!(gap.to.is_some_and(|to| to >= again && to <= again.plus(80)), "{name}: {gap:?}");
     }
+    // P2 heard nobody, and says of nobody that he was dark.
+    for of in others {
+        assert!(shows(&world, &dark, &origin(of)).is_empty(), "{of}");
+    }
     let written = world.sizes("P1");
     world.live(400);
     assert_eq!(world.sizes("P1"), written, "then nothing more is said");
+}
+
+#[test]
+fn who_is_cut_off_says_of_nobody_that_he_is_silent() {
+    let mut world = World::with_clocks([("P1", 0)]);
+    world.live(20);
+    assert!(world.nodes["G1"].hears_others("P2"));
+    world.cut_off("P2");
+    world.live(310);
+    assert!(world.nodes["G1"].hears_others("P2"), "it hears P1 and G2");
+    world.cut_off("G1");
+    world.live(310);
+    assert!(!world.nodes["G1"].hears_others("P2"), "it hears nobody");
+    world.join_again();
+    world.live(70);
+    assert!(world.nodes["G1"].hears_others("P2"));
+    // What P2 answers says nothing of a line on which P2 is asked.
+    world.cut_off("G1");
+    world.withheld.remove(&("G1".to_string(), "P2".to_string()));
+    world.live(310);
+    assert!(world.nodes["G1"].hears_others("P1") && !world.nodes["G1"].hears_others("P2"));
 }
 
 /// Who was away himself, or whose clock jumped, tells of nobody's darkness; where time stands still nobody does.
