@@ -159,6 +159,8 @@ fn a_log_is_carried_by_hand() {
     flip(&tile.path());
     let changed = rest(&["record", "import", text(&older), &town.url("p2")]);
     assert!(changed.code == 2 && changed.err.contains("tile/entries/000.p/"), "{}{}", changed.out, changed.err);
+    let nothing = rest(&["record", "import", text(&out.join("nowhere")), &town.url("p2")]);
+    assert!(nothing.code == 2 && nothing.err.contains("holds no log"), "{}{}", nothing.out, nothing.err);
     let two = rest(&["record", "import", text(&p1), &town.url("p2")]);
     assert!(two.code == 2 && two.err.contains("one log"), "{}{}", two.out, two.err);
 }

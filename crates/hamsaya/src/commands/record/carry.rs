@@ -229,6 +229,12 @@ pub struct Import {
 
 impl Import {
     pub fn run(&self, out: &mut dyn Write) -> Result<()> {
+        if !self.folder.join("founding.json").exists() {
+            return Err(Complaint::new("the folder holds no log")
+                .at(self.folder.display())
+                .hint("give a folder that `hamsaya record export` made")
+                .into());
+        }
         let folder = verify::node_folder(&self.folder).map_err(faults::complaint)?;
         let [copy] = &folder.logs[..] else {
             let found = format!("found {} logs", folder.logs.len());
