@@ -1,14 +1,18 @@
 //! The main job, end to end, with the built command: five nodes, one accord, one verdict.
 use crate::command::{Ran, copy, hamsaya, root, scratch};
 use hamsaya_record::Instant;
+use hamsaya_record::accept::Acceptance;
 use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::cosignature;
+use hamsaya_record::envelope::Envelope;
 use hamsaya_record::key::SecretKey;
 use hamsaya_record::log::Log;
 use hamsaya_record::note::Note;
-use hamsaya_record::store::Memory;
+use hamsaya_record::statement::{Act, FieldValue, Statement};
+use hamsaya_record::store::{Folder, Memory};
+use hamsaya_record::witness::origin_hash;
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -176,6 +180,54 @@ fn an_exhibit_verifies_without_node_and_network_and_a_changed_byte_does_not() {
         fs::write(&file, changed).expect("a write");
         assert_ne!(hamsaya(&["verify", text(&file)]).code, 0, "byte {place} of {} may be changed", whole.len());
     }
+}
+
+/// G1 says, in its log, that P2's was dark: who reads the folder is told.
+#[test]
+fn gaps_are_read_from_the_logs_of_a_folder() {
+    let home = copied("g1", "gaps");
+    let key = |node: &str, what: &str| {
+        let path = played().place.join(node).join("keys").join(format!("{what}.key"));
+        SecretKey::parse(&fs::read_to_string(path).expect("a key")).expect("a key")
+    };
+    let last = home.join("peers").join(origin_hash("p2.example/hamsaya/1")).join("checkpoint");
+    let last = fs::read_to_string(last).expect("P2's checkpoint");
+    // Of each witness the latest time: by the third a quorum had cosigned.
+    let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+    for line in Note::parse(last.as_bytes()).expect("a note").signatures {
+        let time = cosignature::time(&line).unwrap_or_default();
+        seen.entry(line.name).and_modify(|known| *known = time.max(*known)).or_insert(time);
+    }
+    let mut seen: Vec<u64> = seen.into_values().collect();
+    seen.sort_unstable();
+    let from = Instant(i64::try_from(seen[seen.len() - 3]).expect("a time"));
+    let now = "2026-12-20T16:06:40Z".parse::<Instant>().expect("an instant");
+    let mut leaves: Vec<Vec<u8>> = Vec::new();
+    let store = Folder::open(&home.join("log")).expect("a folder");
+    let mut log = Log::open(store, key("g1", "log"), |_, leaf| leaves.push(leaf.to_vec())).expect("G1's log");
+    let mut acceptance = Acceptance::found(log.origin(), &leaves[0]).expect("the founding");
+    leaves[1..].iter().for_each(|leaf| drop(acceptance.replay(leaf)));
+    let agreement = acceptance.founding().agreement();
+    let id = "0193a1b2-c3d4-7e5f-8a9b-0000000000da";
+    let mut said = Statement::new(agreement, Act::Record, "checkpoints", id, "G1", log.origin(), now);
+    said.source = "g1/node".into();
+    (said.seq, said.prev) = acceptance.next_of("G1", &said.source);
+    said.fields.insert("notes".into(), FieldValue::List(vec![FieldValue::Text(last)]));
+    let entry = Envelope::sign(said.to_payload(), &[&key("g1", "node")]);
+    acceptance.check(&entry).expect("accepted");
+    let index = log.append(&[entry.to_leaf()], now).expect("appended").first_index;
+    let mut note = log.signed().expect("a checkpoint").clone();
+    for witness in ["p1", "p2", "g2"] {
+        let line = cosignature::sign(&note.text, now.0.unsigned_abs(), &key(witness, "witness"));
+        note.add(line.expect("a time"));
+    }
+    log.publish(&note).expect("published");
+    log.settle().expect("settled");
+    drop(log);
+    let ran = hamsaya(&["state", text(&home)]);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let told = format!("node  dark from             told by\nP2    {from}  G1#{index}\n");
+    assert!(ran.out.contains(&told), "{}", ran.out);
 }
 
 /// P2's mirror signed that it holds the entry: the exhibit that P1 makes of it says so.
