@@ -1,20 +1,11 @@
 //! A disk that rots and a log that is carried by hand, with the built command on running nodes; the commands of
 //! docs/guide/node.md.
-use crate::command::{hamsaya, root, scratch};
+use crate::command::{commands_of, copy, hamsaya, scratch};
 use crate::keys::{Town, ran, text, until};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 const P1: &str = "p1.example/hamsaya/1";
-
-/// The blocks `sh` of the page that speak of it.
-fn page() -> Vec<String> {
-    let guide = fs::read_to_string(root().join("docs/guide/node.md")).expect("the page");
-    let section = guide.split("\n## A disk that rots, and a log carried by hand\n").nth(1).expect("the section");
-    let section = section.split("\n## ").next().expect("a section");
-    let blocks = section.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
-    blocks.flat_map(str::lines).map(str::to_string).collect()
-}
 
 fn says(town: &Town, node: &str) {
     let home = town.home(node);
@@ -125,7 +116,7 @@ fn a_log_is_carried_by_hand() {
         let line = line.replace("http://127.0.0.1:7411", &town.url("p2"));
         ran(&line.split_whitespace().skip(1).collect::<Vec<_>>()).out
     };
-    let commands = page();
+    let commands = commands_of("node.md", "A disk that rots, and a log carried by hand");
     assert_eq!(commands.len(), 7, "{commands:?}");
     let said: Vec<String> = commands.iter().map(|line| run(line)).collect();
     assert!(said[3].contains("entry 1 of p1.example/hamsaya/1") && said[3].contains("proven"), "{}", said[3]);
@@ -140,7 +131,7 @@ fn a_log_is_carried_by_hand() {
 
     // What is new is added to the folder; an older one has nothing to bring.
     let older = out.join("older");
-    crate::command::copy(&out.join("stick"), &older);
+    copy(&out.join("stick"), &older);
     for node in ["p1", "g1", "g2", "o1"] {
         town.serve(node);
     }

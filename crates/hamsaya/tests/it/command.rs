@@ -25,6 +25,15 @@ pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("crates/hamsaya lies two levels down").to_path_buf()
 }
 
+/// The lines of the blocks `sh` of one section of a page of the guide.
+pub fn commands_of(page: &str, heading: &str) -> Vec<String> {
+    let guide = std::fs::read_to_string(root().join("docs/guide").join(page)).expect("the page");
+    let section = guide.split(&format!("\n## {heading}\n")).nth(1).expect("the section");
+    let section = section.split("\n## ").next().expect("a section");
+    let blocks = section.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.flat_map(str::lines).map(str::to_string).collect()
+}
+
 /// A folder of this test's own, empty.
 pub fn scratch(name: &str) -> PathBuf {
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

@@ -1,5 +1,5 @@
 //! Files beside the log, with the built command on running nodes; the commands of docs/guide/node.md.
-use crate::command::{hamsaya, root, scratch};
+use crate::command::{commands_of, hamsaya, scratch};
 use crate::keys::{Town, ran, text, until};
 use serde_json::Value;
 use std::fs;
@@ -55,15 +55,6 @@ fn carry(mut from: TcpStream, mut there: TcpStream, left: &AtomicUsize) {
     let _ = (from.shutdown(std::net::Shutdown::Both), there.shutdown(std::net::Shutdown::Both));
 }
 
-/// The blocks `sh` of the page that speak of files.
-fn page() -> Vec<String> {
-    let guide = fs::read_to_string(root().join("docs/guide/node.md")).expect("the page");
-    let section = guide.split("\n## Files beside the log\n").nth(1).expect("the section");
-    let section = section.split("\n## ").next().expect("a section");
-    let blocks = section.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
-    blocks.flat_map(str::lines).map(str::to_string).collect()
-}
-
 fn rows(town: &Town, of: &str) -> Vec<Value> {
     let reader = town.reader("p1");
     let listed = ran(&["record", "files", of, "--as", text(&reader), "--format", "json"]);
@@ -91,7 +82,7 @@ fn files_come_stay_and_go_as_the_page_says() {
     let name = sha256(&photo);
 
     // The page's own commands, up to where it is erased.
-    let commands = page();
+    let commands = commands_of("node.md", "Files beside the log");
     assert!(commands.len() >= 7, "{commands:?}");
     let (index, url) = (std::cell::Cell::new(0), town.url("p1"));
     let run = |line: &str| {
