@@ -22,6 +22,85 @@ use std::sync::Arc;
 /// So often may a mirror ask for other entries than those that came, in a row.
 const CONFLICTS_MAX: usize = 4;
 
+/// What a mirror is sent next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// `add-checkpoint`, with a proof that it goes on from this size.
+    Checkpoint {
+        /// What it last heard of.
+        old: u64,
+    },
+    /// `add-entries`, as many as one request takes.
+    Entries {
+        /// From this one on.
+        start: u64,
+        /// Size of the checkpoint.
+        end: u64,
+        /// As the mirror gave it.
+        ticket: Vec<u8>,
+    },
+}
+
+/// The mirror says no, or makes its sender work for nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused;
+
+/// One log on its way to one mirror: what it is sent, and what its answers mean, whoever sends and by whatever line.
+#[derive(Clone, Debug)]
+pub struct Sending {
+    next: Next,
+    heard: u64,
+    conflicts: usize,
+}
+
+impl Sending {
+    /// To a mirror that last heard of this size, as far as is known.
+    pub fn new(heard: u64) -> Sending {
+        Sending { next: Next::Checkpoint { old: heard }, heard, conflicts: 0 }
+    }
+
+    /// What it is sent next.
+    pub fn next(&self) -> &Next {
+        &self.next
+    }
+
+    /// The size that it last heard of.
+    pub fn heard(&self) -> u64 {
+        self.heard
+    }
+
+    /// Takes its answer to that, status and text. `size`: that of the checkpoint. True: it signed, and the text holds its line.
+    pub fn answered(&mut self, size: u64, status: u16, text: &str) -> Result<bool, Refused> {
+        let held = Holding::parse(text);
+        match (&self.next, status, held) {
+            // Mostly it has pulled the entries: then there is nothing to bring.
+            (Next::Checkpoint { .. }, 200, _) => {
+                self.heard = size;
+                (self.next, self.conflicts) = (Next::Entries { start: size, end: size, ticket: Vec::new() }, 0);
+            }
+            // What is told twice is not told again: the mirror knows more than was published when we last looked.
+            (Next::Checkpoint { .. }, 409, _) if self.conflicts < CONFLICTS_MAX => {
+                self.heard = text.trim().parse().map_err(|_| Refused)?;
+                self.next = Next::Checkpoint { old: self.heard };
+                self.conflicts += 1;
+            }
+            (Next::Entries { .. }, 200, _) => return Ok(true),
+            // A mirror goes on by whole packages, or it makes us work for nothing.
+            (Next::Entries { start, end, .. }, 202, Some(held))
+                if held.next > *start && held.next < *end && held.next % WIDTH == 0 && held.size == *end =>
+            {
+                self.next = Next::Entries { start: held.next, end: *end, ticket: held.ticket };
+            }
+            (Next::Entries { end, .. }, 409, Some(held)) if held.size == *end && self.conflicts < CONFLICTS_MAX => {
+                self.next = Next::Entries { start: held.next.min(*end), end: *end, ticket: held.ticket };
+                self.conflicts += 1;
+            }
+            _ => return Err(Refused),
+        }
+        Ok(false)
+    }
+}
+
 /// Why a mirror did not sign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Failed {
@@ -89,46 +168,26 @@ impl Bringer {
 
     /// Announces what is published and brings what is lacking.
     pub(crate) async fn bring(&mut self) -> Result<Receipt, Failed> {
-        let mut told = None;
-        for _ in 0..CONFLICTS_MAX {
-            let (origin, old) = (self.origin.clone(), self.announced);
-            let asked = self.shell.ask(move |node| node.announcement(&origin, old)).await;
-            let (note, size, body) = asked.ok().flatten().ok_or(Failed::Here)?;
-            let (status, text) = self.announce(body).await?;
-            match (status, text.trim().parse()) {
-                (200, _) => {
-                    self.announced = size;
-                    told = Some((note, size));
-                    break;
-                }
-                // What is told twice is not told again: the mirror knows more than was published when we last looked.
-                (409, Ok(known)) => self.announced = known,
-                _ => return Err(Failed::Refused),
-            }
-        }
-        // Or it heard of another size each time.
-        let (note, end) = told.ok_or(Failed::Refused)?;
-        // Mostly it has pulled them: then there is nothing to bring.
-        let (mut start, mut ticket, mut conflicts) = (end, Vec::new(), 0);
+        let (mut sending, mut told) = (Sending::new(self.announced), None);
         loop {
-            let (origin, with) = (self.origin.clone(), ticket.clone());
-            let asked = self.shell.ask(move |node| node.entries_for_mirror(&origin, start, end, &with)).await;
-            let body = asked.ok().flatten().ok_or(Failed::Here)?;
-            let (status, text) = self.send(body).await?;
-            let held = Holding::parse(&text);
-            match (status, held) {
-                (200, _) => {
-                    return Receipt::read(&self.peer.name, &self.mirror, &note, &text).ok_or(Failed::Refused);
+            let origin = self.origin.clone();
+            let (status, text) = match sending.next().clone() {
+                Next::Checkpoint { old } => {
+                    let asked = self.shell.ask(move |node| node.announcement(&origin, old)).await;
+                    let (note, size, body) = asked.ok().flatten().ok_or(Failed::Here)?;
+                    told = Some((note, size));
+                    self.announce(body).await?
                 }
-                // A mirror goes on by whole packages, or it makes us work for nothing.
-                (202, Some(held)) if held.next > start && held.next % WIDTH == 0 && held.size == end => {
-                    (start, ticket) = (held.next, held.ticket);
+                Next::Entries { start, end, ticket } => {
+                    let asked = self.shell.ask(move |node| node.entries_for_mirror(&origin, start, end, &ticket)).await;
+                    self.send(asked.ok().flatten().ok_or(Failed::Here)?).await?
                 }
-                (409, Some(held)) if held.size == end && conflicts < CONFLICTS_MAX => {
-                    conflicts += 1;
-                    (start, ticket) = (held.next.min(end), held.ticket);
-                }
-                _ => return Err(Failed::Refused),
+            };
+            let (note, size) = told.as_ref().ok_or(Failed::Here)?;
+            let signed = sending.answered(*size, status, &text);
+            self.announced = sending.heard();
+            if signed.map_err(|Refused| Failed::Refused)? {
+                return Receipt::read(&self.peer.name, &self.mirror, note, &text).ok_or(Failed::Refused);
             }
         }
     }
@@ -161,5 +220,50 @@ impl Bringer {
         let (carrier, url) = (self.carrier.clone(), format!("{}/mirror/add-entries", self.peer.url));
         let asked = tokio::task::spawn_blocking(move || carrier.bring(&url, &body, &key));
         Ok(asked.await.map_err(|_| Failed::Here)??)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries(start: u64) -> Next {
+        Next::Entries { start, end: 700, ticket: b"t".to_vec() }
+    }
+
+    #[test]
+    fn goes_on_from_where_the_mirror_says() {
+        let mut sending = Sending::new(0);
+        assert_eq!(sending.answered(700, 409, "12\n"), Ok(false));
+        assert_eq!((sending.next(), sending.heard()), (&Next::Checkpoint { old: 12 }, 12));
+        assert_eq!(sending.answered(700, 200, ""), Ok(false));
+        assert_eq!(sending.next(), &Next::Entries { start: 700, end: 700, ticket: vec![] });
+        assert_eq!(sending.heard(), 700);
+        let holds = |next: u64| Holding { size: 700, next, ticket: b"t".to_vec() }.to_text();
+        for (status, next) in [(409, 13), (202, 256), (202, 512)] {
+            assert_eq!(sending.answered(700, status, &holds(next)), Ok(false), "{status} {next}");
+            assert_eq!(sending.next(), &entries(next));
+        }
+        // Not on, backwards, within a package, beyond the end, up to another size.
+        for (next, size) in [(512, 700), (256, 700), (600, 700), (768, 700), (768, 900)] {
+            let holds = Holding { size, next, ticket: vec![] }.to_text();
+            assert_eq!(sending.clone().answered(700, 202, &holds), Err(Refused), "{next} {size}");
+        }
+        assert_eq!(sending.answered(700, 200, "— m 1+x\n"), Ok(true));
+    }
+
+    #[test]
+    fn a_mirror_that_never_agrees_is_left() {
+        for (status, text) in [(409, "12\n".to_string()), (403, String::new()), (500, "?".into()), (409, "x\n".into())]
+        {
+            let mut sending = Sending::new(0);
+            let answers = std::iter::from_fn(|| Some(sending.answered(700, status, &text)));
+            assert!(answers.take(CONFLICTS_MAX + 1).any(|answer| answer == Err(Refused)), "{status} {text}");
+        }
+        let mut sending = Sending::new(0);
+        let _ = sending.answered(700, 200, "");
+        let holds = Holding { size: 700, next: 3, ticket: vec![] }.to_text();
+        let answers = std::iter::from_fn(|| Some(sending.answered(700, 409, &holds)));
+        assert!(answers.take(CONFLICTS_MAX + 1).any(|answer| answer == Err(Refused)));
     }
 }

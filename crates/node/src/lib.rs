@@ -14,7 +14,7 @@ pub mod api;
 mod attempts;
 mod author;
 pub mod bench;
-mod bringing;
+pub mod bringing;
 pub mod bucket;
 pub mod c2pa;
 pub mod clock;

@@ -16,6 +16,7 @@ use crate::copies::Copies;
 use crate::faults;
 use anyhow::{Context, Result};
 use clap::Args;
+use hamsaya_node::bringing::{Next, Refused, Sending};
 use hamsaya_record::Instant;
 use hamsaya_record::checkpoint::Checkpoint;
 use hamsaya_record::cosignature;
@@ -23,10 +24,10 @@ use hamsaya_record::exhibit;
 use hamsaya_record::follower::Follower;
 use hamsaya_record::founding::Founding;
 use hamsaya_record::key::Role;
-use hamsaya_record::mirror::{Holding, upload};
+use hamsaya_record::mirror::upload;
 use hamsaya_record::note::{Note, NoteSignature};
 use hamsaya_record::store::Folder;
-use hamsaya_record::tile::{Tile, WIDTH};
+use hamsaya_record::tile::Tile;
 use hamsaya_record::tiles::Fault;
 use hamsaya_record::verify::{self, VerifiedCopy, VerifiedFolder};
 use hamsaya_record::witness;
@@ -35,9 +36,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// A mirror may ask so often, in a row, for other entries than those that came.
-const CONFLICTS_MAX: usize = 4;
 
 /// Check every byte of a node's folder, and mend from another copy what does not fit
 ///
@@ -275,42 +273,34 @@ impl Bringing<'_> {
     fn run(&self) -> Result<String> {
         let head = Checkpoint::parse(&self.note.text)?;
         let (tiles, end) = (self.copy.tiles(), head.size);
-        let mut old = 0;
-        for conflict in 0..=CONFLICTS_MAX {
-            let proof = tiles.prove_consistency(old, end)?.unwrap_or_default();
-            let body = witness::request(old, &proof, self.note);
-            let answer = self.post("add-checkpoint", "text/plain; charset=utf-8", &body)?;
-            match (answer.status, text(&answer).trim().parse::<u64>()) {
-                (200, _) => break,
-                (409, Ok(known)) if known > end => {
-                    let what = format!("the node knows of {known} entries already, this folder holds {end}");
-                    return Err(Complaint::new(what).at(self.node.url()).hint("nothing is to be brought").into());
-                }
-                (409, Ok(known)) if conflict < CONFLICTS_MAX => old = known,
-                _ => return Err(self.refused("checkpoint", &answer)),
-            }
-        }
         let bar = ProgressBar::new(end);
         bar.set_style(ProgressStyle::default_bar().template("{wide_bar} {pos}/{len} entries  {per_sec}  {eta}")?);
-        let (mut start, mut ticket, mut conflicts) = (end, Vec::new(), 0);
+        let mut sending = Sending::new(0);
         loop {
-            bar.set_position(start);
-            let body = upload(tiles, &head.origin, start, end, &ticket)?;
-            let answer = self.post("add-entries", "application/octet-stream", &body)?;
-            match (answer.status, Holding::parse(&text(&answer))) {
-                (200, _) => {
+            let (what, answer) = match sending.next() {
+                Next::Checkpoint { old } => {
+                    let proof = tiles.prove_consistency(*old, end)?.unwrap_or_default();
+                    let body = witness::request(*old, &proof, self.note);
+                    ("checkpoint", self.post("add-checkpoint", "text/plain; charset=utf-8", &body)?)
+                }
+                Next::Entries { start, end, ticket } => {
+                    bar.set_position(*start);
+                    let body = upload(tiles, &head.origin, *start, *end, ticket)?;
+                    ("entries", self.post("add-entries", "application/octet-stream", &body)?)
+                }
+            };
+            match sending.answered(end, answer.status, &text(&answer)) {
+                Ok(true) => {
                     bar.finish_and_clear();
                     return Ok(text(&answer));
                 }
-                // A mirror goes on by whole packages, or it makes us work for nothing.
-                (202, Some(held)) if held.next > start && held.next % WIDTH == 0 && held.size == end => {
-                    (start, ticket) = (held.next, held.ticket);
+                Ok(false) if sending.heard() > end => {
+                    let what =
+                        format!("the node knows of {} entries already, this folder holds {end}", sending.heard());
+                    return Err(Complaint::new(what).at(self.node.url()).hint("nothing is to be brought").into());
                 }
-                (409, Some(held)) if held.size == end && conflicts < CONFLICTS_MAX => {
-                    conflicts += 1;
-                    (start, ticket) = (held.next.min(end), held.ticket);
-                }
-                _ => return Err(self.refused("entries", &answer)),
+                Ok(false) => (),
+                Err(Refused) => return Err(self.refused(what, &answer)),
             }
         }
     }
